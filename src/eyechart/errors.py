@@ -1,0 +1,94 @@
+"""Every error a user can meet: one tree, each naming the setting, its value and the way out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class EyechartError(Exception):
+    """Something the user can put right.
+
+    Args:
+        problem: what went wrong, one plain sentence.
+        setting: the option, file or argument at fault, as the user wrote it.
+        value: its value.
+        way_out: what to do instead, one plain sentence.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problem: str, *, setting: str, value: object, way_out: str) -> None:
+        self.problem, self.setting, self.value, self.way_out = problem, setting, value, way_out
+        super().__init__(f"{problem} ({setting} = {_short(value)}) {way_out}")
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.problem, self.setting, self.value, self.way_out)
+
+
+class UnknownNameError(EyechartError):
+    """A name that no catalogue knows; the nearest known names are offered."""
+
+    @classmethod
+    def of(cls, name: str, known: Iterable[str], *, setting: str, hint: str = "") -> UnknownNameError:
+        """Build the error for ``name``, suggesting the closest of ``known``."""
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+        if near:
+            way_out = f"Did you mean {' or '.join(near)}?"
+        else:
+            way_out = f"Known: {', '.join(known[:12])}{', ...' if len(known) > 12 else ''}."
+        return cls("Unknown name.", setting=setting, value=name, way_out=f"{way_out} {hint}".strip())
+
+
+class SettingError(EyechartError):
+    """A setting whose value cannot be used."""
+
+
+class PreprocessingError(EyechartError):
+    """It is not known how an image becomes this model's input."""
+
+
+class CheckpointError(EyechartError):
+    """A weights file that does not fit the architecture, or cannot be read."""
+
+
+class ModelOutputError(EyechartError):
+    """A model whose answer is not usable: wrong shape, NaN, or not what was announced."""
+
+
+class ImagesError(EyechartError):
+    """An image set that cannot be opened."""
+
+
+class ClassMapError(EyechartError):
+    """The classes of the images cannot be matched with the classes of the model."""
+
+
+class RunFolderError(EyechartError):
+    """A run folder that cannot be written or read."""
+
+
+class IdentityError(RunFolderError):
+    """A run folder that holds a run of another model, image set, seed or precision."""
+
+
+class TrustError(EyechartError):
+    """Something that could run code on loading, asked for without leave."""
+
+    exit_code = 4
+
+
+class BadImagesError(EyechartError):
+    """More images could not be examined than ``--max-bad`` allows; what was measured is kept."""
+
+    exit_code = 3
+
+
+def _short(value: object, most: int = 200) -> str:
+    text = str(value)
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def _rebuild(cls: type[EyechartError], problem: str, setting: str, value: object, way_out: str) -> EyechartError:
+    return cls(problem, setting=setting, value=value, way_out=way_out)
