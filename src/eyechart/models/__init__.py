@@ -1,0 +1,1 @@
+"""Models under examination: geometry, normalisation and net. Importing this package does not import torch."""

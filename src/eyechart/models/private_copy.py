@@ -1,0 +1,77 @@
+"""The net that is examined: a copy of the user's module, made ready for evaluation."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+from eyechart.errors import SettingError
+
+
+def private_copy(module: nn.Module, device: torch.device) -> tuple[nn.Module, tuple[str, ...]]:
+    """A deep copy in eval mode, float32, without gradients, channels_last, on ``device``; and remarks about it.
+
+    ``module`` itself stays as it is. Wrappers by ``torch.compile`` and ``DataParallel`` are taken off.
+
+    Raises:
+        SettingError: the module cannot be copied.
+    """
+    module = unwrapped(module)
+    try:
+        with torch.no_grad():  # copies of scripted modules would remember a graph
+            net = copy.deepcopy(module)
+    except Exception as error:  # whatever a user's __deepcopy__ may raise
+        raise SettingError(
+            f"The model cannot be copied: {type(error).__name__}: {error}.",
+            setting="model",
+            value=type(module).__name__,
+            way_out="Give a module without tensors that remember a graph (detach what it keeps), freshly built.",
+        ) from error
+    remarks = []
+    try:
+        net.eval()
+    except NotImplementedError:  # exported programs have one mode
+        remarks.append("exported program: its mode is the one it was exported in")
+    kinds = {p.dtype for p in net.parameters() if p.is_floating_point()} - {torch.float32}
+    if kinds:
+        remarks.append(f"weights converted to float32 from {', '.join(sorted(str(k)[6:] for k in kinds))}")
+    for parameter in net.parameters():
+        parameter.requires_grad_(False)
+        parameter.grad = None
+    net = net.to(device=device, dtype=torch.float32)
+    if not any(t.ndim == 5 for t in net.state_dict().values() if isinstance(t, torch.Tensor)):  # torch refuses those
+        net = net.to(memory_format=torch.channels_last)
+    if hooks := sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in net.modules()):
+        remarks.append(f"{hooks} forward hooks of the model are kept: they may be part of its answer")
+    return net, tuple(remarks)
+
+
+def unwrapped(module: nn.Module) -> nn.Module:
+    """The module inside ``torch.compile`` or ``DataParallel``."""
+    while True:
+        inner = getattr(module, "_orig_mod", None)
+        if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            inner = module.module
+        if not isinstance(inner, nn.Module):
+            return module
+        module = inner
+
+
+def device_of(device: str | torch.device) -> torch.device:
+    """``auto`` = CUDA where there is one, else the CPU.
+
+    Raises:
+        SettingError: no such device here.
+    """
+    name = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    try:
+        found = torch.device(name)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingError(
+            f"The device cannot be used: {reason}.", setting="--device", value=device, way_out="Use auto or cpu."
+        ) from error
+    return found
