@@ -1,0 +1,54 @@
+"""The fixed order in which images are examined."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
+
+
+def seeded_order(ids: Sequence[str], labels: np.ndarray[Any, Any] | None, seed: int) -> Indices:
+    """A permutation of the images of which every prefix is stratified by class.
+
+    Within a class, images are shuffled by a hash of their id, keyed by ``seed``. Image j (from 0) of a class c of n_c
+    images gets the rank (j + u_c) / n_c, with u_c in [0, 1) drawn for the class, and images are sorted by rank, so
+    that for any rank r the images up to r hold floor or ceil of r * n_c images of each class. The sequence of ids does
+    not depend on the order in which they are given.
+
+    >>> order = seeded_order(["a", "b", "c", "d"], np.array([0, 0, 1, 1]), seed=0)
+    >>> sorted(np.array([0, 0, 1, 1])[order[:2]].tolist())
+    [0, 1]
+    """
+    count = len(ids)
+    high, low = _hashes(ids, seed)
+    groups = np.zeros(count, np.int64) if labels is None else np.asarray(labels, dtype=np.int64)
+    names, groups, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    by_class = np.lexsort((low, high, groups))
+    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)[:-1]]) if count else np.zeros(0, np.int64)
+    within = np.empty(count, np.int64)
+    within[by_class] = np.arange(count) - np.repeat(starts, sizes)
+    ranks = (within + _starts(names, seed)[groups]) / sizes[groups]
+    return np.lexsort((low, high, ranks)).astype(np.int64)  # equal ranks: by the 128 bits of the id
+
+
+def _hashes(ids: Sequence[str], seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    key = blake2b(str(seed).encode()).digest()
+    keyed = blake2b(digest_size=16, key=key, person=b"order")
+
+    def digest(identity: str) -> bytes:
+        state = keyed.copy()
+        state.update(identity.encode("utf-8", "surrogatepass"))
+        return state.digest()
+
+    words = np.frombuffer(b"".join(map(digest, ids)), dtype="<u8").reshape(-1, 2)
+    return words[:, 0], words[:, 1]
+
+
+def _starts(names: np.ndarray[Any, Any], seed: int) -> np.ndarray[Any, Any]:
+    """One number in [0, 1) for each class, by its label."""
+    digests = (blake2b(f"{seed} {name}".encode(), digest_size=8, person=b"order class").digest() for name in names)
+    return (np.frombuffer(b"".join(digests), dtype="<u8") >> np.uint64(11)) * 2.0**-53
