@@ -1,0 +1,65 @@
+"""Which exams there are: lazy name -> "module:Class" tables, built in and from entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import ValidationError
+
+from eyechart.core.exam import Exam
+from eyechart.errors import SettingError, UnknownNameError
+
+EXAMS: Mapping[str, str] = {
+    "clean": "eyechart.exams.clean:Clean",
+    "bands": "eyechart.exams.bands:Bands",
+    "shift": "eyechart.exams.shift:Shift",
+}
+
+SUITES: Mapping[str, tuple[str, ...]] = {
+    "quick": ("clean", "bands"),
+    "standard": ("clean", "bands", "shift"),
+    "full": ("clean", "bands", "shift"),
+}
+
+
+def exam_table() -> dict[str, str]:
+    """All exams by name: built in, then those of installed packages (entry-point group ``eyechart.exams``)."""
+    return {**EXAMS, **{e.name: e.value for e in entry_points(group="eyechart.exams") if e.name not in EXAMS}}
+
+
+def exam_class(name: str) -> type[Exam]:
+    """The class of an exam. Raises UnknownNameError with the nearest names."""
+    table = exam_table()
+    if name not in table:
+        raise UnknownNameError.of(name, table, setting="--exams", hint="See: eyechart list exams.")
+    module, _, attribute = table[name].partition(":")
+    found = getattr(import_module(module), attribute)
+    if not (isinstance(found, type) and issubclass(found, Exam)):
+        raise SettingError("Not an exam.", setting=name, value=table[name], way_out="Subclass eyechart.core.exam.Exam.")
+    return found
+
+
+def make_exams(names: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[Exam]:
+    """Exams with their settings; ``settings`` maps exam name -> field -> value (text is read as JSON where it is)."""
+    stray = sorted(set(settings) - set(names))
+    if stray:
+        raise UnknownNameError.of(stray[0], names, setting="--set", hint="Only exams of this run can be set.")
+    return [_make(exam_class(name), settings.get(name, {})) for name in dict.fromkeys(names)]
+
+
+def _make(cls: type[Exam], settings: Mapping[str, Any]) -> Exam:
+    unknown = sorted(set(settings) - set(cls.model_fields))
+    if unknown:
+        raise UnknownNameError.of(
+            f"{cls.name}.{unknown[0]}", [f"{cls.name}.{f}" for f in cls.model_fields], setting="--set"
+        )
+    try:
+        return cls(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = f"{cls.name}.{'.'.join(str(part) for part in first['loc'])}"
+        way_out = f"{first['msg']}. See: eyechart show {cls.name}."
+        raise SettingError("The setting does not fit.", setting=field, value=first["input"], way_out=way_out) from error

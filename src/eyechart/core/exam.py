@@ -1,0 +1,111 @@
+"""The contract of an exam: ask, read, estimate, picture. All pure; the engine does the rest."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from eyechart.core.chart import Chart, Finding
+from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.query import Answers, Query
+from eyechart.core.tally import Kept, Tally
+from eyechart.core.view import View
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What an exam may know before it asks.
+
+    Attributes:
+        size: the model's input frame, (height, width) in pixels.
+        class_names: of the model's outputs; empty if unknown.
+        n_classes: number of outputs.
+        kind: what the model answers, ``logits`` or ``embedding``.
+        labelled: whether the images have labels that the model can be right about.
+    """
+
+    size: tuple[int, int]
+    n_classes: int
+    class_names: tuple[str, ...] = ()
+    kind: str = "logits"
+    labelled: bool = True
+
+    def class_name(self, index: int) -> str:
+        """The name of class ``index``."""
+        return self.class_names[index] if 0 <= index < len(self.class_names) else f"class {index}"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some images of the set, in order.
+
+    Attributes:
+        ids: of the images.
+        labels: (n,) index of the true class among the model's outputs, -1 where unknown.
+        targets: the other target columns, each (n,).
+        subject: as given to ``ask``.
+    """
+
+    ids: tuple[str, ...]
+    labels: Array
+    subject: Subject
+    targets: Mapping[str, Array] = field(default_factory=dict)
+
+
+class Exam(BaseModel, ABC):
+    """A measurement. Its fields are its settings (frozen); its docstring names measures, coordinates and units.
+
+    The engine calls ``ask`` with the tallies of the stages so far until it returns None; runs the queries; calls
+    ``read`` per batch; merges; then ``estimates``, ``charts`` and ``findings`` once.
+
+    Attributes:
+        name: in the catalogue and in ``results.json``.
+        version: raised whenever the meaning of a measure or row changes; part of the identity of its shards.
+        title, explanation: for the report; the explanation is two sentences for a newcomer.
+        needs_labels: without labels the exam is skipped, with a reason.
+        answers: kinds of answers it can read; on other models it is skipped, with a reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    title: ClassVar[str]
+    explanation: ClassVar[str]
+    needs_labels: ClassVar[bool] = False
+    answers: ClassVar[tuple[str, ...]] = ("logits",)
+
+    @abstractmethod
+    def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
+        """Queries of the next stage, or None when nothing more is needed."""
+
+    @abstractmethod
+    def read(self, answers: Answers, batch: Batch) -> Tally:
+        """Count one batch. Depends on nothing but its arguments."""
+
+    @abstractmethod
+    def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
+        """Figures from the merged tally of the last stage. ``labels`` are those of the rows, in their order."""
+
+    @abstractmethod
+    def charts(self, estimates: Estimates) -> Sequence[Chart]:
+        """Figures for the report."""
+
+    @abstractmethod
+    def findings(self, estimates: Estimates) -> Sequence[Finding]:
+        """Plain sentences for the summary, most telling first."""
+
+    def pictures(self, case: Kept) -> Mapping[str, View]:
+        """Views to picture a kept case with, by name; drawn once, for the cases that are kept in the end."""
+        return {}
+
+    def estimate(self, measure: str, **fields: Any) -> Estimate:
+        """An Estimate of this exam."""
+        return Estimate(exam=self.name, measure=measure, **fields)

@@ -1,0 +1,147 @@
+"""Views: ways of showing an image to a model. Frozen values, so that equal views are one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+
+if TYPE_CHECKING:  # source views run in decode workers, which must start without torch
+    import torch
+    from PIL import Image
+
+    from eyechart.images.original import Original
+    from eyechart.models.preprocessing import Preprocessing
+
+Notes = Mapping[str, "np.ndarray[Any, Any]"]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class View(ABC):
+    """A way of showing an image.
+
+    Attributes:
+        stage: ``source`` (in the decode workers, on the original) or ``input`` (batched, in the model's frame).
+        stream: name of the random stream; views with one stream draw the same numbers for the same image, so paired
+            frames share their place. Empty: no chance involved.
+        cost: forwards of the model needed to render one image (0 for all but attacks).
+    """
+
+    stage: ClassVar[Literal["source", "input"]]
+    cost: ClassVar[int] = 0
+
+    @property
+    def stream(self) -> str:
+        """Name of the random stream."""
+        return ""
+
+    def then(self, after: InputView) -> Chain:
+        """Show ``after`` of what this view shows."""
+        steps = self.steps if isinstance(self, Chain) else (self,)
+        return Chain((*steps, after))
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a source view shows of one image.
+
+    Attributes:
+        picture: in the model's input size, 8 bit.
+        notes: numbers about this rendering (effective shift, share clipped).
+        valid: False where the view cannot be drawn for this image; the image then has no part in it.
+    """
+
+    picture: Image.Image
+    notes: Mapping[str, float] = field(default_factory=dict)
+    valid: bool = True
+
+
+@dataclass(frozen=True)
+class SourceView(View):
+    """Drawn from the original's 8-bit pixels, one image at a time, in the decode workers."""
+
+    stage = "source"
+
+    @abstractmethod
+    def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
+        """Draw the input frame. ``rng`` is seeded by (run seed, stream, image id)."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What an input view shows of a batch: pixels (n, c, h, w), per-image notes, and which images it could show."""
+
+    pixels: torch.Tensor
+    notes: Notes = field(default_factory=dict)
+    valid: np.ndarray[Any, Any] | None = None
+
+
+class Pixels:
+    """A batch in the model's frame, with intermediate results shared between its views.
+
+    Attributes:
+        tensor: (n, c, h, w) float32 in [0, 1], channels_last.
+        ids: of the images, for streams.
+        seed: of the run.
+    """
+
+    def __init__(self, tensor: torch.Tensor, ids: tuple[str, ...], seed: int, remember: int = 4) -> None:
+        self.tensor, self.ids, self.seed = tensor, ids, seed
+        self._remember = remember
+        self._kept: dict[object, Any] = {}
+
+    def shared(self, key: object, make: Callable[[], T]) -> T:
+        """``make()``, or its value from an earlier view of this batch (the few latest are kept)."""
+        if key in self._kept:
+            value = self._kept.pop(key)
+        else:
+            value = make()
+            while len(self._kept) >= self._remember:
+                del self._kept[next(iter(self._kept))]
+        self._kept[key] = value
+        return value  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class InputView(View):
+    """Rendered for a whole batch on the device; must return channels_last tensors and leave its input unchanged."""
+
+    stage = "input"
+
+    @abstractmethod
+    def render(self, batch: Pixels) -> Shown:
+        """Render the batch."""
+
+
+@dataclass(frozen=True)
+class Plain(SourceView):
+    """The image as the model's own preprocessing shows it."""
+
+    def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
+        """Resize and crop as the model's preprocessing says."""
+        return Frame(preprocessing.frame(original.picture))
+
+
+@dataclass(frozen=True)
+class Chain(View):
+    """Views one after another: at most one source view, first, then input views."""
+
+    steps: tuple[View, ...] = ()
+    stage = "input"
+
+    @property
+    def stream(self) -> str:
+        """Streams of all steps, joined."""
+        return "+".join(step.stream for step in self.steps if step.stream)
+
+
+def split_stages(view: View) -> tuple[SourceView, tuple[InputView, ...]]:
+    """The source view a view starts from (Plain if it names none), and the input views that follow."""
+    steps = view.steps if isinstance(view, Chain) else (view,)
+    if isinstance(steps[0], SourceView):
+        return steps[0], tuple(s for s in steps[1:] if isinstance(s, InputView))
+    return Plain(), tuple(s for s in steps if isinstance(s, InputView))
