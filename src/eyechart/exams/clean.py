@@ -1,0 +1,146 @@
+"""How well the model does on the images as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from eyechart.core.chart import Bars, Chart, Finding, Series
+from eyechart.core.estimate import Estimates
+from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.query import CLEAN, Answer, Answers, Query
+from eyechart.core.tally import Tally
+from eyechart.core.words import figure, percent
+from eyechart.stats.calibration import ece
+from eyechart.stats.intervals import means, wilson
+
+
+class Clean(Exam):
+    """Accuracy and calibration on the images as the model's own preprocessing shows them.
+
+    Measures:
+        accuracy: share of images whose top class is the label.
+        top5_accuracy: share of images whose label is among the five highest outputs.
+        nll: mean negative log likelihood of the label, nats (0 = certain and right; log(classes) = no idea).
+        brier: mean squared distance between the probabilities and the label, summed over classes (0 best, 2 worst).
+        ece: expected calibration error: gap between confidence and accuracy over equal-mass bins of the top confidence.
+
+    Coordinates: none.
+
+    Rows: ``top1`` (class index), ``confidence`` (probability of it), ``rank`` (of the label, 0 = top), ``nll`` (nats),
+    ``brier``.
+    """
+
+    name: ClassVar[str] = "clean"
+    title: ClassVar[str] = "The images as they are"
+    explanation: ClassVar[str] = (
+        "Before anything is changed: how often the model is right, and whether its confidence can be believed. "
+        "Every other exam compares with these figures."
+    )
+    needs_labels: ClassVar[bool] = True
+
+    ece_bins: int = Field(15, ge=1, description="Number of equal-mass bins of the calibration error.")
+    ece_debiased: bool = Field(False, description="Subtract what sampling noise adds to the calibration error.")
+
+    def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
+        """The clean pass, once."""
+        return None if so_far else (CLEAN,)
+
+    def read(self, answers: Answers, batch: Batch) -> Tally:
+        """One row an image."""
+        answer = answers[CLEAN]
+        return Tally(
+            rows={
+                "top1": answer.top1.astype(np.int32),
+                "confidence": answer.confidence.astype(np.float32),
+                "rank": _rank(answer, batch.labels).astype(np.int32),
+                "nll": answer.nll(batch.labels).astype(np.float32),
+                "brier": _brier(answer, batch.labels).astype(np.float32),
+            }
+        )
+
+    def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
+        """Over the images that have a label."""
+        known = labels >= 0
+        rows = {name: column[known] for name, column in tally.rows.items()}
+        n = int(known.sum())
+        right = rows["rank"] == 0
+        top5 = wilson(int((rows["rank"] < 5).sum()), n)
+        nll, brier = means(np.stack([rows["nll"], rows["brier"]], axis=1))
+        calibration = ece(rows["confidence"], right, self.ece_bins, debiased=self.ece_debiased)
+        too_few = subject.n_classes <= 5
+        return Estimates(
+            (
+                self.estimate("accuracy", **figure(wilson(int(right.sum()), n))),
+                self.estimate(
+                    "top5_accuracy", **figure(top5, "the model has five classes or fewer" if too_few else "")
+                ),
+                self.estimate("nll", unit="nats", **figure(nll)),
+                self.estimate("brier", unit="squared distance", **figure(brier)),
+                self.estimate("ece", unit="probability", **figure(calibration)),
+            )
+        )
+
+    def charts(self, estimates: Estimates) -> Sequence[Chart]:
+        """Accuracy bars."""
+        shown = [e for m in ("accuracy", "top5_accuracy") if (e := estimates.one(m)) and e.value is not None]
+        if not shown:
+            return ()
+        names = {"accuracy": "right at the first guess", "top5_accuracy": "right among five guesses"}
+        return (
+            Bars(
+                title="How often the model is right",
+                x_label="share of images",
+                categories=[names[e.measure] for e in shown],
+                series=[
+                    Series(
+                        "images as they are", [e.value for e in shown], [e.low for e in shown], [e.high for e in shown]
+                    )
+                ],
+                x_range=(0.0, 1.0),
+                caption=_calibration_line(estimates),
+            ),
+        )
+
+    def findings(self, estimates: Estimates) -> Sequence[Finding]:
+        """Accuracy, and whether confidence can be believed."""
+        accuracy, calibration = estimates.one("accuracy"), estimates.one("ece")
+        if accuracy is None or accuracy.value is None:
+            return ()
+        found = [Finding("note", f"On the images as they are the model is right {percent(accuracy)} of the time.")]
+        if calibration and calibration.value is not None and calibration.low is not None and calibration.low > 0.05:
+            advice = "Scale the logits by a temperature fitted on held-out images before you trust its probabilities."
+            found.append(Finding("weak", f"Its confidence is off by {percent(calibration)} on average.", advice))
+        elif calibration and calibration.high is not None and calibration.high < 0.03:
+            found.append(
+                Finding(
+                    "strong", f"Its confidence can be believed: it is off by only {percent(calibration)} on average."
+                )
+            )
+        return found
+
+
+def _rank(answer: Answer, labels: Array) -> Array:
+    """Rank of the label among the outputs, 0 = top; ties go to the lower index, as in top1. -1 without label."""
+    index = np.maximum(labels, 0)
+    own = answer.values[np.arange(len(labels)), index][:, None]
+    before = (answer.values > own) | ((answer.values == own) & (np.arange(answer.values.shape[1]) < index[:, None]))
+    return np.where(labels >= 0, before.sum(1), -1)
+
+
+def _brier(answer: Answer, labels: Array) -> Array:
+    p = np.exp(answer.log_p)
+    return np.where(labels >= 0, (p**2).sum(1) - 2 * answer.p(labels) + 1, np.nan)
+
+
+def _calibration_line(estimates: Estimates) -> str:
+    parts: list[str] = []
+    words: dict[str, Any] = {"nll": "negative log likelihood", "brier": "Brier score", "ece": "calibration error"}
+    for measure, name in words.items():
+        e = estimates.one(measure)
+        if e and e.value is not None and e.low is not None and e.high is not None:
+            parts.append(f"{name} {e.value:.3f} ({e.low:.3f} to {e.high:.3f})")
+    return "; ".join(parts).capitalize() + "." if parts else ""

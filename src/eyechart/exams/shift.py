@@ -1,0 +1,192 @@
+"""How often a one-pixel shift changes the model's mind (Azulay & Weiss, JMLR 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from eyechart.core.chart import Bars, Chart, Finding, Series
+from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.query import CLEAN, Answer, Answers, Query
+from eyechart.core.tally import Tally
+from eyechart.core.view import SourceView
+from eyechart.core.words import figure, percent
+from eyechart.stats.intervals import Interval, ratios
+from eyechart.views.shifts import CropShift, EmbedShift
+
+Protocol = Literal["crop", "embed_black"]
+FrameNumber = Literal[1, 2]
+NAMES = {"crop": "a crop of the image", "embed_black": "the image, small, on black"}
+
+
+class Shift(Exam):
+    """How much the answer changes when the image moves by one pixel, down and to the right.
+
+    Each image gives several pairs of frames; intervals resample whole images, since pairs of one image are alike.
+    Protocols (JMLR 20(184), arXiv 1805.12177): ``crop``, a random square of the original, resized to the input, against
+    the same square moved by one pixel; ``embed_black``, the image shrunk and pasted at a random place of a black canvas,
+    against one pixel further. The paper draws one pair an image; the default here is four.
+
+    Measures, at {protocol} and, where named, {given: all | correct} (correct: images right on the clean view) and
+    {frame: 1 | 2}:
+        p_top1_change {given}: share of pairs whose top class differs.
+        mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of frame 1 (asymmetric, as published).
+        accuracy {frame}: share of frames whose top class is the label.
+        commonest_answer_share: share of frame-1 answers that are the commonest class; near 1 stability means nothing.
+        effective_shift: mean shift in input pixels (crop moves the square by one pixel of the original).
+        skipped_pairs: pairs that could not be drawn, because the image leaves no room for the move.
+    ``n`` counts images that gave at least one pair.
+
+    Rows: ``image_top1``, and per protocol (arrays with one entry a pair) ``<protocol>_top1_1``, ``<protocol>_top1_2``,
+    ``<protocol>_absolute_change``, ``<protocol>_valid``, ``<protocol>_effective_shift``.
+    """
+
+    name: ClassVar[str] = "shift"
+    title: ClassVar[str] = "One-pixel shifts"
+    explanation: ClassVar[str] = (
+        "Each image is shown twice, the second time moved by one pixel, which no person would notice. A model that changes "
+        "its answer did not settle on the object but on how its edges happen to fall on the pixel grid."
+    )
+
+    protocols: tuple[Protocol, ...] = Field(
+        ("crop", "embed_black"), min_length=1, description="Which of the protocols to run."
+    )
+    pairs_per_image: int = Field(4, ge=1, description="Pairs an image (the paper: 1).")
+    step: int = Field(1, ge=0, description="Pixels moved down and right; 0 is a self-check that must give no change.")
+    shift_in: Literal["original", "resized"] = Field("original", description="crop: move before or after the resize.")
+    area: tuple[float, float] = Field((0.08, 1.0), description="crop: the square's share of the largest square.")
+    short_side: int = Field(100, ge=1, description="embed: short side of the shrunk image at an input of 224.")
+    fill: Literal["black", "mean"] = Field("black", description="embed: colour of the canvas.")
+
+    def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
+        """The clean pass and two frames a pair."""
+        if so_far:
+            return None
+        pairs = [(p, k) for p in self.protocols for k in range(self.pairs_per_image)]
+        return (CLEAN, *(Query(self._view(p, k, f)) for p, k in pairs for f in (1, 2)))
+
+    def read(self, answers: Answers, batch: Batch) -> Tally:
+        """One row an image, an entry per pair in the columns of a protocol."""
+        rows: dict[str, Array] = {"image_top1": answers[CLEAN].top1.astype(np.int32)}
+        for protocol in self.protocols:
+            pairs = [self._pair(answers, protocol, k) for k in range(self.pairs_per_image)]
+            for name, column in pairs[0].items():
+                rows[f"{protocol}_{name}"] = np.stack([p[name] for p in pairs], axis=1).astype(column.dtype)
+        return Tally(rows)
+
+    def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
+        """Per protocol: over all images, and over those right on the clean view."""
+        found: list[Estimate] = []
+        for protocol in self.protocols:
+            rows = {c.removeprefix(f"{protocol}_"): v for c, v in tally.rows.items() if c.startswith(f"{protocol}_")}
+            found += self._changes(rows, tally.rows["image_top1"], labels, {"protocol": protocol})
+            found += self._context(rows, labels, {"protocol": protocol})
+        return Estimates(found)
+
+    def charts(self, estimates: Estimates) -> Sequence[Chart]:
+        """Change of answer and of probability, by protocol."""
+        captions = {
+            "p_top1_change": "Share of pairs in which the top answer differs between two frames one pixel apart.",
+            "mean_absolute_change": "How far the probability of frame 1's answer moves: tells real changes from near-ties.",
+        }
+        titles = {
+            "p_top1_change": "How often the answer changes",
+            "mean_absolute_change": "How much the confidence moves",
+        }
+        return [_bars(estimates, measure, titles[measure], captions[measure]) for measure in captions]
+
+    def findings(self, estimates: Estimates) -> Sequence[Finding]:
+        """The worst protocol, and whether stability is an illusion."""
+        changes = [e for e in estimates.of("p_top1_change", given="all") if e.value is not None]
+        found = [self._verdict(e) for e in sorted(changes, key=lambda e: -(e.value or 0.0))]
+        for e in estimates.of("commonest_answer_share"):
+            if (e.value or 0.0) > 0.5:
+                sentence = f"On {NAMES[e.at['protocol']]} it gives one and the same answer {percent(e)} of the time: "
+                found.append(Finding("note", sentence + "its stability there is that of a stopped clock."))
+        return found
+
+    def _view(self, protocol: Protocol, pair: int, frame: FrameNumber) -> SourceView:
+        if protocol == "crop":
+            return CropShift(frame, pair, self.step, self.shift_in, self.area)
+        return EmbedShift(frame, pair, self.step, self.short_side, self.fill)
+
+    def _pair(self, answers: Answers, protocol: Protocol, pair: int) -> Mapping[str, Array]:
+        first, second = (answers[Query(self._view(protocol, pair, f))] for f in (1, 2))
+        return {
+            "top1_1": first.top1.astype(np.int32),
+            "top1_2": second.top1.astype(np.int32),
+            "absolute_change": absolute_change(first, second).astype(np.float32),
+            "valid": first.valid & second.valid,
+            "effective_shift": first.notes["effective_shift"].astype(np.float32),
+        }
+
+    def _changes(
+        self, rows: Mapping[str, Array], image_top1: Array, labels: Array, at: Mapping[str, Any]
+    ) -> Iterator[Estimate]:
+        changed = (rows["top1_1"] != rows["top1_2"]) & rows["valid"]
+        moved = np.where(rows["valid"], rows["absolute_change"], 0.0)
+        groups = {"all": np.ones(len(labels), bool)}
+        if (labels >= 0).any():
+            groups["correct"] = (image_top1 == labels) & (labels >= 0)
+        for given, group in groups.items():
+            valid = rows["valid"][group].sum(1, keepdims=True)
+            share = ratios(changed[group].sum(1, keepdims=True), valid, share=True)[0]
+            mean = ratios(moved[group].sum(1, keepdims=True), valid)[0]
+            yield self.estimate("p_top1_change", at={**at, "given": given}, **figure(share, self._why(share)))
+            change = figure(mean, self._why(mean))
+            yield self.estimate("mean_absolute_change", unit="probability", at={**at, "given": given}, **change)
+
+    def _context(self, rows: Mapping[str, Array], labels: Array, at: Mapping[str, Any]) -> Iterator[Estimate]:
+        valid = rows["valid"]
+        known = valid & (labels >= 0)[:, None]
+        if (labels >= 0).any():
+            for frame in (1, 2):
+                right = (rows[f"top1_{frame}"] == labels[:, None]) & known
+                share = ratios(right.sum(1, keepdims=True), known.sum(1, keepdims=True), share=True)[0]
+                yield self.estimate("accuracy", at={**at, "frame": frame}, **figure(share, self._why(share)))
+        answers = rows["top1_1"][valid]
+        most = np.bincount(answers).argmax() if len(answers) else 0
+        same = ((rows["top1_1"] == most) & valid).sum(1, keepdims=True)
+        share = ratios(same, valid.sum(1, keepdims=True), share=True)[0]
+        yield self.estimate("commonest_answer_share", at=at, **figure(share, self._why(share)))
+        shift = ratios((rows["effective_shift"] * valid).sum(1, keepdims=True), valid.sum(1, keepdims=True))[0]
+        yield self.estimate("effective_shift", unit="pixels", at=at, **figure(shift, self._why(shift)))
+        skipped = float((~valid).sum())
+        yield self.estimate("skipped_pairs", unit="count", value=skipped, n=len(valid), at=at)
+
+    @staticmethod
+    def _why(interval: Interval) -> str:
+        return "" if interval.value is not None else "no image gave a pair that counts here"
+
+    @staticmethod
+    def _verdict(e: Estimate) -> Finding:
+        sentence = f"Moved by one pixel ({NAMES[e.at['protocol']]}), its answer changes in {percent(e)} of the pairs."
+        if (e.low or 0.0) > 0.05:
+            advice = "Anti-alias its strided layers, or average its answers over a few shifts; train with small shifts."
+            return Finding("weak", sentence, advice)
+        return Finding("strong" if (e.high or 1.0) < 0.02 else "note", sentence)
+
+
+def absolute_change(first: Answer, second: Answer) -> Array:
+    """(n,) |p1[c] - p2[c]| with c the top class of the first answer.
+
+    Logits (2, 0) then (0, 2): p of class 0 falls from .880797 to .119203, a change of .761594.
+    """
+    return np.asarray(np.abs(first.confidence - second.p(first.top1)))
+
+
+def _bars(estimates: Estimates, measure: str, title: str, caption: str) -> Bars:
+    protocols = list(dict.fromkeys(e.at["protocol"] for e in estimates.of(measure)))
+    names = {"all": "all images", "correct": "images it gets right unshifted"}
+    series = []
+    for given, name in names.items():
+        found = [estimates.one(measure, protocol=p, given=given) for p in protocols]
+        if any(found):
+            values, lows, highs = ([getattr(e, f) if e else None for e in found] for f in ("value", "low", "high"))
+            series.append(Series(name, values, lows, highs))
+    label = "share of pairs" if measure == "p_top1_change" else "probability"
+    return Bars(title, label, [NAMES[p] for p in protocols], series, caption, format="percent")

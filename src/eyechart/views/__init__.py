@@ -1,0 +1,1 @@
+"""Ways of showing an image, shared by exams and remedies."""
