@@ -1,0 +1,1 @@
+"""The engine: decode once, show every view, ask every question once, keep what is finished."""

@@ -1,0 +1,233 @@
+"""The engine: walks the missing shards, one decode and one forward per distinct question, and commits what is finished."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from time import monotonic, sleep
+from typing import Any
+
+import numpy as np
+import torch
+
+from eyechart.core.exam import Batch, Exam, Subject
+from eyechart.core.query import Answer, Query
+from eyechart.core.tally import Tally
+from eyechart.images.image_set import ImageSet
+from eyechart.models.image_model import ImageModel
+from eyechart.run.batches import Artist
+from eyechart.run.draw import Drawn, Job
+from eyechart.run.forward import Forwarder
+from eyechart.run.merge import merged
+from eyechart.run.options import RunOptions
+from eyechart.run.plan import Task, Work, exam_key, source_views, still_missing, tasks
+from eyechart.run.reporter import Reporter
+from eyechart.run.spread import Rank
+from eyechart.store.folder import Folder
+from eyechart.store.rows import to_table
+from eyechart.store.shards import Shelf
+
+Array = np.ndarray[Any, Any]
+SHARD_SECONDS = 20.0
+JOB_BYTES = 48 << 20
+JOB_FRAMES = 1024
+
+
+@dataclass
+class _Open:
+    """A task under way: what its batches have given so far."""
+
+    task: Task
+    head: dict[str, list[Any]] = field(default_factory=lambda: {"position": [], "id": [], "status": [], "reason": []})
+    tallies: dict[Work, list[Tally]] = field(default_factory=dict)
+    unfit: dict[Work, dict[int, str]] = field(default_factory=dict)
+    began: float = field(default_factory=monotonic)
+
+
+class Engine:
+    """Runs exams on one model.
+
+    Args:
+        model: the model.
+        images: the images; ``labels`` are theirs as the model's output numbers (-1 = none).
+        order: positions -> indices of the images; only the first ``n`` are examined.
+        folder: of the run; shards go under ``shards/<slot>``.
+    """
+
+    def __init__(
+        self,
+        model: ImageModel,
+        images: ImageSet,
+        labels: Array,
+        order: Array,
+        n: int,
+        folder: Folder,
+        slot: str,
+        options: RunOptions,
+        reporter: Reporter,
+        rank: Rank,
+    ) -> None:
+        self.model, self.images, self.labels, self.order, self.n = model, images, labels, order, n
+        self.folder, self.slot, self.options, self.reporter, self.rank = folder, slot, options, reporter, rank
+        names = model.class_names
+        labelled = bool((labels >= 0).any())
+        self.subject = Subject(model.preprocessing.size, model.n_outputs, names, model.kind, labelled)
+        self._forwarder = Forwarder(model, options.batch_size, options.seed, reporter.advance)
+        self._slowest = 0.0
+        self._indices: dict[str, int] | None = None
+
+    def index_of(self, image_id: str) -> int:
+        """The image's index in the set."""
+        if self._indices is None:
+            self._indices = {name: i for i, name in enumerate(self.images.ids)}
+        return self._indices[image_id]
+
+    def shelf(self, exam: Exam, stage: int) -> Shelf:
+        """Where the shards of a stage of an exam lie."""
+        return Shelf(self.folder, f"shards/{self.slot}/{exam_key(exam, stage)}", self.reporter.say)
+
+    def works(self, exams: Sequence[Exam], stage: int, so_far: dict[Exam, tuple[Tally, ...]]) -> list[Work]:
+        """What the exams ask in a stage."""
+        asked = [(exam, exam.ask(self.subject, so_far[exam])) for exam in exams]
+        return [Work(e, stage, tuple(dict.fromkeys(q)), self.shelf(e, stage)) for e, q in asked if q is not None]
+
+    def run(self, exams: Sequence[Exam]) -> dict[Exam, list[Work]]:
+        """Run all stages of the exams; returns the works of each, by stage."""
+        so_far: dict[Exam, tuple[Tally, ...]] = dict.fromkeys(exams, ())
+        done: dict[Exam, list[Work]] = {exam: [] for exam in exams}
+        stage = 0
+        while works := self.works(exams, stage, so_far):
+            self._stage(works)
+            for work in works:
+                done[work.exam].append(work)
+                so_far[work.exam] += (merged(work.shelf, self.n),)
+            exams, stage = [work.exam for work in works], stage + 1
+        return done
+
+    @cached_property
+    def seconds_per_forward(self) -> float:
+        """Seconds a frame takes in a first forward."""
+        size = min(16, self._forwarder.batch_size.largest)
+        frames = self.model.buffer(size).zero_()
+        with torch.inference_mode():
+            self.model.forward(frames)
+            began = monotonic()
+            self.model.forward(frames).cpu()
+        return max((monotonic() - began) / size, 1e-7)
+
+    def shard_size(self, queries: Sequence[Query]) -> int:
+        """Images a shard, a power of two: at most about 20 seconds at the speed of a first forward."""
+        each = self.seconds_per_forward * sum(1 + q.view.cost for q in queries)
+        return 1 << int(np.clip(np.log2(SHARD_SECONDS / each), 4, 13))
+
+    def _stage(self, works: Sequence[Work]) -> None:
+        """Do what is missing; then wait for what others are doing, and take over what nobody finishes."""
+        size = self.shard_size(tuple(dict.fromkeys(q for w in works for q in w.queries)))
+        todo = tasks(works, self.n, size)
+        self.reporter.begin(self.model.name, sum(task.forwards for task in todo))
+        try:
+            self._walk(self.rank.rotated(todo))
+            waited = monotonic()
+            while left := tasks(works, self.n, size):
+                if len(left) < len(todo):
+                    todo, waited = left, monotonic()
+                elif monotonic() - waited >= self.rank.patience(self._slowest):
+                    self._walk(left)
+                else:
+                    sleep(0.2)
+        finally:
+            self.reporter.end()
+
+    def _walk(self, todo: Sequence[Task]) -> None:
+        open_tasks: deque[_Open] = deque()
+        with Artist(self._workers(todo)) as artist, torch.inference_mode():
+            for job, drawn in artist.drawn(self._jobs(todo, open_tasks)):
+                current = open_tasks[0]
+                self._examine(current, job, drawn)
+                if len(current.head["id"]) == current.task.span[1] - current.task.span[0]:
+                    self._commit(open_tasks.popleft())
+
+    def _workers(self, todo: Sequence[Task]) -> int:
+        """Decode processes: none where images lie in memory in the model's size and are shown as they are."""
+        if self.options.workers != "auto":
+            return self.options.workers
+        frames = sum(len(source_views(task.queries)) for task in todo[:1])
+        images = sum(task.span[1] - task.span[0] for task in todo)
+        small = images * frames < 256
+        if small or (self.images.in_memory and frames <= 1):
+            return 0
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, min(cores if self.model.device.type == "cpu" else cores - 1, 8))
+
+    def _jobs(self, todo: Sequence[Task], open_tasks: deque[_Open]) -> Iterator[Job]:
+        """Jobs of all tasks, drawn ahead across their borders; a task finished elsewhere meanwhile is left out."""
+        for planned in todo:
+            task = still_missing(planned)
+            if not task.works:
+                self.reporter.advance(planned.forwards)
+                continue
+            open_tasks.append(_Open(task))
+            views = source_views(task.queries)
+            height, width = self.model.preprocessing.size
+            frame_bytes = height * width * self.model.preprocessing.channels * len(views)
+            step = max(1, min(JOB_BYTES // frame_bytes, max(16, JOB_FRAMES // len(task.queries))))
+            for start in range(*task.span, step):
+                picked = self.order[start : min(start + step, task.span[1])]
+                ids = tuple(self.images.ids[i] for i in picked)
+                sources = tuple(self.images.source(int(i)) for i in picked)
+                yield Job(ids, sources, views, self.model.preprocessing, self.options.seed)
+
+    def _examine(self, current: _Open, job: Job, drawn: Drawn) -> None:
+        """Answer all queries for one job and let each exam read its own."""
+        kept = np.flatnonzero(drawn.examined)
+        first = current.task.span[0] + len(current.head["id"])
+        positions = range(first, first + len(job.ids))
+        for name, values in zip(
+            ("position", "id", "status", "reason"), (positions, job.ids, drawn.status, drawn.reason), strict=True
+        ):
+            current.head[name].extend(values)
+        self.reporter.advance((len(job.ids) - len(kept)) * len(current.task.queries))
+        if not len(kept):
+            return
+        ids = tuple(job.ids[i] for i in kept)
+        answers = self._forwarder.answers(current.task.queries, job.views, drawn, ids)
+        for work in current.task.works:
+            mine = {query: answers[query] for query in work.queries}
+            fine = np.logical_and.reduce([np.isfinite(a.values).all(1) for a in mine.values()])
+            where = np.array(positions)[kept]
+            unfit = current.unfit.setdefault(work, {})
+            unfit |= {int(p): _first_unfit(mine, i) for i, p in enumerate(where) if not fine[i]}
+            if fine.any():
+                chosen = {query: answer.where(fine) for query, answer in mine.items()}
+                tally = work.exam.read(
+                    chosen, self._batch(where[fine], [i for i, f in zip(ids, fine, strict=True) if f])
+                )
+                current.tallies.setdefault(work, []).append(tally)
+
+    def _batch(self, positions: Array, ids: Sequence[str]) -> Batch:
+        index = self.order[positions]
+        others = {name: column[index] for name, column in self.images.targets.items() if name != "label"}
+        return Batch(tuple(ids), self.labels[index], self.subject, others)
+
+    def _commit(self, finished: _Open) -> None:
+        span, seconds = finished.task.span, monotonic() - finished.began
+        self._slowest = max(self._slowest, seconds)
+        index = self.order[np.array(finished.head["position"], np.int64)]
+        targets = {name: column[index] for name, column in self.images.targets.items()} | {"label": self.labels[index]}
+        for work in finished.task.works:
+            head = {name: list(values) for name, values in finished.head.items()}
+            for position, reason in finished.unfit.get(work, {}).items():
+                head["status"][position - span[0]], head["reason"][position - span[0]] = "not_finite", reason
+            examined = np.array([s in ("ok", "converted") for s in head["status"]], bool)
+            tally = Tally.merge(finished.tallies.get(work, []))
+            table = to_table(head, targets, tally.rows, examined)
+            bad = int((~examined).sum())
+            work.shelf.commit(span, table, tally, images=len(examined), bad=bad, seconds=seconds)
+
+
+def _first_unfit(answers: dict[Query, Answer], i: int) -> str:
+    views = [query.view for query, answer in answers.items() if not np.isfinite(answer.values[i]).all()]
+    return f"the model answered NaN or infinity to {views[0]}"

@@ -1,0 +1,147 @@
+"""When all shards stand: rows, estimates, kept pictures and the words of the report."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from PIL import Image
+
+from eyechart.core.chart import Section
+from eyechart.core.estimate import Estimates
+from eyechart.core.exam import Exam
+from eyechart.core.query import Query
+from eyechart.core.tally import Kept, Tally
+from eyechart.core.view import Pixels, split_stages
+from eyechart.run.draw import Job, draw
+from eyechart.run.engine import Engine
+from eyechart.run.forward import show, unit
+from eyechart.run.merge import parts
+from eyechart.run.plan import Work, source_views
+from eyechart.store.folder import Folder
+from eyechart.store.rows import HEAD, examined_labels
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What one exam says of one model.
+
+    Attributes:
+        estimates: with the model's name filled in.
+        section: for the report; None if no image could be examined.
+        table: the exam's rows, with a column ``model``.
+        cases: kept cases with pictures, as plain data (pictures as lossless WebP bytes).
+    """
+
+    model: str
+    exam: Exam
+    estimates: Estimates
+    section: Section | None
+    table: pa.Table
+    cases: list[dict[str, Any]]
+
+
+def finish(engine: Engine, exam: Exam, works: Sequence[Work]) -> Finished:
+    """Read the last stage's shards and compute."""
+    tables, labels, tallies = [], [], []
+    for table, tally in parts(works[-1].shelf, engine.n):
+        tables.append(table)
+        labels.append(examined_labels(table))
+        if tally.rows or tally.sums or tally.kept:
+            tallies.append(tally)
+    name, table = engine.model.name, pa.concat_tables(tables, promote_options="default")
+    if not tallies:
+        return Finished(name, exam, Estimates(), None, table, [])
+    tally = Tally.merge(tallies)
+    found = exam.estimates(tally, np.concatenate(labels), engine.subject)
+    found = Estimates(replace(e, model=name) for e in found)
+    section = Section(exam.name, exam.title, exam.explanation, tuple(exam.findings(found)), tuple(exam.charts(found)))
+    return Finished(name, exam, found, section, table, [_pictured(engine, exam, case) for case in tally.kept])
+
+
+def write_rows(folder: Folder, finished: Sequence[Finished]) -> None:
+    """``rows/<exam>.parquet``: the models' rows of one exam below one another, in the seeded order."""
+    with ExitStack() as closing:
+        sink, writer = io.BytesIO(), None
+        for found in finished:
+            names = pa.array([found.model] * found.table.num_rows).dictionary_encode()
+            table = found.table.add_column(len(HEAD), "model", names)
+            writer = writer or closing.enter_context(pq.ParquetWriter(sink, table.schema, compression="zstd"))
+            writer.write_table(table.cast(writer.schema))
+    folder.write(f"rows/{finished[0].exam.name}.parquet", sink.getvalue())
+
+
+def write_kept(folder: Folder, slot: str, finished: Finished) -> None:
+    """``kept/<model>-<exam>.parquet``: one row a picture of a kept case."""
+    rows = [
+        {**{k: case[k] for k in ("key", "score", "id")}, "facts": json.dumps(case["facts"]), "name": name, "webp": data}
+        for case in finished.cases
+        for name, data in case["pictures"].items()
+    ]
+    if rows:
+        sink = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows), sink)
+        folder.write(f"kept/{slot}-{finished.exam.name}.parquet", sink.getvalue())
+
+
+class Fates:
+    """How each image fared over all exams and models: its worst status counts, once."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self._odd: dict[str, tuple[str, str]] = {}
+
+    def add(self, table: pa.Table) -> None:
+        """Take note of the rows of an exam on a model."""
+        self.images = max(self.images, table.num_rows)
+        odd = table.filter(pa.compute.not_equal(table["status"], "ok")).select(["id", "status", "reason"])
+        for row in odd.to_pylist():
+            if row["id"] not in self._odd or self._odd[row["id"]][0] == "converted":
+                self._odd[row["id"]] = (row["status"], row["reason"])
+
+    @property
+    def bad(self) -> int:
+        """Number of images that some exam could not examine."""
+        return sum(status != "converted" for status, _ in self._odd.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Counts by status, and the images that were not simply ok, by id."""
+        counts = {"ok": self.images - len(self._odd)}
+        for status, _ in self._odd.values():
+            counts[status] = counts.get(status, 0) + 1
+        odd = [{"id": i, "status": s, "reason": r} for i, (s, r) in sorted(self._odd.items())]
+        return {"images": self.images, "bad": self.bad, "counts": counts, "odd": odd}
+
+
+def _pictured(engine: Engine, exam: Exam, case: Kept) -> dict[str, Any]:
+    """Draw the views of a kept case."""
+    views = exam.pictures(case)
+    index = engine.index_of(case.id)
+    sources = source_views([Query(view) for view in views.values()])
+    job = Job((case.id,), (engine.images.source(index),), sources, engine.model.preprocessing, engine.options.seed)
+    drawn = draw(job)
+    pictures = {}
+    if drawn.examined.all():
+        for name, view in views.items():
+            frame = drawn.frames[sources.index(split_stages(view)[0])]
+            first = Pixels(unit(torch.from_numpy(frame).permute(0, 3, 1, 2).to(engine.model.device)), job.ids, job.seed)
+            pictures[name] = _webp(show(view, first)[0][0])
+    return {"key": case.key, "score": case.score, "id": case.id, "facts": dict(case.facts), "pictures": pictures}
+
+
+def _webp(pixels: torch.Tensor) -> bytes:
+    """Lossless WebP of (c, h, w) values in [0, 1], clipped."""
+    shown = pixels.mul(255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    sink = io.BytesIO()
+    Image.fromarray(shown if shown.shape[2] == 3 else np.repeat(shown, 3, axis=2)).save(sink, "WEBP", lossless=True)
+    return sink.getvalue()

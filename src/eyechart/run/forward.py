@@ -1,0 +1,196 @@
+"""Asking the model: views rendered straight into one buffer in the model's memory layout, full batches whoever asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from eyechart.core.query import Answer, Query
+from eyechart.core.view import Pixels, SourceView, View, split_stages
+from eyechart.models.image_model import ImageModel
+from eyechart.run.draw import Drawn
+
+Array = np.ndarray[Any, Any]
+CANDIDATES = (32, 64, 128, 256)
+BUFFER_BYTES = 64 << 20
+
+
+class BatchSize:
+    """The batch size of forwards: given, or the fastest of a few, found on the run's own work.
+
+    Decisions never depend on it. On out-of-memory it halves and stays.
+    """
+
+    def __init__(self, asked: int | Literal["auto"], frame_bytes: int, trials: int = 3) -> None:
+        fitting = [c for c in CANDIDATES if c * frame_bytes <= BUFFER_BYTES] or [CANDIDATES[0]]
+        self._open = [asked] if isinstance(asked, int) else fitting
+        self._times: dict[int, list[float]] = {size: [] for size in self._open}
+        self._trials = trials if len(self._open) > 1 else 0
+        self.largest = max(self._open)
+
+    @property
+    def now(self) -> int:
+        """The size to use next."""
+        for size in self._open:
+            if len(self._times[size]) < self._trials:
+                return size
+        return min(self._open, key=lambda size: min(self._times[size], default=0.0))
+
+    def took(self, size: int, seconds: float) -> None:
+        """Note the time of one forward of ``size`` frames."""
+        if size in self._times and len(self._times[size]) < self._trials:
+            self._times[size].append(seconds / size)
+
+    def too_large(self, size: int) -> None:
+        """Memory ran out at ``size``."""
+        self._open = [s for s in self._open if s < size] or [max(1, size // 2)]
+        self._times = {s: self._times.get(s, []) for s in self._open}
+
+
+class Forwarder:
+    """Answers queries for drawn images.
+
+    Args:
+        model: the model.
+        batch_size: frames a forward, or ``auto``.
+        seed: of the run, for views that draw on the device.
+        progress: called with the number of frames after each forward.
+    """
+
+    def __init__(
+        self,
+        model: ImageModel,
+        batch_size: int | Literal["auto"] = "auto",
+        seed: int = 0,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        height, width = model.preprocessing.size
+        self.model, self.seed, self._progress = model, seed, progress
+        self.batch_size = BatchSize(batch_size, 4 * model.preprocessing.channels * height * width)
+        self._buffer = model.buffer(self.batch_size.largest)
+        self._filled = 0
+        self._wanted: list[tuple[Array, slice]] = []
+        self.seconds = 0.0
+
+    def answers(
+        self, queries: Sequence[Query], views: Sequence[SourceView], drawn: Drawn, ids: tuple[str, ...]
+    ) -> dict[Query, Answer]:
+        """One Answer a query for the images of ``drawn`` that could be decoded.
+
+        Args:
+            queries: distinct.
+            views: the source views of ``drawn``, in its order; every query starts from one of them.
+            drawn: frames from the decode workers.
+            ids: of the images that could be decoded.
+        """
+        kept = np.flatnonzero(drawn.examined)
+        if not len(kept):
+            return {}
+        values = {q: np.empty((len(kept), self.model.n_outputs), np.float32) for q in queries}
+        notes: dict[Query, dict[str, Array]] = {}
+        valid: dict[Query, Array] = {}
+        for v, source in enumerate(views):
+            mine = [q for q in queries if split_stages(q.view)[0] == source]
+            frames = drawn.frames[v] if len(kept) == drawn.frames.shape[1] else drawn.frames[v][kept]
+            about = {name: column[kept] for name, column in drawn.notes[v].items()}
+            for query in mine:
+                notes[query], valid[query] = dict(about), drawn.valid[v][kept]
+            self._source(mine, frames, ids, values, notes, valid)
+        self._flush()
+        return {q: Answer(self.model.kind, values[q], notes[q], valid[q]) for q in queries}
+
+    def _source(
+        self,
+        queries: Sequence[Query],
+        frames: Array,
+        ids: tuple[str, ...],
+        values: dict[Query, Array],
+        notes: dict[Query, dict[str, Array]],
+        valid: dict[Query, Array],
+    ) -> None:
+        """All queries that start from one source view."""
+        shown = torch.from_numpy(frames).permute(0, 3, 1, 2).to(self.model.device, non_blocking=True)
+        for query in (q for q in queries if not split_stages(q.view)[1]):
+            self._add(shown, values[query])
+        staged = [q for q in queries if split_stages(q.view)[1]]
+        step = self.batch_size.largest  # bounds the memory of rendered views
+        for start in range(0, len(frames) if staged else 0, step):
+            part = slice(start, start + step)
+            first = Pixels(unit(shown[part]), ids[part], self.seed)
+            for query in staged:
+                pixels, about, fine = show(query.view, first)
+                for name, column in about.items():
+                    notes[query].setdefault(name, np.full(len(ids), np.nan))[part] = column
+                if fine is not None:
+                    valid[query] = valid[query].copy()
+                    valid[query][part] &= fine
+                self._add(pixels, values[query][part])
+
+    def _add(self, pixels: torch.Tensor, into: Array) -> None:
+        """Normalise frames into the buffer; whenever it is full, run the model."""
+        at = 0
+        while at < len(pixels):
+            take = min(len(pixels) - at, self.batch_size.now - self._filled)
+            if take > 0:
+                self.model.normalise(pixels[at : at + take], self._buffer[self._filled : self._filled + take])
+                self._wanted.append((into, slice(at, at + take)))
+                self._filled += take
+                at += take
+            if self._filled >= self.batch_size.now:
+                self._flush()
+
+    def _flush(self) -> None:
+        """Run what is in the buffer and hand the outputs out."""
+        if not self._filled:
+            return
+        began = perf_counter()
+        outputs = self._forward(self._buffer[: self._filled]).cpu().numpy()
+        took = perf_counter() - began
+        self.seconds += took
+        self.batch_size.took(self._filled, took)
+        at = 0
+        for into, part in self._wanted:
+            into[part] = outputs[at : at + part.stop - part.start]
+            at += part.stop - part.start
+        self._progress(self._filled)
+        self._filled, self._wanted = 0, []
+
+    def _forward(self, frames: torch.Tensor) -> torch.Tensor:
+        try:
+            return self.model.forward(frames)
+        except RuntimeError as error:
+            if not _out_of_memory(error) or len(frames) == 1:
+                raise
+        # Outside the handler, so that the failed pass's tensors are free by now.
+        self.batch_size.too_large(len(frames))
+        if self.model.device.type == "cuda":
+            torch.cuda.empty_cache()
+        half = len(frames) // 2
+        return torch.cat([self._forward(frames[:half]), self._forward(frames[half:])])
+
+
+def unit(frames: torch.Tensor) -> torch.Tensor:
+    """uint8 frames as float32 in [0, 1], same memory layout."""
+    return frames.to(torch.float32).div_(255)
+
+
+def show(view: View, first: Pixels) -> tuple[torch.Tensor, dict[str, Array], Array | None]:
+    """Render the input stages of ``view`` one after another: pixels, notes, which images could be shown."""
+    batch = first
+    notes: dict[str, Array] = {}
+    fine: Array | None = None
+    for step in split_stages(view)[1]:
+        shown = step.render(batch)
+        notes.update(shown.notes)
+        if shown.valid is not None:
+            fine = shown.valid if fine is None else fine & shown.valid
+        batch = Pixels(shown.pixels, first.ids, first.seed)
+    return batch.tensor, dict(notes), fine
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,23 @@
+"""Settings of a run: one definition for the command line, configuration files, Python and the stored provenance."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Auto = Literal["auto"]
+
+
+class RunOptions(BaseModel):
+    """How images are run through the exams. None of these changes a decision; ``seed`` and ``limit`` choose."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit: int | None = Field(
+        None, ge=1, description="Only the first N images of the seeded, stratified order (PREVIEW)."
+    )
+    seed: int = Field(0, ge=0, description="Seed of the order and of every random view.")
+    batch_size: int | Auto = Field("auto", description="Frames a forward; auto finds the fastest on the way.")
+    workers: int | Auto = Field("auto", description="Decode processes; 0 decodes in the main process.")
+    max_bad: int = Field(0, ge=0, description="Images that may be unusable before the run counts as failed.")

@@ -1,0 +1,80 @@
+"""What there is to do: queries of all exams without duplicates, and the ranges in which each exam is still missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
+
+from eyechart.core.exam import Exam
+from eyechart.core.query import Query
+from eyechart.core.view import SourceView, split_stages
+from eyechart.store.shards import Range, Shelf, cut, missing
+
+
+@dataclass(frozen=True)
+class Work:
+    """One stage of one exam on one model, with the shelf of its shards."""
+
+    exam: Exam
+    stage: int
+    queries: tuple[Query, ...]
+    shelf: Shelf
+
+
+@dataclass(frozen=True)
+class Task:
+    """A range of positions and the works still missing there."""
+
+    span: Range
+    works: tuple[Work, ...]
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """Distinct queries, those of one source view together, in the order first asked."""
+        asked = dict.fromkeys(q for work in self.works for q in work.queries)
+        views = {v: n for n, v in enumerate(source_views(tuple(asked)))}
+        return tuple(sorted(asked, key=lambda q: views[split_stages(q.view)[0]]))
+
+    @property
+    def forwards(self) -> int:
+        """Forwards of the model that the task needs, views' own included."""
+        return (self.span[1] - self.span[0]) * sum(1 + q.view.cost for q in self.queries)
+
+
+def source_views(queries: Sequence[Query]) -> tuple[SourceView, ...]:
+    """The distinct source views that queries start from, in the order first asked."""
+    return tuple(dict.fromkeys(split_stages(q.view)[0] for q in queries))
+
+
+def exam_key(exam: Exam, stage: int) -> str:
+    """Names an exam's shards: changes with the exam's version, any setting, and the stage."""
+    settings = json.dumps(exam.model_dump(mode="json"), sort_keys=True)
+    text = f"{exam.name}\0{exam.version}\0{settings}\0{stage}"
+    return f"{exam.name}-{blake2b(text.encode(), digest_size=6).hexdigest()}"
+
+
+def tasks(works: Sequence[Work], images: int, shard_size: int) -> list[Task]:
+    """Missing work in order, cut at multiples of ``shard_size`` and wherever the set of missing works changes."""
+    gaps = {w: missing([(p.start, p.stop) for p in w.shelf.pieces()], images) for w in works}
+    edges = sorted({edge for found in gaps.values() for span in cut(found, shard_size) for edge in span})
+    found = []
+    for span in pairwise(edges):
+        lacking = tuple(w for w in works if any(a <= span[0] and span[1] <= b for a, b in gaps[w]))
+        if lacking:
+            found.append(Task(span, lacking))
+    return found
+
+
+def still_missing(task: Task) -> Task:
+    """The task without what others have finished since it was planned."""
+    start, stop = task.span
+    works = [w for w in task.works if _lacks(w, start, stop)]
+    return Task(task.span, tuple(works))
+
+
+def _lacks(work: Work, start: int, stop: int) -> bool:
+    gaps = missing([(p.start, p.stop) for p in work.shelf.pieces()], stop)
+    return any(a < stop and b > start for a, b in gaps)

@@ -1,0 +1,227 @@
+"""From models, images and exams to a run folder with results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from eyechart.core.catalogue import exam_table, make_exams
+from eyechart.core.exam import Exam
+from eyechart.errors import BadImagesError, SettingError
+from eyechart.images.image_set import ImageSet
+from eyechart.images.order import seeded_order
+from eyechart.models.image_model import ImageModel
+from eyechart.run.engine import Engine
+from eyechart.run.finish import Fates, Finished, finish, write_kept, write_rows
+from eyechart.run.identity import RECORD, SCHEMA, identity, now, open_record
+from eyechart.run.labels import labels_for
+from eyechart.run.options import RunOptions
+from eyechart.run.plan import Work, exam_key, source_views, tasks
+from eyechart.run.provenance import provenance
+from eyechart.run.reporter import Reporter
+from eyechart.run.spread import Rank
+from eyechart.store.folder import Folder
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class Session:
+    """One command's work on a run folder.
+
+    Args:
+        models: examined one after another; together they are part of the run's identity.
+        images: the images.
+        exams: with their settings.
+        folder: of the run.
+        options: how to run.
+        reporter: told how it goes.
+        classes: how image classes are matched with outputs, see ``labels_for``.
+        command: for the record.
+    """
+
+    models: Sequence[ImageModel]
+    images: ImageSet
+    exams: Sequence[Exam]
+    folder: Folder
+    options: RunOptions
+    reporter: Reporter
+    classes: str = "auto"
+    command: str = ""
+    rank: Rank = field(default_factory=Rank.from_environment)
+
+    def __post_init__(self) -> None:
+        if not self.exams:
+            raise SettingError(
+                "No exam is asked for.", setting="--exams", value="", way_out="See: eyechart list exams."
+            )
+        self.finished = False  # results are written
+        self.slots = slots([model.name for model in self.models])
+        matched = [labels_for(model, self.images, self.classes) for model in self.models]
+        self.labels, self.class_lines = [m[0] for m in matched], [m[1] for m in matched]
+        self.identity = identity(self.models, self.labels, self.images, self.options.seed)
+        self.record = open_record(self.folder, self.identity)
+        self.exams = with_recorded(self.exams, self.record.get("exams", {}))
+        asked = min(self.options.limit or len(self.images), len(self.images))
+        self.n = max(asked, self.record.get("limit", 0))
+        order = seeded_order(self.images.ids, self.images.labels, self.options.seed)
+        self.engines = [
+            Engine(m, self.images, labels, order, self.n, self.folder, slot, self.options, self.reporter, self.rank)
+            for m, labels, slot in zip(self.models, self.labels, self.slots, strict=True)
+        ]
+        if self.n > asked:
+            self.reporter.say(f"This run already covers {self.n} images; all of them are used.")
+
+    def skipped(self) -> list[dict[str, str]]:
+        """Exams that cannot be run on a model, with the reason."""
+        found = []
+        for engine in self.engines:
+            for exam in self.exams:
+                reason = _unfit(exam, engine)
+                if reason:
+                    found.append({"exam": exam.name, "model": engine.model.name, "reason": reason})
+        return found
+
+    def plan(self) -> dict[str, Any]:
+        """What there is to do, as plain data: images, queries, forwards, what is finished already."""
+        per_model = []
+        for engine in self.engines:
+            works = engine.works(self._fitting(engine), 0, dict.fromkeys(self.exams, ()))
+            queries = tuple(dict.fromkeys(q for w in works for q in w.queries))
+            todo = tasks(works, self.n, engine.shard_size(queries)) if works else []
+            per_model.append(
+                {
+                    "model": engine.model.name,
+                    "exams": {w.exam.name: len(w.queries) for w in works},
+                    "queries_asked": sum(len(w.queries) for w in works),
+                    "queries_distinct": len(queries),
+                    "frames_decoded_per_image": len(source_views(queries)),
+                    "forwards_per_image": sum(1 + q.view.cost for q in queries),
+                    "forwards_left": sum(task.forwards for task in todo),
+                    "seconds_left": round(sum(task.forwards for task in todo) * engine.seconds_per_forward, 1),
+                    "shards_left": len(todo),
+                }
+            )
+        return {"images": self.n, "of": len(self.images), "models": per_model, "skipped": self.skipped()}
+
+    def run(self) -> None:
+        """Do what is missing, then write rows, kept cases, results and the page's words."""
+        self._write_record()
+        done = [engine.run(self._fitting(engine)) for engine in self.engines]
+        if self.rank.number == 0:
+            self._finish(done)
+
+    def _finish(self, done: Sequence[Mapping[Exam, Sequence[Work]]]) -> None:
+        sections, estimates, skipped, fates = [], [], self.skipped(), Fates()
+        for exam in self.exams:
+            found: list[Finished] = []
+            for engine, slot, works in zip(self.engines, self.slots, done, strict=True):
+                if not works.get(exam):
+                    continue
+                result = finish(engine, exam, works[exam])
+                found.append(result)
+                fates.add(result.table)
+                if result.section is None:
+                    skipped.append({"exam": exam.name, "model": result.model, "reason": "no image could be examined"})
+                    continue
+                write_kept(self.folder, slot, result)
+                sections.append({"model": result.model, "slot": slot, **result.section.to_dict()})
+                estimates += [e.to_dict() for e in result.estimates]
+            if found:
+                write_rows(self.folder, found)
+        complete = fates.bad <= self.options.max_bad
+        self.folder.write_json("page.json", {"schema": SCHEMA, "sections": sections, "fates": fates.to_dict()})
+        results = {"schema": SCHEMA, "complete": complete, "preview": self.n < len(self.images), "estimates": estimates}
+        self.folder.write_json("results.json", {**results, "skipped": skipped})
+        self._write_record(ended=now())
+        self.finished = True
+        if not complete:
+            self._too_many_bad(fates)
+
+    def _too_many_bad(self, fates: Fates) -> None:
+        first = next(o for o in fates.to_dict()["odd"] if o["status"] != "converted")
+        raise BadImagesError(
+            f"{fates.bad} of {fates.images} images could not be examined; the first is {first['id']}: {first['reason']}. "
+            f"All other images were examined, and the results are in {self.folder.root}.",
+            setting="--max-bad",
+            value=self.options.max_bad,
+            way_out=f"Mend or remove them (eyechart doctor lists them), or allow them with --max-bad {fates.bad}.",
+        )
+
+    def _fitting(self, engine: Engine) -> list[Exam]:
+        return [exam for exam in self.exams if not _unfit(exam, engine)]
+
+    def _write_record(self, ended: str | None = None) -> None:
+        record = self.record
+        record.setdefault("started", now())
+        record |= {"schema": SCHEMA, "identity": self.identity, "limit": self.n, "ended": ended}
+        record["options"] = self.options.model_dump(mode="json")
+        record["models"] = [
+            {"slot": slot, "classes": lines, **_about_model(engine.model)}
+            for slot, lines, engine in zip(self.slots, self.class_lines, self.engines, strict=True)
+        ]
+        record["images"] = {
+            "name": self.images.name,
+            "n": len(self.images),
+            "classes": len(self.images.class_names),
+            "exif": "orientation is not applied, as in torchvision and timm evaluation",
+            "remarks": list(self.images.remarks),
+        }
+        exams = {
+            e.name: {"version": e.version, "key": exam_key(e, 0), "settings": e.model_dump(mode="json")}
+            for e in self.exams
+        }
+        record["exams"] = {**record.get("exams", {}), **exams}
+        record["provenance"] = provenance(self.command)
+        if self.rank.number == 0:
+            self.folder.write_json(RECORD, record)
+
+
+def with_recorded(asked: Sequence[Exam], recorded: Mapping[str, Mapping[str, Any]]) -> list[Exam]:
+    """The exams asked for and those the run holds already, in the catalogue's order.
+
+    An exam asked for again with other settings takes the place of the recorded one, whose shards stay.
+    """
+    names = {exam.name for exam in asked}
+    kept = [name for name in recorded if name not in names]
+    held = make_exams(kept, {name: recorded[name]["settings"] for name in kept})
+    rank = {name: i for i, name in enumerate(exam_table())}
+    return sorted([*asked, *held], key=lambda exam: rank.get(exam.name, len(rank)))
+
+
+def slots(names: Sequence[str]) -> list[str]:
+    """A short folder name for each model, unique within the run."""
+    found: list[str] = []
+    for name in names:
+        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name.rsplit("/", 1)[-1]).strip("-.")[:48] or "model"
+        found.append(slug if slug not in found else f"{slug}-{len(found) + 1}")
+    return found
+
+
+def _unfit(exam: Exam, engine: Engine) -> str:
+    """Why the exam cannot be run on the engine's model and images, or nothing."""
+    if engine.model.kind not in exam.answers:
+        return (
+            f"it needs a model that answers {' or '.join(exam.answers)}, this one answers with an {engine.model.kind}"
+        )
+    if exam.needs_labels and not engine.subject.labelled:
+        return "the images have no labels: give class folders or --labels"
+    return ""
+
+
+def _about_model(model: ImageModel) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "fingerprint": model.fingerprint,
+        "outputs": model.outputs,
+        "n_outputs": model.n_outputs,
+        "class_names": list(model.class_names),
+        "preprocessing": model.preprocessing.to_dict(),
+        "device": str(model.device),
+        "remarks": list(model.remarks),
+        "source": dict(model.source),
+    }
