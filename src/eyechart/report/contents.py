@@ -1,0 +1,117 @@
+"""The page's contents in reading order: parts with anchors, their blocks, and the findings of all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from eyechart.core.chart import Bars, Chart, Finding, Gallery, Lines, Table
+from eyechart.report.cases import CaseList, KeptCase, case_lists
+from eyechart.report.charts import Figure, figures
+
+HEADINGS = (("strong", "Strong"), ("weak", "Weak"), ("note", "Worth knowing"))
+
+
+@dataclass(frozen=True)
+class PageSection:
+    """An exam's part of the page, for one model."""
+
+    exam: str
+    title: str
+    explanation: str
+    findings: tuple[Finding, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    model: str = ""
+
+
+@dataclass(frozen=True)
+class NumberedList:
+    """A list of cases and its number among all lists of the page."""
+
+    number: int
+    cases: CaseList
+
+
+@dataclass(frozen=True)
+class GalleryView:
+    """A gallery ready for the page."""
+
+    title: str
+    caption: str
+    lists: tuple[NumberedList, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """Neighbouring figures, or one gallery."""
+
+    figures: tuple[Figure, ...] = ()
+    gallery: GalleryView | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """An exam's part of the page, ready to be written."""
+
+    anchor: str
+    title: str
+    model: str
+    explanation: str
+    findings: tuple[Finding, ...]
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Findings of one kind with the parts they come from."""
+
+    name: str
+    heading: str
+    found: tuple[tuple[Finding, Part], ...]
+
+
+def parts(sections: Sequence[PageSection], kept: Mapping[str, Sequence[KeptCase]], *, named: bool) -> tuple[Part, ...]:
+    """Sections as parts; ``named`` says that there are several models, so each part names its own."""
+    made, lists = [], 0
+    for number, section in enumerate(sections, start=1):
+        anchor = f"{re.sub('[^a-z0-9]+', '-', section.exam.lower()).strip('-')[:40] or 'exam'}-{number}"
+        blocks, lists = _blocks(section, kept.get(section.model, ()), anchor, lists)
+        model = section.model if named else ""
+        made.append(Part(anchor, section.title, model, section.explanation, tuple(section.findings), blocks))
+    return tuple(made)
+
+
+def galleries(body: Sequence[Part]) -> list[CaseList]:
+    """Every list of cases on the page, in the order of their numbers."""
+    return [one.cases for part in body for block in part.blocks if block.gallery for one in block.gallery.lists]
+
+
+def verdicts(body: Sequence[Part]) -> tuple[Verdict, ...]:
+    """The findings of all parts, by what they mean for the reader."""
+    return tuple(
+        Verdict(
+            name,
+            heading,
+            tuple((finding, part) for part in body for finding in part.findings if finding.verdict == name),
+        )
+        for name, heading in HEADINGS
+    )
+
+
+def _blocks(section: PageSection, kept: Sequence[KeptCase], anchor: str, lists: int) -> tuple[tuple[Block, ...], int]:
+    """The section's charts as blocks, and the number of lists on the page so far."""
+    blocks = []
+    for number, (is_gallery, group) in enumerate(groupby(section.charts, lambda chart: isinstance(chart, Gallery))):
+        charts = list(group)
+        if not is_gallery:
+            drawn = [chart for chart in charts if isinstance(chart, Lines | Bars | Table)]
+            blocks.append(Block(figures=tuple(figures(drawn, f"{anchor}-{number}"))))
+        for chart in charts:
+            if isinstance(chart, Gallery):
+                found = case_lists(chart, kept)
+                numbered = tuple(NumberedList(lists + i, cases) for i, cases in enumerate(found))
+                blocks.append(Block(gallery=GalleryView(chart.title, chart.caption, numbered)))
+                lists += len(found)
+    return tuple(blocks), lists

@@ -1,0 +1,93 @@
+"""From a run folder to what the page shows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from PIL import Image
+
+from eyechart.core.chart import Finding
+from eyechart.report.charts import from_dict
+from eyechart.report.page import BadImage, Counts, KeptCase, ModelCard, Page, PageSection, Picture
+from eyechart.store.run_folder import Run
+
+
+def page_of(run: Run) -> Page:
+    """Everything the report says about a run, read from its folder alone."""
+    record, results, stored = run.record, run.results, run.page
+    fates = stored["fates"]
+    odd = [BadImage(o["id"], o["status"], o["reason"]) for o in fates["odd"]]
+    bad = tuple(o for o in odd if o.status != "converted")
+    named = " and ".join(m["name"] for m in record["models"][:3])
+    return Page(
+        title=f"Eye exam of {named}",
+        created=record.get("ended") or record.get("started", ""),
+        models=tuple(_card(m) for m in record["models"]),
+        images=_images(record),
+        counts=Counts(fates["images"] - len(bad), len(odd) - len(bad), len(bad), bad),
+        sections=tuple(_section(s) for s in stored["sections"]),
+        kept=_kept(run, stored),
+        skipped=tuple((f"{s['exam']} ({s['model']})", s["reason"]) for s in results["skipped"]),
+        provenance=_provenance(record),
+        preview=f"PREVIEW: {record['limit']:,} of {record['images']['n']:,} images" if results.get("preview") else None,
+        incomplete=None
+        if results["complete"]
+        else f"{len(bad):,} images could not be examined, more than were allowed.",
+    )
+
+
+def _section(stored: Mapping[str, Any]) -> PageSection:
+    findings = tuple(Finding(**f) for f in stored["findings"])
+    charts = tuple(from_dict(c) for c in stored["charts"])
+    return PageSection(stored["exam"], stored["title"], stored["explanation"], findings, charts, stored["model"])
+
+
+def _kept(run: Run, stored: Mapping[str, Any]) -> dict[str, list[KeptCase]]:
+    found: dict[str, list[KeptCase]] = {}
+    for section in stored["sections"]:
+        for case in run.kept(section["slot"], section["exam"]):
+            pictures = {name: _picture(data) for name, data in case.pictures.items()}
+            kept = KeptCase(case.key, case.score, case.id, case.facts, pictures)
+            found.setdefault(section["model"], []).append(kept)
+    return found
+
+
+def _picture(data: bytes) -> Picture:
+    with Image.open(io.BytesIO(data)) as image:
+        return Picture(data, "image/webp", image.size)
+
+
+def _card(model: Mapping[str, Any]) -> ModelCard:
+    shape = model["preprocessing"]
+    resize = shape["resize"]
+    lines = [
+        (
+            "Input",
+            f"{shape['size'][0]} x {shape['size'][1]} pixels"
+            + (f", resized to {resize}, centre crop" if resize else ""),
+        ),
+        ("Answers", f"{model['n_outputs']:,} {model['outputs']}"),
+        ("Device", model["device"]),
+        *(("Note", remark) for remark in model["remarks"]),
+    ]
+    return ModelCard(model["name"], tuple(lines))
+
+
+def _images(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    images = record["images"]
+    lines = [("Images", images["name"]), ("Number", f"{images['n']:,}")]
+    if images["classes"]:
+        lines.append(("Classes", f"{images['classes']:,}"))
+    lines += [("Note", remark) for remark in images["remarks"]]
+    lines += [("Class map", model["classes"][0]) for model in record["models"][:1] if model["classes"]]
+    return tuple(lines)
+
+
+def _provenance(record: Mapping[str, Any]) -> dict[str, Any]:
+    told = {k: record[k] for k in ("started", "ended") if record.get(k)}
+    about = dict(record["provenance"])
+    models = {m["name"]: {k: m[k] for k in ("fingerprint", "preprocessing", "source")} for m in record["models"]}
+    images = {"fingerprint": record["identity"]["images"]["fingerprint"], "exif": record["images"]["exif"]}
+    return {**about, **told, "options": record["options"], "exams": record["exams"], "models": models, "images": images}
