@@ -1,0 +1,50 @@
+"""The command line's entry point. Loads no command, and so no torch, before one is asked for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App
+
+from eyechart import __version__
+
+app = App(
+    name="eyechart",
+    help="An eye exam for image models: what they really look at, and how little it takes to change their mind.",
+    version=f"eyechart {__version__}",
+)
+app.command(
+    "eyechart.cli.demo:demo", name="demo", help="Examine the embedded model on the embedded images; about a minute."
+)
+app.command(
+    "eyechart.cli.exam:exam", name="exam", help="Examine a model on images and write a run folder with a report."
+)
+app.command("eyechart.cli.report:report", name="report", help="Write the report of a run again (needs no model).")
+app.command("eyechart.cli.catalogue:list_", name="list", help="List exams, suites or models.")
+app.command("eyechart.cli.catalogue:show", name="show", help="Show an exam's measures and settings.")
+app.command(
+    "eyechart.cli.doctor:doctor", name="doctor", help="Check the installation, and a model and images before an exam."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; errors become one paragraph on stderr and an exit code."""
+    from eyechart.errors import EyechartError
+
+    try:
+        app(arguments)
+    except EyechartError as error:
+        from eyechart.cli.console import complain
+
+        complain(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone, as with "| head"
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

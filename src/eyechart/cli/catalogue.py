@@ -1,0 +1,57 @@
+"""``eyechart list`` and ``eyechart show``."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+from rich.markup import escape
+
+from eyechart.cli.console import stdout
+
+
+def list_(what: Annotated[Literal["exams", "suites", "models"], Parameter(help="What to list.")] = "exams") -> None:
+    """List exams, suites, or kinds of models."""
+    {"exams": _exams, "suites": _suites, "models": _models}[what]()
+
+
+def show(name: Annotated[str, Parameter(help="Name of an exam.")]) -> None:
+    """Show what an exam measures, its settings and their defaults."""
+    from eyechart.core.catalogue import exam_class
+
+    exam = exam_class(name)
+    stdout.print(f"[bold]{escape(name)}[/] (version {exam.version}): {escape(exam.title)}")
+    stdout.print(escape(exam.explanation))
+    stdout.print()
+    stdout.print(escape(inspect.getdoc(exam) or ""))
+    stdout.print()
+    stdout.print("Settings (--set exam.name=value):")
+    for field, about in exam.model_fields.items():
+        stdout.print(f"  {field} = {about.default!r}: {about.description}", markup=False)
+
+
+def _exams() -> None:
+    from eyechart.core.catalogue import exam_class, exam_table
+
+    for name in exam_table():
+        stdout.print(f"[bold]{escape(name):12}[/] {escape(exam_class(name).title)}")
+
+
+def _suites() -> None:
+    from eyechart.core.catalogue import SUITES
+
+    for name, exams in SUITES.items():
+        stdout.print(f"[bold]{name:12}[/] {', '.join(exams)}")
+
+
+def _models() -> None:
+    from eyechart.models.nets import OWN_NETS
+
+    stdout.print("torchvision:NAME[/WEIGHTS]   any classification model of torchvision, wildcards allowed")
+    stdout.print("timm:NAME                    any model of timm, wildcards allowed")
+    stdout.print("FILE.safetensors, FILE.pth   weights, with --arch")
+    stdout.print("FILE.pt2                     an exported program, with --trust code")
+    stdout.print("pkg.module:factory           your own, with --preprocess")
+    stdout.print("demo                         the embedded CIFAR-10 network")
+    stdout.print(f"--arch eyechart:NAME         {', '.join(sorted(OWN_NETS))}")

@@ -1,0 +1,50 @@
+"""Settings from a TOML file, under those of the command line."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from eyechart.errors import SettingError, UnknownNameError
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def with_config(
+    kind: type[M], models: tuple[str, ...], given: M | None, config: str | None
+) -> tuple[tuple[str, ...], M]:
+    """Models and options from the command line, and from the file where the command line is silent."""
+    given = kind() if given is None else given
+    if config is None:
+        return models, given
+    stored = _read(config)
+    models_there: Any = stored.pop("models", ())
+    named = (models_there,) if isinstance(models_there, str) else tuple(models_there)
+    unknown = sorted(set(stored) - set(kind.model_fields))
+    if unknown:
+        raise UnknownNameError.of(unknown[0], kind.model_fields, setting=f"--config {config}")
+    mine = {
+        name: getattr(given, name)
+        for name in given.model_fields_set
+        if getattr(given, name) != kind.model_fields[name].default
+    }
+    try:
+        return models or named, kind(**{**stored, **mine})
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise SettingError(
+            "The setting does not fit.", setting=f"{config}: {name}", value=first["input"], way_out=f"{first['msg']}."
+        ) from error
+
+
+def _read(config: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(Path(config).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(
+            f"The configuration cannot be read: {error}.", setting="--config", value=config, way_out="Give a TOML file."
+        ) from error

@@ -1,0 +1,166 @@
+"""``eyechart exam``: examine models on images."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from pydantic import Field
+
+from eyechart.cli.config import with_config
+from eyechart.cli.console import Teller, stderr
+from eyechart.cli.summary import print_plan, print_summary
+from eyechart.errors import SettingError
+from eyechart.run.options import RunOptions
+
+
+class ExamOptions(RunOptions):
+    """All settings of ``eyechart exam``; the configuration file takes the same names."""
+
+    images: str = Field("", description="DIR with class folders, cifar10:DIR, npz:FILE, parquet:GLOB or demo.")
+    exams: str | None = Field(None, description="Exams to run, separated by commas; see: eyechart list exams.")
+    suite: Literal["quick", "standard", "full"] = Field("standard", description="Which exams, if --exams names none.")
+    set: tuple[str, ...] = Field((), description="An exam's setting, as exam.name=value; may be given again.")
+    out: str | None = Field(None, description="Run folder or URL; the same command with the same folder goes on.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
+    arch: str | None = Field(
+        None,
+        description="Architecture of a weights file: torchvision:NAME, timm:NAME, eyechart:NAME, pkg.module:factory.",
+    )
+    classes: str = Field(
+        "auto", description="The outputs' class names: auto, a FILE (one a line), imagenet, or sorted."
+    )
+    labels: str | None = Field(
+        None, description="Labels of a flat folder: a CSV file, or a rule such as '{label}.jpg'."
+    )
+    preprocess: str = Field(
+        "auto", description="auto, or a TOML FILE with size, resize, crop, interpolation, mean, std."
+    )
+    outputs: Literal["auto", "logits", "probabilities", "embedding"] = Field(
+        "auto", description="What the model returns."
+    )
+    trust: Literal["none", "pickle", "code"] = Field(
+        "none", description="What may run code on loading: pickled modules, .pt2 files."
+    )
+
+
+def exam(
+    *models: Annotated[
+        str, Parameter(help="torchvision:NAME, timm:NAME (wildcards), FILE with --arch, pkg.module:factory, demo.")
+    ],
+    options: Annotated[ExamOptions | None, Parameter(name="*")] = None,
+    config: Annotated[str | None, Parameter(help="TOML file with any of these settings, and models = [...].")] = None,
+    json: Annotated[
+        bool, Parameter(name="--json", negative="", help="Print the summary as JSON on stdout, and nothing else.")
+    ] = False,
+    dry_run: Annotated[bool, Parameter(negative="", help="Say what would be done, and do nothing.")] = False,
+) -> None:
+    """Examine models on images and write a run folder with results, rows and a report.
+
+    Example: eyechart exam torchvision:resnet50 --images photos/ --out run
+    """
+    models, options = with_config(ExamOptions, models, options, config)
+    if not models or not options.images:
+        raise SettingError(
+            "A model and images are needed.",
+            setting="MODEL, --images",
+            value=(models, options.images),
+            way_out="For example: eyechart exam torchvision:resnet50 --images photos/ --out run. Or try: eyechart demo.",
+        )
+    examine_and_tell(models, options, as_json=json, dry_run=dry_run)
+
+
+def examine_and_tell(models: tuple[str, ...], options: ExamOptions, *, as_json: bool, dry_run: bool) -> None:
+    """Run, write the report, and say what was found."""
+    from eyechart.examine import open_run, write_report
+
+    session, out = _session(models, options)
+    if dry_run:
+        print_plan(session.plan(), as_json=as_json)
+        return
+    try:
+        session.run()
+    except KeyboardInterrupt:
+        stderr.print(
+            f"Stopped. What is finished is kept in {out}; give the same command again (with --out {out}) to go on."
+        )
+        sys.exit(130)
+    finally:
+        if session.finished and session.rank.number == 0:
+            write_report(out)
+            print_summary(open_run(out), as_json=as_json)
+
+
+def _session(models: tuple[str, ...], options: ExamOptions) -> tuple[Any, str]:
+    """The session of a command, and its run folder."""
+    from eyechart.core.catalogue import make_exams
+    from eyechart.examine import exam_names
+    from eyechart.images.load import load_images
+    from eyechart.run.provenance import command_line
+    from eyechart.run.session import Session
+    from eyechart.store.folder import Folder
+
+    exams = make_exams(exam_names(options.exams, options.suite), settings_of(options.set))
+    out = options.out or _default_out(models)
+    folder = Folder(out)
+    folder.check_writable()
+    images = load_images(options.images, labels=options.labels)
+    teller = Teller()
+    for remark in images.remarks:
+        teller.say(f"Images: {remark}")
+    loaded = _load_models(models, options)
+    for model in loaded:
+        for remark in model.remarks:
+            teller.say(f"{model.name}: {remark}")
+    run_options = RunOptions(**{name: getattr(options, name) for name in RunOptions.model_fields})
+    classes = "sorted" if options.classes == "sorted" else "auto"
+    session = Session(loaded, images, exams, folder, run_options, teller, classes, command_line())
+    for line in dict.fromkeys(line for lines in session.class_lines for line in lines[:1]):
+        teller.say(f"Classes: {line}")
+    for skipped in session.skipped():
+        teller.say(f"Skipped: {skipped['exam']} on {skipped['model']}: {skipped['reason']}.")
+    return session, out
+
+
+def _load_models(specs: tuple[str, ...], options: ExamOptions) -> list[Any]:
+    from eyechart.models.load import expand, load_model
+    from eyechart.run.spread import Rank
+
+    names = [name for spec in specs for name in expand(spec)]
+    fields = ("arch", "preprocess", "classes", "outputs", "trust")
+    settings = {name: getattr(options, name) for name in fields}
+    device = options.device
+    if device == "auto" and Rank.from_environment().of > 1:
+        import torch
+
+        device = f"cuda:{Rank.from_environment().local}" if torch.cuda.is_available() else "cpu"
+    return [load_model(name, **settings, device=device) for name in names]
+
+
+def settings_of(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """``("bands.radii=[4, 8]",)`` as ``{"bands": {"radii": [4, 8]}}``; values are JSON where they can be, else text."""
+    found: dict[str, dict[str, Any]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        exam_name, dot, field = name.strip().partition(".")
+        if not (equals and dot and field):
+            raise SettingError(
+                "Not a setting.", setting="--set", value=text, way_out="Write exam.name=value, as bands.radii=[4,8]."
+            )
+        try:
+            found.setdefault(exam_name, {})[field] = json.loads(value)
+        except ValueError:
+            found.setdefault(exam_name, {})[field] = value
+    return found
+
+
+def _default_out(models: tuple[str, ...]) -> str:
+    """A new folder in the current one, named after the model."""
+    from eyechart.run.session import slots
+
+    stem = f"eyechart-{slots(list(models))[0].removesuffix('.safetensors').removesuffix('.pth')}"
+    taken = next(n for n in range(1, 10_000) if not Path(f"{stem}-{n}").exists())
+    return f"{stem}-{taken}"

@@ -1,0 +1,70 @@
+"""What a command says when it is done."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from eyechart.cli.console import stderr, stdout
+from eyechart.store.run_folder import Run
+
+HEADLINES = {
+    "clean": ("accuracy", "ece"),
+    "bands": ("accuracy", "high_not_low"),
+    "shift": ("p_top1_change",),
+}
+
+
+def print_summary(run: Run, *, as_json: bool) -> None:
+    """Findings and headline figures; as JSON on stdout, or for people on stderr."""
+    report = f"{run.path.rstrip('/')}/report.html"
+    if as_json:
+        summary = {"run": run.path, "report": report, **run.results}
+        summary["findings"] = [
+            {"exam": s["exam"], "model": s["model"], **f} for s in run.page["sections"] for f in s["findings"]
+        ]
+        print(json.dumps(summary))
+        return
+    if run.results.get("preview"):
+        stderr.print(f"[bold]PREVIEW[/]: {run.record['limit']:,} of {run.record['images']['n']:,} images.")
+    marks = {"strong": "[green]strong[/]", "weak": "[red]weak[/]", "note": "note"}
+    for section in run.page["sections"]:
+        for finding in section["findings"]:
+            stderr.print(f"  {marks[finding['verdict']]:>6}  {escape(finding['sentence'])}")
+    stdout.print(_table(run))
+    stderr.print(f"Report: [bold]{escape(report)}[/]")
+
+
+def print_plan(plan: dict[str, Any], *, as_json: bool) -> None:
+    """What a run would do."""
+    if as_json:
+        print(json.dumps(plan))
+        return
+    stdout.print(f"Images: {plan['images']:,} of {plan['of']:,}")
+    for model in plan["models"]:
+        asked = ", ".join(f"{exam} {n}" for exam, n in model["exams"].items())
+        stdout.print(f"{escape(model['model'])}: queries an image: {asked}; {model['queries_distinct']} distinct")
+        stdout.print(
+            f"  left: {model['forwards_left']:,} forwards in {model['shards_left']} shards, about {model['seconds_left']:,} s"
+        )
+    for skipped in plan["skipped"]:
+        stdout.print(f"Skipped: {escape(skipped['exam'])} on {escape(skipped['model'])}: {skipped['reason']}")
+
+
+def _table(run: Run) -> Table:
+    table = Table("exam", "measure", "value", "95 % interval", "n", box=None, pad_edge=False)
+    several = len(run.record["models"]) > 1
+    for e in run.estimates:
+        if e.measure in HEADLINES.get(e.exam, (e.measure,)) and e.value is not None:
+            at = ", ".join(
+                f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in e.at.items() if k != "radius_nyquist"
+            )
+            name = f"{e.measure} ({at})" if at else e.measure
+            ends = f"{e.low:.4f} to {e.high:.4f}" if e.low is not None and e.high is not None else ""
+            table.add_row(
+                escape(f"{e.model}: {e.exam}" if several else e.exam), escape(name), f"{e.value:.4f}", ends, f"{e.n:,}"
+            )
+    return table
