@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from cyclopts import App
+from cyclopts import App, CycloptsError
 
 from eyechart import __version__
+
+if TYPE_CHECKING:
+    from eyechart.errors import EyechartError
 
 app = App(
     name="eyechart",
@@ -33,17 +37,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from eyechart.errors import EyechartError
 
     try:
-        app(arguments)
+        app(arguments, exit_on_error=False, print_error=False)
     except EyechartError as error:
         from eyechart.cli.console import complain
 
         complain(error)
         sys.exit(error.exit_code)
+    except CycloptsError as error:
+        from eyechart.cli.console import complain
+
+        complain(usage_error(error))
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone, as with "| head"
         sys.stderr.close()
         sys.exit(0)
+
+
+def usage_error(error: CycloptsError) -> EyechartError:
+    """A command that cannot be read, as one of our own errors."""
+    from pydantic import ValidationError
+
+    from eyechart.errors import SettingError
+
+    way_out = f"See: {' '.join(['eyechart', *(error.command_chain or ())])} --help."
+    if isinstance(error.__cause__, ValidationError):
+        first, *others = error.__cause__.errors()
+        name = str(first["loc"][0])
+        alike = [e["msg"] for e in (first, *others) if e["loc"][0] == name]
+        setting = f"--{name.replace('_', '-')}"
+        return SettingError(f"{'; or: '.join(alike)}.", setting=setting, value=first["input"], way_out=way_out)
+    return SettingError(str(error).strip(), setting="command", value=" ".join(sys.argv[1:]), way_out=way_out)
 
 
 if __name__ == "__main__":

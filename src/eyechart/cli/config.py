@@ -26,11 +26,7 @@ def with_config(
     unknown = sorted(set(stored) - set(kind.model_fields))
     if unknown:
         raise UnknownNameError.of(unknown[0], kind.model_fields, setting=f"--config {config}")
-    mine = {
-        name: getattr(given, name)
-        for name in given.model_fields_set
-        if getattr(given, name) != kind.model_fields[name].default
-    }
+    mine = {name: getattr(given, name) for name in given.model_fields_set}
     try:
         return models or named, kind(**{**stored, **mine})
     except ValidationError as error:

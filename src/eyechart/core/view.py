@@ -39,10 +39,9 @@ class View(ABC):
         """Name of the random stream."""
         return ""
 
-    def then(self, after: InputView) -> Chain:
-        """Show ``after`` of what this view shows."""
-        steps = self.steps if isinstance(self, Chain) else (self,)
-        return Chain((*steps, after))
+    def then(self, after: InputView | Chain) -> Chain:
+        """Show ``after`` of what this view shows. Raises TypeError if ``after`` starts from the original."""
+        return Chain((*_steps(self), *_steps(after)))
 
 
 @dataclass(frozen=True)
@@ -133,6 +132,10 @@ class Chain(View):
     steps: tuple[View, ...] = ()
     stage = "input"
 
+    def __post_init__(self) -> None:
+        if not all(isinstance(step, InputView) for step in self.steps[1:]):
+            raise TypeError(f"a view drawn from the original can only come first: {self.steps}")
+
     @property
     def stream(self) -> str:
         """Streams of all steps, joined."""
@@ -141,7 +144,11 @@ class Chain(View):
 
 def split_stages(view: View) -> tuple[SourceView, tuple[InputView, ...]]:
     """The source view a view starts from (Plain if it names none), and the input views that follow."""
-    steps = view.steps if isinstance(view, Chain) else (view,)
+    steps = _steps(view)
     if isinstance(steps[0], SourceView):
         return steps[0], tuple(s for s in steps[1:] if isinstance(s, InputView))
     return Plain(), tuple(s for s in steps if isinstance(s, InputView))
+
+
+def _steps(view: View) -> tuple[View, ...]:
+    return view.steps if isinstance(view, Chain) else (view,)

@@ -36,3 +36,10 @@ def percent(e: Estimate) -> str:
     if e.low is None or e.high is None:
         return f"{100 * e.value:.1f}%"
     return f"{100 * e.value:.1f}% (95% interval {100 * e.low:.1f} to {100 * e.high:.1f})"
+
+
+def points(e: Estimate) -> str:
+    """A difference of shares: ``11.7 points (95% interval 11.0 to 12.5)``."""
+    if e.value is None or e.low is None or e.high is None:
+        return "unknown size"
+    return f"{100 * e.value:.1f} points (95% interval {100 * e.low:.1f} to {100 * e.high:.1f})"

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
@@ -33,6 +33,7 @@ class Bands(Exam):
 
     Measures, at {radius, radius_nyquist} (radius as a share of n/2) and, where named, {band: low | high}:
         accuracy {band}: share of images whose top class on that band is the label.
+        accuracy_loss {band}: share of images right whole minus share right on the band, paired (below 0: a gain).
         nll {band}: mean negative log likelihood of the label on that band, nats.
         outcome_share {image, low, high: right | wrong}: the 2 x 2 x 2 table, shares of all images.
         high_not_low: share of all images with image and high band right but low band wrong.
@@ -64,6 +65,13 @@ class Bands(Exam):
     inclusive: bool = Field(True, description="low keeps D <= r (the paper); false: D < r (its code).")
     units: Literal["index", "isotropic"] = Field("index", description="Radius on frames that are not square.")
     gallery: int = Field(6, ge=0, description="Cases kept per radius and direction.")
+
+    @field_validator("radii")
+    @classmethod
+    def _distinct_radii(cls, radii: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if radii is not None and (not radii or len(set(radii)) < len(radii) or not all(0 <= r < np.inf for r in radii)):
+            raise ValueError("give one radius or more, all different, none below 0")
+        return radii
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
         """The clean pass and two bands a radius."""
@@ -103,6 +111,7 @@ class Bands(Exam):
             if nlls:
                 known = labels >= 0
                 found += self._labelled({k: v[known] for k, v in told.items()}, labels[known], at)
+                found += self._losses(tally, labels, j, at)
                 found += [self.estimate("nll", unit="nats", at={"band": s, **at}, **figure(nlls[s][j])) for s in SIDES]
         return Estimates(found)
 
@@ -150,6 +159,13 @@ class Bands(Exam):
             yield self.estimate(f"{hit}_not_{miss}", at=at, **figure(wilson(int(count.sum()), n)))
             chance = float((right["image"] * shares[hit] * (1 - shares[miss])).mean())
             yield self.estimate(f"{hit}_not_{miss}_by_chance", at=at, value=chance, n=n)
+
+    def _losses(self, tally: Tally, labels: Array, j: int, at: Mapping[str, Any]) -> Iterator[Estimate]:
+        known = labels >= 0
+        whole = (tally.rows["image_top1"] == labels)[known].astype(np.float64)
+        band = np.stack([(tally.rows[f"{s}_top1"][:, j] == labels)[known] for s in SIDES], axis=1)
+        for side, loss in zip(SIDES, means(whole[:, None] - band), strict=True):
+            yield self.estimate("accuracy_loss", unit="share", at={"band": side, **at}, **figure(loss))
 
     def _cases(self, rows: Mapping[str, Array], batch: Batch, radii: Sequence[float]) -> Iterator[Kept]:
         label = batch.labels

@@ -7,8 +7,9 @@ from itertools import product
 
 from eyechart.core.chart import Chart, Finding, Format, Gallery, Lines, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.words import percent
+from eyechart.core.words import percent, points
 
+TELLING = 0.05  # five points of accuracy: what a reader of the summary should hear about
 NAMES = {"low": "coarse only (low-pass)", "high": "fine only (high-pass)"}
 
 
@@ -28,45 +29,47 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
 
 
 def _lean(estimates: Estimates) -> Iterator[Finding]:
-    low = [e for e in estimates.of("accuracy", band="low") if e.at["radius_nyquist"] <= 0.75] or estimates.of(
-        "accuracy", band="low"
-    )
-    if not low or low[-1].value is None:
+    """The loss without the finest quarter of the frequencies (or the largest radius below that)."""
+    losses = estimates.of("accuracy_loss", band="low")
+    chosen = [e for e in losses if e.at["radius_nyquist"] <= 0.75] or losses
+    if not chosen or chosen[-1].value is None:
         return
-    e = low[-1]
-    radius = e.at["radius"]
-    clean = sum(o.value or 0.0 for o in estimates.of("outcome_share", image="right", radius=radius))
-    drop = clean - (e.value or 0.0)
+    loss = chosen[-1]
+    radius = loss.at["radius"]
+    kept = estimates.one("accuracy", band="low", radius=radius)
     sentence = (
-        f"With everything finer than {radius:g} waves across the image removed ({e.at['radius_nyquist']:.0%} of the finest "
-        f"the image can hold), it is right {percent(e)} of the time, instead of {100 * clean:.1f}%."
+        f"With everything finer than {radius:g} waves across the image removed ({loss.at['radius_nyquist']:.0%} of the "
+        f"finest the image can hold), it is right {percent(kept) if kept else ''} of the time: a loss of {points(loss)}."
     )
-    if drop > 0.1:
+    if (loss.low or 0.0) > TELLING:
         advice = (
-            "It leans on fine detail: train with low-pass or strongly augmented copies, and expect blur, resizing and JPEG "
-            "to hurt."
+            "It leans on fine detail: expect blur, resizing and JPEG to hurt. Train with blurred or low-passed copies."
         )
         yield Finding("weak", sentence, advice)
     else:
-        yield Finding("strong" if drop <= 0.03 else "note", sentence)
+        yield Finding("strong" if (loss.high or 1.0) < TELLING else "note", sentence)
 
 
 def _reads_detail(estimates: Estimates) -> Iterator[Finding]:
+    """Whether being right from fine detail alone is commoner than chance, at the radius where that shows most."""
     pairs = [(e, estimates.one("high_not_low_by_chance", radius=e.at["radius"])) for e in estimates.of("high_not_low")]
-    telling = [(e, c) for e, c in pairs if c and c.value is not None and e.low is not None and e.low > c.value]
-    if not telling:
-        if pairs:
-            yield Finding(
-                "note", "Images that it reads from fine detail alone are no more common than chance would make them."
-            )
+    excess = [((e.low or 0.0) - (c.value or 0.0), e, c) for e, c in pairs if c and e.value is not None]
+    if not excess:
         return
-    e, chance = max(telling, key=lambda pair: (pair[0].value or 0) - (pair[1].value or 0))
-    yield Finding(
-        "weak",
-        f"On {percent(e)} of the images it is right from the detail finer than radius {e.at['radius']:g} alone, "
-        f"but wrong from the coarse image; unrelated answers would give {100 * (chance.value or 0):.1f}%.",
-        "Look at the gallery for what it goes by: fine edges and grain, not shapes and shading.",
+    most, e, chance = max(excess, key=lambda found: found[0])
+    if most <= 0:
+        yield Finding("note", "Being right from fine detail alone is no commoner than chance would make it.")
+        return
+    sentence = (
+        f"On {percent(e)} of the images it is right from the detail finer than radius {e.at['radius']:g} alone, but wrong "
+        f"from the coarse image; unrelated answers would give {100 * (chance.value or 0.0):.1f}%."
     )
+    if most > TELLING:
+        yield Finding(
+            "weak", sentence, "See the gallery for what it goes by: fine edges and grain, not shapes and shading."
+        )
+    else:
+        yield Finding("note", sentence)
 
 
 def _one_answer(estimates: Estimates) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from eyechart.core.chart import Bars, Chart, Finding, Series
 from eyechart.core.estimate import Estimate, Estimates
@@ -61,6 +61,20 @@ class Shift(Exam):
     area: tuple[float, float] = Field((0.08, 1.0), description="crop: the square's share of the largest square.")
     short_side: int = Field(100, ge=1, description="embed: short side of the shrunk image at an input of 224.")
     fill: Literal["black", "mean"] = Field("black", description="embed: colour of the canvas.")
+
+    @field_validator("protocols")
+    @classmethod
+    def _distinct_protocols(cls, protocols: tuple[Protocol, ...]) -> tuple[Protocol, ...]:
+        if len(set(protocols)) < len(protocols):
+            raise ValueError("name each protocol once")
+        return protocols
+
+    @field_validator("area")
+    @classmethod
+    def _area_in_order(cls, area: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < area[0] <= area[1] <= 1:
+            raise ValueError("give two shares, the smaller first, above 0 and up to 1")
+        return area
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
         """The clean pass and two frames a pair."""

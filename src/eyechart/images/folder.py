@@ -127,7 +127,9 @@ def _passed_over(kinds: Counter[str]) -> tuple[str, ...]:
         return ()
     listed = ", ".join(f"{count} {printable(kind)[:40]}" for kind, count in sorted(kinds.items())[:8])
     more = f", {len(kinds) - 8} more kinds" if len(kinds) > 8 else ""
-    return (f"{kinds.total()} files that are not images were passed over ({listed}{more}).",)
+    count = kinds.total()
+    what = "1 file that is not an image was" if count == 1 else f"{count:,} files that are not images were"
+    return (f"{what} passed over ({listed}{more}).",)
 
 
 def _wrong(problem: str, folder: str, way_out: str) -> ImagesError:

@@ -78,7 +78,7 @@ def load_model(
         model = ImageModel.of(
             found.module,
             preprocessing,
-            name=spec,
+            name=_short_name(spec),
             architecture=found.architecture,
             outputs=outputs,
             device=device,
@@ -115,6 +115,11 @@ def wrap(
     name = name or type(module).__name__
     model = ImageModel.of(module, preprocessing, name=name, outputs=outputs, device=device, source={"spec": name})
     return model.with_classes(tuple(class_names))
+
+
+def _short_name(spec: str) -> str:
+    """What reports call the model: a file goes by its own name, everything else as it was written."""
+    return Path(spec).name if spec.endswith((*STATE_SUFFIXES, ".pt2")) else spec
 
 
 def _find(spec: str, arch: str | None, trust: Trust) -> Found:

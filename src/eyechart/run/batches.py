@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from eyechart.errors import EyechartError
 from eyechart.run.draw import Drawn, Job, draw
 from eyechart.run.worker import receive, send
 
@@ -89,7 +90,7 @@ class _Process:
             self._end()
             return None
         reply = pickle.loads(data)
-        if isinstance(reply, Exception):
+        if isinstance(reply, EyechartError):
             raise reply
         return cast(Drawn, reply)
 
@@ -103,9 +104,17 @@ class _Process:
             raise RuntimeError("the decode workers have been stopped")
         if self._process is None:
             command = [sys.executable, "-m", "eyechart.run.worker"]
-            env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+            env = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
             # Unbuffered: messages are megabytes, a buffer would copy them once more.
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=env)
+            # A session of its own: Ctrl-C in a terminal is the parent's to handle, even while the worker starts.
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                env=env,
+                start_new_session=True,
+            )
         return self._process
 
     def _end(self) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from eyechart.core.chance import generator
 from eyechart.core.view import Frame, SourceView
+from eyechart.errors import ImagesError
 from eyechart.images.image_set import Source, UndecodableError
 from eyechart.images.original import Original
 from eyechart.models.preprocessing import Preprocessing
@@ -51,7 +52,11 @@ class Drawn:
 
 
 def draw(job: Job) -> Drawn:
-    """Decode each image once and draw its views."""
+    """Decode each image once and draw its views.
+
+    Raises:
+        ImagesError: an image failed in another way than by an UndecodableError.
+    """
     height, width = job.preprocessing.size
     n, channels = len(job.ids), job.preprocessing.channels
     frames = np.zeros((len(job.views), n, height, width, channels), np.uint8)
@@ -64,6 +69,13 @@ def draw(job: Job) -> Drawn:
         except UndecodableError as bad:
             status[i], reason[i] = bad.status, bad.reason
             continue
+        except Exception as error:  # a defect of a user's own source
+            raise ImagesError(
+                f"The image could not be opened: {type(error).__name__}: {error}.",
+                setting="image",
+                value=job.ids[i],
+                way_out="Mend its source, or let it raise UndecodableError for images that cannot be shown.",
+            ) from error
         if original.remark:
             status[i], reason[i] = "converted", original.remark
         for v, view in enumerate(job.views):

@@ -113,9 +113,9 @@ class Engine:
         size = min(16, self._forwarder.batch_size.largest)
         frames = self.model.buffer(size).zero_()
         with torch.inference_mode():
-            self.model.forward(frames)
+            self._forwarder.forward(frames)
             began = monotonic()
-            self.model.forward(frames).cpu()
+            self._forwarder.forward(frames).cpu()
         return max((monotonic() - began) / size, 1e-7)
 
     def shard_size(self, queries: Sequence[Query]) -> int:

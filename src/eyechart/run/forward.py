@@ -148,7 +148,7 @@ class Forwarder:
         if not self._filled:
             return
         began = perf_counter()
-        outputs = self._forward(self._buffer[: self._filled]).cpu().numpy()
+        outputs = self.forward(self._buffer[: self._filled]).cpu().numpy()
         took = perf_counter() - began
         self.seconds += took
         self.batch_size.took(self._filled, took)
@@ -159,7 +159,8 @@ class Forwarder:
         self._progress(self._filled)
         self._filled, self._wanted = 0, []
 
-    def _forward(self, frames: torch.Tensor) -> torch.Tensor:
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        """The model's answers; where memory runs out, by halves."""
         try:
             return self.model.forward(frames)
         except RuntimeError as error:
@@ -170,7 +171,7 @@ class Forwarder:
         if self.model.device.type == "cuda":
             torch.cuda.empty_cache()
         half = len(frames) // 2
-        return torch.cat([self._forward(frames[:half]), self._forward(frames[half:])])
+        return torch.cat([self.forward(frames[:half]), self.forward(frames[half:])])
 
 
 def unit(frames: torch.Tensor) -> torch.Tensor:

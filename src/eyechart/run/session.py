@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -59,12 +59,16 @@ class Session:
             raise SettingError(
                 "No exam is asked for.", setting="--exams", value="", way_out="See: eyechart list exams."
             )
+        names = [model.name for model in self.models]
+        if len(set(names)) < len(names):
+            self.models = [replace(model, name=str(model.source.get("spec", model.name))) for model in self.models]
         self.finished = False  # results are written
-        self.slots = slots([model.name for model in self.models])
         matched = [labels_for(model, self.images, self.classes) for model in self.models]
         self.labels, self.class_lines = [m[0] for m in matched], [m[1] for m in matched]
         self.identity = identity(self.models, self.labels, self.images, self.options.seed)
         self.record = open_record(self.folder, self.identity)
+        # A resumed run keeps its folders, whatever its models are called today.
+        self.slots = [m["slot"] for m in self.record.get("models", [])] or slots([m.name for m in self.models])
         self.exams = with_recorded(self.exams, self.record.get("exams", {}))
         asked = min(self.options.limit or len(self.images), len(self.images))
         self.n = max(asked, self.record.get("limit", 0))

@@ -12,6 +12,7 @@ import signal
 import sys
 from typing import BinaryIO
 
+from eyechart.errors import EyechartError, ImagesError
 from eyechart.run.draw import Drawn, Job, draw
 
 HEADER = 8
@@ -45,18 +46,30 @@ def _exactly(stream: BinaryIO, size: int) -> bytearray | None:
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    """Draw jobs until the parent closes the pipe. An exception is a reply, too."""
+    """Draw jobs until the parent closes the pipe. An error is a reply, too."""
     while (data := receive(requests)) is not None:
-        job: Job = pickle.loads(data)
-        reply: Drawn | Exception
+        reply: Drawn | EyechartError
         try:
-            reply = draw(job)
-        except Exception as error:  # handed to the parent, which raises it
+            reply = _drawn(data)
+        except EyechartError as error:  # handed to the parent, which raises it
             reply = error
         try:
             send(replies, reply)
         except BrokenPipeError:
             return
+
+
+def _drawn(data: bytearray) -> Drawn:
+    try:
+        job: Job = pickle.loads(data)
+    except Exception as error:  # whatever importing a user's module may raise
+        raise ImagesError(
+            f"A decode worker cannot load the images' source: {type(error).__name__}: {error}.",
+            setting="workers",
+            value=sys.executable,
+            way_out="Put the class of the source in a module that can be imported, or decode here with workers=0.",
+        ) from error
+    return draw(job)
 
 
 def main() -> None:

@@ -61,14 +61,17 @@ def ratios(numerators: Array, denominators: Array, *, share: bool = False, seed:
     Args:
         numerators: y, (clusters, k): an image's pairs that changed, its loss ...
         denominators: m, same shape: how many pairs (or 0/1 for a plain mean over the images that count).
-        share: the ratio is a share of 0/1 events. Where none or all happened, Wilson's interval is given with the number of
-            clusters as the effective n, since resampling zeros gives zeros.
+        share: the ratio is a share of 0/1 events. Wilson's interval is given where each cluster holds one event at most, and
+            where none or all happened: with the number of clusters as the effective n, since resampling zeros gives zeros.
         seed: of the bootstrap.
+
+    Clusters that hold nothing in any column have no part in it.
 
     Percentile bootstrap up to 20,000 clusters, above it the linearised ratio with variance
     G/(G-1) * sum (y - p m)^2 / (sum m)^2.
     """
     y, m = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
+    y, m = y[(m > 0).any(1)], m[(m > 0).any(1)]
     total_y, total_m = y.sum(0), m.sum(0)
     counts = (m > 0).sum(0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -87,11 +90,12 @@ def ratios(numerators: Array, denominators: Array, *, share: bool = False, seed:
     for j in range(y.shape[1]):
         if not counts[j]:
             found.append(Interval(None, None, None, 0, method))
-        elif share and total_y[j] in (0.0, total_m[j]):
+        elif share and (total_y[j] in (0.0, total_m[j]) or m[:, j].max() <= 1):
             found.append(wilson(float(value[j]) * int(counts[j]), int(counts[j])))
         else:
             floor, top = (0.0, 1.0) if share else (-np.inf, np.inf)
-            ends = max(floor, float(low[j])), min(top, float(high[j]))
+            # clusters all alike: rounding may push an end past the value
+            ends = max(floor, min(float(value[j]), float(low[j]))), min(top, max(float(value[j]), float(high[j])))
             found.append(Interval(float(value[j]), *ends, int(counts[j]), method))
     return found
 

@@ -28,9 +28,16 @@ class Folder:
         self.local = Path(self._path) if "file" in _protocols(self._fs) else None
 
     def check_writable(self) -> None:
-        """Fail now rather than after the first shard. Raises RunFolderError."""
-        self.write(".writable", b"")
-        self.remove(".writable")
+        """Fail now rather than after the first shard; leaves nothing behind. Raises RunFolderError."""
+        if self.local is None:
+            self.write(".writable", b"")
+            self.remove(".writable")
+            return
+        there = next(path for path in (self.local, *self.local.parents) if path.exists())
+        if not there.is_dir():
+            raise self._cannot("written", NotADirectoryError(f"{there} is not a folder"))
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise self._cannot("written", PermissionError(f"{there} is not writable"))
 
     def write(self, name: str, data: bytes) -> None:
         """Write whole: a reader sees the old content or the new, never a part."""

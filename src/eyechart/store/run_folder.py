@@ -82,7 +82,10 @@ class Run:
     @cached_property
     def page(self) -> dict[str, Any]:
         """Sections (texts, findings, chart specs) and image counts of the report, as plain data."""
-        return dict(self.folder.read_json("page.json") or {})
+        found = self.folder.read_json("page.json")
+        if found is None:
+            raise self._lost("page.json")
+        return dict(found)
 
     @property
     def exams(self) -> tuple[str, ...]:
@@ -92,9 +95,12 @@ class Run:
     def rows(self, exam: str) -> pa.Table:
         """One row an image (and model): see the exam's docstring for its columns."""
         data = self.folder.read(f"rows/{exam}.parquet")
-        if data is None:
+        if data is None and exam not in self.exams:
             raise UnknownNameError.of(exam, self.exams, setting="exam")
-        return from_bytes(data)
+        try:
+            return from_bytes(data or b"")
+        except pa.ArrowInvalid as error:
+            raise self._lost(f"rows/{exam}.parquet") from error
 
     def kept(self, slot: str, exam: str) -> list[KeptCase]:
         """Kept cases of an exam, best first within a key. ``slot`` names the model's part of the folder."""
@@ -110,6 +116,10 @@ class Run:
         """All estimates as an Arrow table; ``at`` as one text column."""
         return pa.Table.from_pylist([{**e.to_dict(), "at": _at(e.at)} for e in self.estimates])
 
+    def _lost(self, name: str) -> RunFolderError:
+        way_out = "Give the run's command again: what is finished is kept, and the file is written anew."
+        return RunFolderError(f"{name} is missing or damaged.", setting="RUN", value=self.path, way_out=way_out)
+
     def _repr_html_(self) -> str:
         """The estimates as an HTML table, for notebooks."""
         head = ("exam", "measure", "at", "value", "low", "high", "n", "unit", "model")
@@ -120,6 +130,8 @@ class Run:
         return f"<table>{''.join(lines)}</table>"
 
     def __repr__(self) -> str:
+        if self.folder.read("results.json") is None:
+            return f"Run({self.path!r}, not finished)"
         state = "complete" if self.complete else "incomplete"
         return f"Run({self.path!r}, {len(self.estimates)} estimates, {state})"
 

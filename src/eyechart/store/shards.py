@@ -98,6 +98,8 @@ class Shelf:
             if stored.pop("schema") != SCHEMA:
                 raise ValueError("another schema")
             piece = Piece(**stored)
+            if _manifest((piece.start, piece.stop)) != name or "rows" not in piece.parts:
+                raise ValueError("it does not say what its name says")
             for kind, part in piece.parts.items():
                 data = self._part(piece, kind)
                 if len(data) != part["size"] or _digest(data) != part["blake2b"]:

@@ -35,7 +35,8 @@ class Band(InputView):
     def _low(self, batch: Pixels) -> torch.Tensor:
         coefficients = batch.shared(("spectrum",), lambda: spectrum(batch.tensor))
         size = (batch.tensor.shape[-2], batch.tensor.shape[-1])
-        return low_from_spectrum(coefficients, size, self.radius, self.inclusive, self.units)
+        low = low_from_spectrum(coefficients, size, self.radius, self.inclusive, self.units)
+        return low.contiguous(memory_format=torch.channels_last)  # the transform leaves one plane after another
 
 
 @dataclass(frozen=True)

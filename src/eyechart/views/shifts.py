@@ -96,7 +96,7 @@ class EmbedShift(SourceView):
         """Shrink once, paste at the drawn place."""
         height, width = preprocessing.size
         columns, rows, capped = self._size(original, height, width)
-        if min(height - rows, width - columns) < self.step:
+        if min(rows, columns) < 1:  # the step is as long as the canvas
             return Frame(Image.new("RGB", (width, height)), {"effective_shift": 0.0, "capped": 1.0}, valid=False)
         small = original.resized(columns, rows, FILTERS[preprocessing.interpolation])
         left = int(rng.integers(width - columns - self.step + 1))
