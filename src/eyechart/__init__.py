@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from eyechart.core.estimate import Estimate, Estimates
     from eyechart.errors import EyechartError
-    from eyechart.examine import examine, open_run, write_report
+    from eyechart.examination import examine, open_run, write_report
     from eyechart.images.image_set import ImageSet
     from eyechart.images.load import load_images
     from eyechart.models.image_model import ImageModel
@@ -30,12 +30,12 @@ _WHERE = {
     "ImageSet": "eyechart.images.image_set",
     "Preprocessing": "eyechart.models.preprocessing",
     "Run": "eyechart.store.run_folder",
-    "examine": "eyechart.examine",
+    "examine": "eyechart.examination",
     "load_images": "eyechart.images.load",
     "load_model": "eyechart.models.load",
-    "open_run": "eyechart.examine",
+    "open_run": "eyechart.examination",
     "wrap": "eyechart.models.load",
-    "write_report": "eyechart.examine",
+    "write_report": "eyechart.examination",
 }
 
 __version__ = "0.1.0"

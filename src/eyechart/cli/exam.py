@@ -75,9 +75,9 @@ def exam(
 
 def examine_and_tell(models: tuple[str, ...], options: ExamOptions, *, as_json: bool, dry_run: bool) -> None:
     """Run, write the report, and say what was found."""
-    from eyechart.examine import open_run, write_report
+    from eyechart.examination import open_run, write_report
 
-    session, out = _session(models, options)
+    session, out = _session(models, options, writes=not dry_run)
     if dry_run:
         print_plan(session.plan(), as_json=as_json)
         return
@@ -94,10 +94,10 @@ def examine_and_tell(models: tuple[str, ...], options: ExamOptions, *, as_json: 
             print_summary(open_run(out), as_json=as_json)
 
 
-def _session(models: tuple[str, ...], options: ExamOptions) -> tuple[Any, str]:
+def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> tuple[Any, str]:
     """The session of a command, and its run folder."""
     from eyechart.core.catalogue import make_exams
-    from eyechart.examine import exam_names
+    from eyechart.examination import exam_names
     from eyechart.images.load import load_images
     from eyechart.run.provenance import command_line
     from eyechart.run.session import Session
@@ -106,7 +106,8 @@ def _session(models: tuple[str, ...], options: ExamOptions) -> tuple[Any, str]:
     exams = make_exams(exam_names(options.exams, options.suite), settings_of(options.set))
     out = options.out or _default_out(models)
     folder = Folder(out)
-    folder.check_writable()
+    if writes:
+        folder.check_writable()
     images = load_images(options.images, labels=options.labels)
     teller = Teller()
     for remark in images.remarks:
@@ -158,9 +159,17 @@ def settings_of(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 
 
 def _default_out(models: tuple[str, ...]) -> str:
-    """A new folder in the current one, named after the model."""
-    from eyechart.run.session import slots
+    """A new folder in the current one, named after the model.
 
+    Raises:
+        SettingError: several processes are at work, which would each choose one of their own.
+    """
+    from eyechart.run.session import slots
+    from eyechart.run.spread import Rank
+
+    if Rank.from_environment().of > 1:
+        way_out = "Give all processes the same folder with --out."
+        raise SettingError("Several processes need one run folder.", setting="--out", value="none", way_out=way_out)
     stem = f"eyechart-{slots(list(models))[0].removesuffix('.safetensors').removesuffix('.pth')}"
     taken = next(n for n in range(1, 10_000) if not Path(f"{stem}-{n}").exists())
     return f"{stem}-{taken}"

@@ -28,16 +28,20 @@ class View(ABC):
         stage: ``source`` (in the decode workers, on the original) or ``input`` (batched, in the model's frame).
         stream: name of the random stream; views with one stream draw the same numbers for the same image, so paired
             frames share their place. Empty: no chance involved.
-        cost: forwards of the model needed to render one image (0 for all but attacks).
+        cost: forwards of the model needed to render one image, a backward counted as two (0 for all but attacks).
     """
 
     stage: ClassVar[Literal["source", "input"]]
-    cost: ClassVar[int] = 0
 
     @property
     def stream(self) -> str:
         """Name of the random stream."""
         return ""
+
+    @property
+    def cost(self) -> int:
+        """Forwards (a backward counts as two) needed to render one image."""
+        return 0
 
     def then(self, after: InputView | Chain) -> Chain:
         """Show ``after`` of what this view shows. Raises TypeError if ``after`` starts from the original."""
@@ -140,6 +144,11 @@ class Chain(View):
     def stream(self) -> str:
         """Streams of all steps, joined."""
         return "+".join(step.stream for step in self.steps if step.stream)
+
+    @property
+    def cost(self) -> int:
+        """Of all steps together."""
+        return sum(step.cost for step in self.steps)
 
 
 def split_stages(view: View) -> tuple[SourceView, tuple[InputView, ...]]:

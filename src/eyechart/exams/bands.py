@@ -17,7 +17,7 @@ from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import Plain, View
 from eyechart.core.words import figure
 from eyechart.exams.bands_pictures import charts, findings
-from eyechart.stats.intervals import means, wilson
+from eyechart.stats.intervals import differences, means, wilson
 from eyechart.views.bands import Band, Grey
 
 Side = Literal["low", "high"]
@@ -162,10 +162,10 @@ class Bands(Exam):
 
     def _losses(self, tally: Tally, labels: Array, j: int, at: Mapping[str, Any]) -> Iterator[Estimate]:
         known = labels >= 0
-        whole = (tally.rows["image_top1"] == labels)[known].astype(np.float64)
+        whole = (tally.rows["image_top1"] == labels)[known]
         band = np.stack([(tally.rows[f"{s}_top1"][:, j] == labels)[known] for s in SIDES], axis=1)
-        for side, loss in zip(SIDES, means(whole[:, None] - band), strict=True):
-            yield self.estimate("accuracy_loss", unit="share", at={"band": side, **at}, **figure(loss))
+        for side, loss in zip(SIDES, differences(whole[:, None], band), strict=True):
+            yield self.estimate("accuracy_loss", unit="difference of shares", at={"band": side, **at}, **figure(loss))
 
     def _cases(self, rows: Mapping[str, Array], batch: Batch, radii: Sequence[float]) -> Iterator[Kept]:
         label = batch.labels

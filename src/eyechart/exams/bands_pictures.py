@@ -18,7 +18,7 @@ def charts(estimates: Estimates) -> Sequence[Chart]:
     found: list[Chart] = []
     if estimates.of("accuracy"):
         found += [_accuracy(estimates), _disagreement(estimates)]
-        found += [_gallery("bands/high_not_low"), _outcomes(estimates), _loss(estimates)]
+        found += [_gallery("high_not_low", ""), *_mirror(estimates), _outcomes(estimates), _loss(estimates)]
     return (*found, _commonest(estimates))
 
 
@@ -47,7 +47,7 @@ def _lean(estimates: Estimates) -> Iterator[Finding]:
         )
         yield Finding("weak", sentence, advice)
     else:
-        yield Finding("strong" if (loss.high or 1.0) < TELLING else "note", sentence)
+        yield Finding("strong" if loss.high is not None and loss.high < TELLING else "note", sentence)
 
 
 def _reads_detail(estimates: Estimates) -> Iterator[Finding]:
@@ -168,11 +168,24 @@ def _outcomes(estimates: Estimates) -> Table:
     )
 
 
-def _gallery(key: str) -> Gallery:
+TITLES = {
+    "high_not_low": "Right from fine detail, wrong from the coarse image",
+    "low_not_high": "The reverse: right from the coarse image, wrong from fine detail",
+}
+
+
+def _gallery(measure: str, radius: str) -> Gallery:
     return Gallery(
-        title="Right from fine detail, wrong from the coarse image",
-        key=key,
+        title=TITLES[measure],
+        key=f"bands/{measure}/{radius}",
         pictures=[("image", "whole image"), ("low", "coarse only"), ("high", "fine only (on grey)")],
         lines=[f"{{{k}_says}}, {{{k}_confidence:.0%}}" for k in ("image", "low", "high")],
         caption="The most confident cases: what the model says about each picture, and how sure it is.",
     )
+
+
+def _mirror(estimates: Estimates) -> Iterator[Gallery]:
+    """The reverse cases at one radius, for comparison: they are common and much alike at all others."""
+    radii = [e.at["radius"] for e in estimates.of("low_not_high") if e.at["radius_nyquist"] <= 0.75]
+    if radii:
+        yield _gallery("low_not_high", f"{radii[-1]:g}")

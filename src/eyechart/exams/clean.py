@@ -14,7 +14,7 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.words import figure, percent
-from eyechart.stats.calibration import ece
+from eyechart.stats.calibration import ece, ece_if_calibrated
 from eyechart.stats.intervals import means, wilson
 
 
@@ -27,6 +27,9 @@ class Clean(Exam):
         nll: mean negative log likelihood of the label, nats (0 = certain and right; log(classes) = no idea).
         brier: mean squared distance between the probabilities and the label, summed over classes (0 best, 2 worst).
         ece: expected calibration error: gap between confidence and accuracy over equal-mass bins of the top confidence.
+
+        ece_if_calibrated: the calibration error that a perfectly calibrated model with these confidences stays below in
+            97.5 % of such samples; only an ece above it speaks of the model.
 
     Coordinates: none.
 
@@ -81,8 +84,15 @@ class Clean(Exam):
                 self.estimate("nll", unit="nats", **figure(nll)),
                 self.estimate("brier", unit="squared distance", **figure(brier)),
                 self.estimate("ece", unit="probability", **figure(calibration)),
+                self.estimate("ece_if_calibrated", unit="probability", **self._noise(rows["confidence"])),
             )
         )
+
+    def _noise(self, confidence: Array) -> dict[str, Any]:
+        if not len(confidence):
+            return {"value": None, "n": 0, "reason": "no image counts here"}
+        limit = ece_if_calibrated(confidence, self.ece_bins, debiased=self.ece_debiased)
+        return {"value": limit, "n": len(confidence), "method": "97.5 % point under calibration"}
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Accuracy bars."""
@@ -111,15 +121,15 @@ class Clean(Exam):
         if accuracy is None or accuracy.value is None:
             return ()
         found = [Finding("note", f"On the images as they are the model is right {percent(accuracy)} of the time.")]
-        if calibration and calibration.value is not None and calibration.low is not None and calibration.low > 0.05:
+        noise = estimates.one("ece_if_calibrated")
+        if not (calibration and noise) or calibration.value is None or noise.value is None:
+            return found
+        if calibration.value > noise.value and (calibration.low or 0.0) > 0.03:
             advice = "Scale the logits by a temperature fitted on held-out images before you trust its probabilities."
             found.append(Finding("weak", f"Its confidence is off by {percent(calibration)} on average.", advice))
-        elif calibration and calibration.high is not None and calibration.high < 0.03:
-            found.append(
-                Finding(
-                    "strong", f"Its confidence can be believed: it is off by only {percent(calibration)} on average."
-                )
-            )
+        elif calibration.high is not None and max(calibration.high, noise.value) < 0.03:
+            sentence = f"Its confidence can be believed: it is off by only {percent(calibration)} on average."
+            found.append(Finding("strong", sentence))
         return found
 
 

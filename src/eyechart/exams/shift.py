@@ -39,7 +39,7 @@ class Shift(Exam):
         commonest_answer_share: share of frame-1 answers that are the commonest class; near 1 stability means nothing.
         effective_shift: mean shift in input pixels (crop moves the square by one pixel of the original).
         skipped_pairs: pairs that could not be drawn, because the image leaves no room for the move.
-    ``n`` counts images that gave at least one pair.
+    ``n`` counts images that gave at least one pair (skipped_pairs: all images).
 
     Rows: ``image_top1``, and per protocol (arrays with one entry a pair) ``<protocol>_top1_1``, ``<protocol>_top1_2``,
     ``<protocol>_absolute_change``, ``<protocol>_valid``, ``<protocol>_effective_shift``.

@@ -18,7 +18,7 @@ import numpy as np
 
 from eyechart.errors import EyechartError
 from eyechart.run.draw import Drawn, Job, draw
-from eyechart.run.worker import receive, send
+from eyechart.run.worker import out_of_reach, receive, send
 
 
 class Artist:
@@ -86,6 +86,8 @@ class _Process:
             data = receive(cast(Any, process.stdout))
         except (BrokenPipeError, OSError, ValueError):
             data = None
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise out_of_reach(error) from error
         if data is None:
             self._end()
             return None

@@ -33,7 +33,8 @@ from eyechart.store.shards import Shelf
 Array = np.ndarray[Any, Any]
 SHARD_SECONDS = 20.0
 JOB_BYTES = 48 << 20
-JOB_FRAMES = 1024
+JOB_FRAMES = 4096
+JOB_IMAGES = {True: 256, False: 32}  # in memory; to be decoded: the first job is what the model waits for
 
 
 @dataclass
@@ -173,7 +174,8 @@ class Engine:
             views = source_views(task.queries)
             height, width = self.model.preprocessing.size
             frame_bytes = height * width * self.model.preprocessing.channels * len(views)
-            step = max(1, min(JOB_BYTES // frame_bytes, max(16, JOB_FRAMES // len(task.queries))))
+            most = min(JOB_IMAGES[self.images.in_memory], max(16, JOB_FRAMES // len(task.queries)))
+            step = max(1, min(JOB_BYTES // frame_bytes, most))
             for start in range(*task.span, step):
                 picked = self.order[start : min(start + step, task.span[1])]
                 ids = tuple(self.images.ids[i] for i in picked)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +26,7 @@ from eyechart.run.forward import show, unit
 from eyechart.run.merge import parts
 from eyechart.run.plan import Work, source_views
 from eyechart.store.folder import Folder
-from eyechart.store.rows import HEAD, examined_labels
+from eyechart.store.rows import HEAD, examined_labels, to_bytes
 
 Array = np.ndarray[Any, Any]
 
@@ -71,27 +70,34 @@ def finish(engine: Engine, exam: Exam, works: Sequence[Work]) -> Finished:
 
 def write_rows(folder: Folder, finished: Sequence[Finished]) -> None:
     """``rows/<exam>.parquet``: the models' rows of one exam below one another, in the seeded order."""
-    with ExitStack() as closing:
-        sink, writer = io.BytesIO(), None
-        for found in finished:
-            names = pa.array([found.model] * found.table.num_rows).dictionary_encode()
-            table = found.table.add_column(len(HEAD), "model", names)
-            writer = writer or closing.enter_context(pq.ParquetWriter(sink, table.schema, compression="zstd"))
-            writer.write_table(table.cast(writer.schema))
-    folder.write(f"rows/{finished[0].exam.name}.parquet", sink.getvalue())
+    tables = []
+    for found in finished:
+        names = pa.array([found.model] * found.table.num_rows).dictionary_encode()
+        tables.append(found.table.add_column(len(HEAD), "model", names))
+    # A model that could examine nothing lacks the exam's columns: nulls.
+    whole = pa.concat_tables(tables, promote_options="default")
+    folder.write(f"rows/{finished[0].exam.name}.parquet", to_bytes(whole))
 
 
 def write_kept(folder: Folder, slot: str, finished: Finished) -> None:
     """``kept/<model>-<exam>.parquet``: one row a picture of a kept case."""
+    name = f"kept/{slot}-{finished.exam.name}.parquet"
     rows = [
-        {**{k: case[k] for k in ("key", "score", "id")}, "facts": json.dumps(case["facts"]), "name": name, "webp": data}
+        {
+            **{k: case[k] for k in ("key", "score", "id")},
+            "facts": json.dumps(case["facts"]),
+            "name": picture,
+            "webp": data,
+        }
         for case in finished.cases
-        for name, data in case["pictures"].items()
+        for picture, data in case["pictures"].items()
     ]
     if rows:
         sink = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(rows), sink)
-        folder.write(f"kept/{slot}-{finished.exam.name}.parquet", sink.getvalue())
+        folder.write(name, sink.getvalue())
+    else:
+        folder.remove(name)  # of the same exam with other settings
 
 
 class Fates:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.errors import IdentityError
+from eyechart.errors import IdentityError, RunFolderError
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
 from eyechart.store.folder import Folder
@@ -43,9 +43,13 @@ def open_record(folder: Folder, mine: Mapping[str, Any]) -> dict[str, Any]:
     """The run's record so far (empty for a new run).
 
     Raises:
+        RunFolderError: the record is damaged.
         IdentityError: the folder holds another run; says in what they differ.
     """
     record: dict[str, Any] = folder.read_json(RECORD) or {}
+    if not isinstance(record, dict):
+        way_out = f"Remove {RECORD} and give the same command again, or choose another folder with --out."
+        raise RunFolderError(f"{RECORD} is damaged.", setting="--out", value=folder.root, way_out=way_out)
     if record:
         _compare(record.get("identity", {}), mine, folder.root)
     return record

@@ -18,6 +18,10 @@ class RunOptions(BaseModel):
         None, ge=1, description="Only the first N images of the seeded, stratified order (PREVIEW)."
     )
     seed: int = Field(0, ge=0, description="Seed of the order and of every random view.")
-    batch_size: Annotated[int, Field(ge=1)] | Auto = Field("auto", description="Frames a forward; auto finds the fastest on the way.")
-    workers: Annotated[int, Field(ge=0)] | Auto = Field("auto", description="Decode processes; 0 decodes in the main process.")
+    batch_size: Annotated[int, Field(ge=1)] | Auto = Field(
+        "auto", description="Frames a forward; auto finds the fastest on the way."
+    )
+    workers: Annotated[int, Field(ge=0)] | Auto = Field(
+        "auto", description="Decode processes; 0 decodes in the main process."
+    )
     max_bad: int = Field(0, ge=0, description="Images that may be unusable before the run counts as failed.")

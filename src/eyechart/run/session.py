@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -59,9 +60,7 @@ class Session:
             raise SettingError(
                 "No exam is asked for.", setting="--exams", value="", way_out="See: eyechart list exams."
             )
-        names = [model.name for model in self.models]
-        if len(set(names)) < len(names):
-            self.models = [replace(model, name=str(model.source.get("spec", model.name))) for model in self.models]
+        self.models = distinct(self.models)
         self.finished = False  # results are written
         matched = [labels_for(model, self.images, self.classes) for model in self.models]
         self.labels, self.class_lines = [m[0] for m in matched], [m[1] for m in matched]
@@ -197,12 +196,26 @@ def with_recorded(asked: Sequence[Exam], recorded: Mapping[str, Mapping[str, Any
     return sorted([*asked, *held], key=lambda exam: rank.get(exam.name, len(rank)))
 
 
+def distinct(models: Sequence[ImageModel]) -> list[ImageModel]:
+    """The models under names that tell them apart: their own, as the user wrote them, or else numbered."""
+    names = [model.name for model in models]
+    if len(set(names)) < len(names):
+        names = _numbered([str(model.source.get("spec", model.name)) for model in models])
+    return [replace(model, name=name) for model, name in zip(models, names, strict=True)]
+
+
 def slots(names: Sequence[str]) -> list[str]:
     """A short folder name for each model, unique within the run."""
+    slugs = [re.sub(r"[^A-Za-z0-9._-]+", "-", name.rsplit("/", 1)[-1]).strip("-.")[:48] for name in names]
+    return _numbered([slug or "model" for slug in slugs])
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Each name as it is, or with the first number that makes it new."""
     found: list[str] = []
     for name in names:
-        slug = re.sub(r"[^A-Za-z0-9._-]+", "-", name.rsplit("/", 1)[-1]).strip("-.")[:48] or "model"
-        found.append(slug if slug not in found else f"{slug}-{len(found) + 1}")
+        others = (f"{name}-{number}" for number in count(2))
+        found.append(next(new for new in chain([name], others) if new not in found))
     return found
 
 

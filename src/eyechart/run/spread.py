@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from eyechart.errors import SettingError
+
 T = TypeVar("T")
 
 
@@ -20,8 +22,17 @@ class Rank:
 
     @classmethod
     def from_environment(cls) -> Rank:
-        """Read RANK, WORLD_SIZE and LOCAL_RANK; alone without them."""
-        return cls(*(int(os.environ.get(name, default)) for name, default in _VARIABLES))
+        """Read RANK, WORLD_SIZE and LOCAL_RANK; alone without them.
+
+        Raises:
+            SettingError: they are not the numbers that a launcher sets.
+        """
+        texts = [os.environ.get(name, default) for name, default in _VARIABLES]
+        if not all(text.isdecimal() for text in texts) or int(texts[0]) >= int(texts[1]):
+            names = ", ".join(name for name, _ in _VARIABLES)
+            way_out = "Start with torchrun, or unset them; RANK counts from 0 to WORLD_SIZE - 1."
+            raise SettingError("These do not number a process.", setting=names, value=", ".join(texts), way_out=way_out)
+        return cls(*map(int, texts))
 
     def rotated(self, items: Sequence[T]) -> list[T]:
         """The items from this rank's own offset on, then the rest."""

@@ -63,13 +63,18 @@ def _drawn(data: bytearray) -> Drawn:
     try:
         job: Job = pickle.loads(data)
     except Exception as error:  # whatever importing a user's module may raise
-        raise ImagesError(
-            f"A decode worker cannot load the images' source: {type(error).__name__}: {error}.",
-            setting="workers",
-            value=sys.executable,
-            way_out="Put the class of the source in a module that can be imported, or decode here with workers=0.",
-        ) from error
+        raise out_of_reach(error) from error
     return draw(job)
+
+
+def out_of_reach(error: Exception) -> ImagesError:
+    """A source that cannot be sent to a worker, or not be loaded there."""
+    return ImagesError(
+        f"The images' source does not reach the decode workers: {type(error).__name__}: {error}.",
+        setting="workers",
+        value="1 or more",
+        way_out="Put the class of the source into a module that can be imported, or decode here with workers=0.",
+    )
 
 
 def main() -> None:

@@ -20,26 +20,49 @@ def ece(confidence: Array, correct: Array, bins: int = 15, *, debiased: bool = F
         correct: (n,) bool.
         bins: number of equal-mass bins of confidence (fewer where n < bins).
         debiased: subtract from each bin the amount by which noise alone inflates its absolute gap (the mean of a folded
-            normal around the gap, less the gap; Kumar et al., NeurIPS 2019, arXiv 1909.10155, for the L1 error).
+            normal around the gap, less the gap; Kumar et al., NeurIPS 2019, arXiv 1909.10155, for the L1 error). Bins that
+            are all right or all wrong show no noise and get no correction.
         seed: of the bootstrap.
 
     The interval is the basic bootstrap (2 * value - percentiles): the error is inflated by noise, and resampling inflates
-    it once more, so plain percentiles would sit too high.
+    it once more, so plain percentiles would sit too high. It is still no test of calibration, since the error cannot be
+    negative: where the value does not exceed ``ece_if_calibrated``, its low end is 0.
     """
     n = len(confidence)
     if n == 0:
         return Interval(None, None, None, 0, "basic bootstrap")
-    order = np.argsort(confidence, kind="stable")
-    conf, hit = np.asarray(confidence, np.float64)[order], np.asarray(correct, np.float64)[order]
+    conf, hit = _sorted(confidence, correct)
 
     def error(weights: Array) -> Array:
         return _binned_error(weights.astype(np.float64), conf, hit, min(bins, n), debiased)
 
     value = float(error(np.ones((1, n)))[0])
-    draws = DRAWS if n <= BOOTSTRAP_UP_TO else 300  # many images: less noise to resolve, more work a draw
-    low, high = np.percentile(resample(n, error, draws, seed), [2.5, 97.5])
+    low, high = np.percentile(resample(n, error, _draws(n), seed), [2.5, 97.5])
     low, high = max(0.0, 2 * value - float(high)), min(1.0, 2 * value - float(low))
+    if value <= ece_if_calibrated(confidence, bins, debiased=debiased, seed=seed):
+        low = 0.0
     return Interval(value, min(low, value), max(high, value), n, "basic bootstrap")
+
+
+def ece_if_calibrated(confidence: Array, bins: int = 15, *, debiased: bool = False, seed: int = 0) -> float:
+    """The error that a perfectly calibrated model with these confidences stays below in 97.5 % of such samples."""
+    n = len(confidence)
+    conf, _ = _sorted(confidence, confidence)
+    rng, ones = np.random.default_rng(seed), np.ones((1, n))
+    drawn = [
+        _binned_error(ones, conf, (rng.random(n) < conf).astype(np.float64), min(bins, n), debiased)[0]
+        for _ in range(_draws(n) // 2)
+    ]
+    return float(np.percentile(drawn, 97.5))
+
+
+def _draws(n: int) -> int:
+    return DRAWS if n <= BOOTSTRAP_UP_TO else 300  # many images: less noise to resolve, more work a draw
+
+
+def _sorted(confidence: Array, correct: Array) -> tuple[Array, Array]:
+    order = np.argsort(confidence, kind="stable")
+    return np.asarray(confidence, np.float64)[order], np.asarray(correct, np.float64)[order]
 
 
 def _binned_error(weights: Array, conf: Array, hit: Array, bins: int, debiased: bool) -> Array:
@@ -62,5 +85,5 @@ def _binned_error(weights: Array, conf: Array, hit: Array, bins: int, debiased: 
         folded = spread * np.sqrt(2 / np.pi) * np.exp(-(gap**2) / (2 * spread**2)) + gap * erf(
             gap / (spread * np.sqrt(2))
         )
-        gap = np.maximum(0.0, 2 * gap - folded)
-    return np.asarray((gap * size).sum(1) / total[:, 0])
+        gap = 2 * gap - folded  # may be negative in a bin: cut off bin by bin, the correction would be half lost
+    return np.asarray(np.maximum(0.0, (gap * size).sum(1) / total[:, 0]))

@@ -107,6 +107,22 @@ def means(values: Array, *, share: bool = False, seed: int = 0) -> list[Interval
     return ratios(np.where(known, values, 0.0), known, share=share, seed=seed)
 
 
+def differences(first: Array, second: Array, *, seed: int = 0) -> list[Interval]:
+    """Share of ``first`` minus share of ``second``, 0/1 columns (n, k) paired by row: the bootstrap of the mean difference.
+
+    Where all rows differ alike (mostly: not at all), resampling would give no width; then the share of rows that might have
+    differed otherwise, the upper end of Wilson's interval for none of n, is allowed for on both sides.
+    """
+    gap = np.asarray(first, np.float64) - np.asarray(second, np.float64)
+    found = means(gap, seed=seed)
+    for j, interval in enumerate(found):
+        if interval.value is not None and np.ptp(gap[:, j]) == 0:
+            room = wilson(0, interval.n).high or 0.0
+            ends = max(-1.0, interval.value - room), min(1.0, interval.value + room)
+            found[j] = Interval(interval.value, *ends, interval.n, "wilson")
+    return found
+
+
 def _percentiles(drawn: Array) -> tuple[Array, Array]:
     """2.5 and 97.5 percentiles over the draws in which the ratio was defined."""
     undefined = np.isnan(drawn).all(0)

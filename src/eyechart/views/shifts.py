@@ -30,7 +30,8 @@ class CropShift(SourceView):
             size + 10 pixels and cuts two windows (the authors' script), so the shift is exactly ``step`` input pixels.
         area: the square's area as a share of the largest square, drawn uniformly from this range.
 
-    Notes: ``effective_shift`` in input pixels. Not valid where the picture leaves no room for the move.
+    Notes: ``effective_shift`` in input pixels (geometric mean of both axes). Not valid where the picture leaves no room for
+    the move.
     """
 
     frame_number: Literal[1, 2]
@@ -59,7 +60,7 @@ class CropShift(SourceView):
         if self.shift_in == "original":
             box = (left + move, top + move, left + move + side, top + move + side)
             shown = original.picture.resize((width, height), filter, box=box)
-            return Frame(shown, {"effective_shift": self.step * width / side})
+            return Frame(shown, {"effective_shift": self.step * (width * height) ** 0.5 / side})
         margin = max(10, self.step)
         larger = original.picture.resize(
             (width + margin, height + margin), filter, box=(left, top, left + side, top + side)

@@ -1,0 +1,243 @@
+"""The laws that every exam in the catalogue obeys, on tiny images and without knowing what it measures."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from eyechart.core.catalogue import EXAMS, exam_class, exam_table
+from eyechart.core.chart import Section
+from eyechart.core.estimate import Estimates
+from eyechart.core.exam import Exam
+from eyechart.core.query import Query
+from eyechart.core.tally import Tally
+from eyechart.report.charts import from_dict
+from eyes import LowPassEye, ProbabilityEye, Sitting, image_set, noise_images, seen_by, sitting
+
+N = 23
+NAMES = sorted(exam_table())
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def exam(request: pytest.FixtureRequest) -> Exam:
+    return exam_class(request.param)()
+
+
+@pytest.fixture(scope="module")
+def sat(exam: Exam) -> Sitting:
+    labels = np.random.default_rng(1).integers(-1, 6, N)
+    assert {-1, 5} < set(labels)
+    return sitting(exam, seen_by(LowPassEye(4, 16, classes=6)), image_set(noise_images(N), labels))
+
+
+@pytest.fixture(scope="module")
+def estimates(sat: Sitting) -> Estimates:
+    return sat.exam.estimates(sat.whole, sat.batch.labels, sat.subject)
+
+
+def test_settings_are_frozen_and_survive_json(exam: Exam) -> None:
+    stored = json.loads(json.dumps(exam.model_dump(mode="json"), allow_nan=False))
+    again = type(exam)(**stored)
+    assert again == exam
+    assert hash(again) == hash(exam)
+    for name in type(exam).model_fields:
+        with pytest.raises(ValidationError):
+            setattr(exam, name, getattr(exam, name))
+    with pytest.raises(ValidationError):
+        type(exam)(no_such_setting=1)
+
+
+def test_every_setting_says_what_it_is(exam: Exam) -> None:
+    assert all(field.description for field in type(exam).model_fields.values())
+
+
+def test_asks_distinct_questions_then_stops(exam: Exam, sat: Sitting) -> None:
+    first = exam.ask(sat.subject, ())
+    assert first
+    assert all(isinstance(query, Query) for query in first)
+    assert len(set(first)) == len(first)
+    assert tuple(exam.ask(sat.subject, ()) or ()) == tuple(first)
+    so_far: tuple[Tally, ...] = ()
+    for _ in range(10):
+        so_far += (sat.whole,)
+        if exam.ask(sat.subject, so_far) is None:
+            return
+    pytest.fail("ten stages, and still asking")
+
+
+def cuts() -> Iterator[list[int]]:
+    """Ways to split N images: one by one, in halves, unevenly."""
+    yield list(range(1, N))
+    yield [N // 2]
+    chance = np.random.default_rng(2)
+    for pieces in (3, 5, 9):
+        yield sorted(chance.choice(np.arange(1, N), pieces, replace=False).tolist())
+
+
+@pytest.mark.parametrize("edges", list(cuts()), ids=len)
+def test_reading_in_parts_and_merging_is_reading_the_whole(sat: Sitting, edges: list[int]) -> None:
+    which = np.searchsorted(edges, np.arange(N), side="right")
+    merged, whole = Tally.merge(sat.part(which == k) for k in range(len(edges) + 1)), sat.whole
+    assert merged.rows.keys() == whole.rows.keys()
+    for name, column in whole.rows.items():
+        np.testing.assert_array_equal(merged.rows[name], column, err_msg=name)
+    for name, total in whole.sums.items():
+        np.testing.assert_allclose(merged.sums[name], total, rtol=1e-12)
+    assert merged.kept == whole.kept
+    assert merged.limit == whole.limit
+
+
+def test_reading_leaves_answers_alone_and_repeats_itself(sat: Sitting) -> None:
+    before = {q: (a.values.copy(), {k: v.copy() for k, v in a.notes.items()}) for q, a in sat.answers.items()}
+    first, second = sat.whole, sat.whole
+    for query, (values, notes) in before.items():
+        np.testing.assert_array_equal(sat.answers[query].values, values)
+        for key, column in notes.items():
+            np.testing.assert_array_equal(sat.answers[query].notes[key], column)
+    assert all(np.array_equal(first.rows[k], second.rows[k], equal_nan=True) for k in first.rows)
+    assert first.kept == second.kept
+
+
+def test_rows_are_compact_and_one_an_image(sat: Sitting) -> None:
+    rows = sat.whole.rows
+    assert rows or sat.whole.sums
+    for name, column in rows.items():
+        assert len(column) == N, name
+        assert column.dtype.kind in "biufS", name
+        assert column.dtype.itemsize <= 4, f"{name} is {column.dtype}"
+
+
+def test_kept_cases_are_of_these_images_and_plain(sat: Sitting) -> None:
+    for case in sat.whole.kept:
+        assert case.id in sat.batch.ids
+        assert np.isfinite(case.score)
+        assert json.loads(json.dumps(case.facts, allow_nan=False)) == case.facts
+        for view in sat.exam.pictures(case).values():
+            assert hash(view) == hash(view)
+
+
+def test_estimates_say_n_unit_and_interval(estimates: Estimates) -> None:
+    assert estimates
+    json.dumps([e.to_dict() for e in estimates], allow_nan=False)
+    for e in estimates:
+        assert e.unit
+        assert e.n >= 0
+        assert type(e.n) is int
+        assert (e.low is None) == (e.high is None)
+        if e.value is None:
+            assert e.reason
+            assert e.low is None
+        elif e.low is not None and e.high is not None:
+            assert e.method
+            assert e.low <= e.value <= e.high, e
+        if e.unit in ("share", "probability"):
+            least = -1 if e.measure.endswith("_loss") else 0  # a difference of two shares
+            assert all(least <= x <= 1 for x in (e.value, e.low, e.high) if x is not None), e
+
+
+def test_no_two_estimates_have_one_address(estimates: Estimates) -> None:
+    addresses = [(e.measure, json.dumps(e.at, sort_keys=True)) for e in estimates]
+    assert len(set(addresses)) == len(addresses)
+
+
+def test_names_are_in_the_docstring(sat: Sitting, estimates: Estimates) -> None:
+    text = inspect.getdoc(type(sat.exam)) or ""
+    words = set(re.findall(r"[A-Za-z_]\w*", text))
+    assert {e.measure for e in estimates} <= words
+    assert {key for e in estimates for key in e.at} <= words
+    columns = [re.sub(r"<\w+>", r"\\w+", entry) for entry in re.findall(r"``([\w<>]+)``", text)]
+    missing = [name for name in sat.whole.rows if not any(re.fullmatch(pattern, name) for pattern in columns)]
+    assert not missing
+
+
+def test_without_one_label_only_the_reason_is_told(sat: Sitting) -> None:
+    blank = np.full(N, -1)
+    unlabelled = Sitting(sat.exam, sat.subject, sat.answers, type(sat.batch)(sat.batch.ids, blank, sat.subject))
+    found = sat.exam.estimates(unlabelled.whole, blank, sat.subject)
+    json.dumps([e.to_dict() for e in found], allow_nan=False)
+    if sat.exam.needs_labels:
+        assert all(e.value is None for e in found)
+    else:
+        assert any(e.value is not None for e in found)
+    sat.exam.charts(found)
+    sat.exam.findings(found)
+
+
+def test_images_without_label_change_no_labelled_figure(sat: Sitting) -> None:
+    known = sat.batch.labels >= 0
+    part = sat.exam.estimates(sat.part(known), sat.batch.labels[known], sat.subject)
+    everything = sat.exam.estimates(sat.whole, sat.batch.labels, sat.subject)
+    for e in part.of("accuracy") + part.of("nll"):
+        assert e in everything
+
+
+def test_charts_survive_json(sat: Sitting, estimates: Estimates) -> None:
+    charts = sat.exam.charts(estimates)
+    assert charts
+    for chart in charts:
+        data = json.loads(json.dumps(asdict(chart), allow_nan=False))
+        again = from_dict(data)
+        assert type(again) is type(chart)
+        assert json.loads(json.dumps(asdict(again))) == data
+        assert chart.title
+        assert chart.caption
+
+
+def test_findings_are_sentences(sat: Sitting, estimates: Estimates) -> None:
+    findings = sat.exam.findings(estimates)
+    assert findings
+    for finding in findings:
+        assert finding.verdict in ("strong", "weak", "note")
+        assert finding.sentence.strip().endswith((".", "!", "?"))
+        assert finding.verdict != "weak" or finding.advice
+    section = Section(sat.exam.name, sat.exam.title, sat.exam.explanation, findings, sat.exam.charts(estimates))
+    json.dumps(section.to_dict(), allow_nan=False)
+
+
+def test_probabilities_and_logits_of_one_eye_give_one_result(exam: Exam) -> None:
+    eye, images = LowPassEye(4, 16, classes=6), image_set(noise_images(N), np.arange(N) % 6)
+    ends = []
+    for model in (seen_by(ScaledDown(eye)), seen_by(ProbabilityEye(ScaledDown(eye)))):
+        ends.append(sitting(exam, model, images).whole)
+    for name, column in ends[0].rows.items():
+        np.testing.assert_allclose(ends[1].rows[name], column, atol=1e-5, err_msg=name)
+
+
+class ScaledDown(LowPassEye):
+    """The same answers, closer together: float32 probabilities then keep every digit that counts."""
+
+    def __init__(self, eye: LowPassEye) -> None:
+        super().__init__(4, 16, classes=6)
+        self.load_state_dict(eye.state_dict())
+        self.weight /= 20
+
+
+@pytest.mark.parametrize("name", sorted(EXAMS))
+def test_an_exam_imports_neither_engine_nor_store_nor_report_nor_another_exam(name: str) -> None:
+    package = Path(importlib.import_module("eyechart.exams").__file__ or "").parent
+    own = {f"eyechart.exams.{path.stem}" for path in package.glob(f"{name}*.py")}
+    assert own
+    for path in package.glob(f"{name}*.py"):
+        for module in imported(path):
+            assert not re.match(r"eyechart\.(run|store|report|cli|examine|remedies)\b", module), (
+                f"{path.name}: {module}"
+            )
+            assert not module.startswith("eyechart.exams") or module in own, f"{path.name}: {module}"
+
+
+def imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "."

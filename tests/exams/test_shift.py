@@ -1,0 +1,227 @@
+"""The shift exam on eyes that do, or do not, notice one pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from torch import nn
+
+from eyechart.core.chance import generator
+from eyechart.core.estimate import Estimates
+from eyechart.core.exam import Array, Subject
+from eyechart.core.tally import Tally
+from eyechart.exams.shift import Shift, absolute_change
+from eyes import (
+    LowPassEye,
+    OnePixelEye,
+    ShiftBlindEye,
+    Sitting,
+    StrideEye,
+    image_set,
+    noise_images,
+    said,
+    seen_by,
+    sitting,
+)
+
+N, PAIRS, SIZE = 24, 3, 16
+
+
+def results(sat: Sitting) -> Estimates:
+    return sat.exam.estimates(sat.whole, sat.batch.labels, sat.subject)
+
+
+def value(found: Estimates, measure: str, **at: Any) -> float:
+    (e,) = found.of(measure, **at)
+    assert e.value is not None
+    return e.value
+
+
+def shifted(eye: nn.Module, images: Array, labels: Array | None = None, **settings: Any) -> tuple[Sitting, Estimates]:
+    sat = sitting(Shift(pairs_per_image=PAIRS, **settings), seen_by(eye, SIZE), image_set(images, labels))
+    return sat, results(sat)
+
+
+def test_two_logits_swapped() -> None:
+    change = absolute_change(said([[2, 0], [0, 2], [1, 1]]), said([[0, 2], [0, 2], [5, 0]]))
+    np.testing.assert_allclose(change, [0.761594, 0.0, 1 / (1 + np.exp(-5)) - 0.5], atol=1e-6)
+
+
+def test_a_shift_blind_eye_sees_no_shift_of_a_whole_picture() -> None:
+    sat, found = shifted(ShiftBlindEye(), noise_images(N), short_side=140)
+    rows = sat.whole.rows
+    assert len(set(rows["embed_black_top1_1"].ravel())) > 1  # it has more than one thing to say
+    for given in ("all",):
+        assert value(found, "p_top1_change", protocol="embed_black", given=given) == 0.0
+        assert value(found, "mean_absolute_change", protocol="embed_black", given=given) < 1e-6
+    assert value(found, "p_top1_change", protocol="crop") > 0  # new content comes into the crop
+
+
+@pytest.mark.parametrize("step", [2, 4])
+def test_a_strided_eye_is_blind_to_its_own_stride(step: int) -> None:
+    images = noise_images(N)
+    _, own = shifted(StrideEye(2), images, step=step, protocols=("embed_black",))
+    _, other = shifted(StrideEye(2), images, step=step - 1, protocols=("embed_black",))
+    assert value(own, "p_top1_change") == 0.0
+    assert value(own, "mean_absolute_change") < 1e-6
+    assert value(own, "effective_shift") == step
+    assert value(other, "p_top1_change") > 0.1
+
+
+@pytest.mark.parametrize("shift_in", ["original", "resized"])
+def test_no_step_is_no_change(shift_in: str) -> None:
+    sat, found = shifted(LowPassEye(6, SIZE), noise_images(N, 21), step=0, shift_in=shift_in)
+    assert {e.value for m in ("p_top1_change", "mean_absolute_change", "effective_shift") for e in found.of(m)} == {0.0}
+    assert len(set(sat.whole.rows["crop_top1_1"].ravel())) > 1
+
+
+def frames(protocol: str, picture: Array, image_id: str, pair: int, shift_in: str = "original") -> tuple[Array, Array]:
+    """The protocol written once more: both frames (16, 16, 3) of one pair at the default settings."""
+    chance = generator(0, f"shift.{protocol}.{pair}", image_id)
+    side, original = min(picture.shape[:2]), Image.fromarray(picture)
+    if protocol == "embed":
+        small = np.asarray(original.resize((7, 7), Image.Resampling.BILINEAR))  # round(100 * 16 / 224) = 7
+        x, y = chance.integers(0, SIZE - 7), chance.integers(0, SIZE - 7)
+        both = np.zeros((2, SIZE, SIZE, 3), np.uint8)
+        both[0, y : y + 7, x : x + 7] = both[1, y + 1 : y + 8, x + 1 : x + 8] = small
+        return both[0], both[1]
+    room = 1 if shift_in == "original" else 0
+    w = min(side - room, round(side * float(np.sqrt(chance.uniform(0.08, 1)))))
+    x, y = chance.integers(0, side - room - w + 1), chance.integers(0, side - room - w + 1)
+    if shift_in == "original":
+        boxes = [(x + d, y + d, x + d + w, y + d + w) for d in (0, 1)]
+        first, second = (original.resize((SIZE, SIZE), Image.Resampling.BILINEAR, box=box) for box in boxes)
+        return np.asarray(first), np.asarray(second)
+    large = original.crop((x, y, x + w, y + w)).resize((SIZE + 10, SIZE + 10), Image.Resampling.BILINEAR)
+    return np.asarray(large)[:SIZE, :SIZE], np.asarray(large)[1 : SIZE + 1, 1 : SIZE + 1]
+
+
+@pytest.mark.parametrize("shift_in", ["original", "resized"])
+def test_what_one_pixel_sees_computed_once_more(shift_in: str) -> None:
+    at, images = 7, noise_images(N, 19)
+    sat, found = shifted(OnePixelEye(at, at), images, np.arange(N) % 2, shift_in=shift_in)
+    rows = sat.whole.rows
+    for protocol, short in (("crop", "crop"), ("embed_black", "embed")):
+        pairs = [[frames(short, images[i], f"{i:04d}", k, shift_in) for k in range(PAIRS)] for i in range(N)]
+        red = np.array([[[frame[at, at, 0] for frame in pair] for pair in of_image] for of_image in pairs]) / 255
+        top = (red > 0.5).astype(int)
+        np.testing.assert_array_equal(rows[f"{protocol}_top1_1"], top[..., 0])
+        np.testing.assert_array_equal(rows[f"{protocol}_top1_2"], top[..., 1])
+        changed = top[..., 0] != top[..., 1]
+        assert changed.any()
+        assert value(found, "p_top1_change", protocol=protocol, given="all") == pytest.approx(changed.mean())
+        p = 1 / (1 + np.exp(-8 * (red - 0.5)))
+        of_first = np.where(top[..., :1] == 1, p, 1 - p)  # probability of frame 1's class in both frames
+        moved = np.abs(of_first[..., 0] - of_first[..., 1])
+        assert value(found, "mean_absolute_change", protocol=protocol, given="all") == pytest.approx(
+            moved.mean(), abs=1e-6
+        )
+        for frame in (1, 2):
+            right = (top[..., frame - 1] == (np.arange(N) % 2)[:, None]).mean()
+            assert value(found, "accuracy", protocol=protocol, frame=frame) == pytest.approx(right)
+        correct = rows["image_top1"] == np.arange(N) % 2
+        assert 0 < correct.sum() < N
+        assert value(found, "p_top1_change", protocol=protocol, given="correct") == pytest.approx(
+            changed[correct].mean()
+        )
+
+
+def tally(first: Any, second: Any, *, image: Any, change: Any = None, valid: Any = None) -> Tally:
+    first, second = np.array(first), np.array(second)
+    return Tally(
+        {
+            "image_top1": np.array(image),
+            "crop_top1_1": first,
+            "crop_top1_2": second,
+            "crop_absolute_change": np.zeros(first.shape) if change is None else np.array(change),
+            "crop_valid": np.ones(first.shape, bool) if valid is None else np.array(valid, bool),
+            "crop_effective_shift": np.ones(first.shape),
+        }
+    )
+
+
+EXAM, SUBJECT = Shift(protocols=("crop",), pairs_per_image=2), Subject((16, 16), 3)
+
+
+def test_pairs_that_could_not_be_drawn_count_nowhere_but_as_skipped() -> None:
+    valid = [[1, 0], [0, 0], [1, 1]]
+    rows = tally(
+        [[0, 0], [1, 1], [2, 2]],
+        [[1, 1], [0, 0], [2, 1]],
+        image=[0, 1, 2],
+        change=[[0.5, 9], [9, 9], [0, 0.25]],
+        valid=valid,
+    )
+    found = EXAM.estimates(rows, np.array([0, 1, 2]), SUBJECT)
+    assert value(found, "skipped_pairs") == 3
+    change = found.one("p_top1_change", given="all")
+    assert change is not None
+    assert (change.value, change.n) == (2 / 3, 2)
+    assert value(found, "mean_absolute_change", given="all") == pytest.approx(0.25)
+    assert value(found, "accuracy", frame=1) == 1.0
+    assert value(found, "accuracy", frame=2) == pytest.approx(1 / 3)
+    assert value(found, "commonest_answer_share") == pytest.approx(2 / 3)
+
+
+def test_nothing_drawn_at_all_is_undefined_with_a_reason() -> None:
+    rows = tally([[0, 0]], [[0, 0]], image=[0], valid=[[0, 0]])
+    for e in EXAM.estimates(rows, np.array([0]), SUBJECT):
+        assert e.measure == "skipped_pairs" or (e.value is None and "no image gave a pair" in e.reason)
+
+
+def test_an_eye_that_is_never_right_has_no_change_given_correct() -> None:
+    found = EXAM.estimates(tally([[0, 0]], [[1, 0]], image=[0]), np.array([2]), SUBJECT)
+    assert value(found, "p_top1_change", given="all") == 0.5
+    (e,) = found.of("p_top1_change", given="correct")
+    assert e.value is None
+    assert e.n == 0
+
+
+def test_images_without_label_are_shifted_all_the_same() -> None:
+    rows = tally([[0, 0], [1, 1]], [[1, 1], [1, 1]], image=[0, 1])
+    some = EXAM.estimates(rows, np.array([-1, 1]), SUBJECT)
+    assert value(some, "p_top1_change", given="all") == 0.5
+    assert value(some, "p_top1_change", given="correct") == 0.0
+    assert value(some, "accuracy", frame=1) == 1.0
+    none = EXAM.estimates(rows, np.array([-1, -1]), SUBJECT)
+    assert {e.at.get("given") for e in none} == {"all", None}
+    assert not none.of("accuracy")
+
+
+def test_pairs_of_one_image_are_not_counted_as_independent() -> None:
+    """100 images whose four pairs all agree: the interval is that of 100, not of 400."""
+    changed = np.repeat((np.arange(100) < 30)[:, None], 4, 1).astype(int)
+    found = EXAM.estimates(
+        tally(np.zeros((100, 4), int), changed, image=np.zeros(100, int)), np.zeros(100, int), SUBJECT
+    )
+    (e,) = found.of("p_top1_change", given="all")
+    assert e.value == 0.3
+    assert e.low is not None
+    assert e.high is not None
+    assert e.high - e.low == pytest.approx(2 * 1.96 * np.sqrt(0.3 * 0.7 / 100), rel=0.1)
+
+
+def test_one_pair_an_image_has_wilson_s_interval() -> None:
+    changed = (np.arange(50) < 3).astype(int)[:, None]
+    found = EXAM.estimates(tally(np.zeros((50, 1), int), changed, image=np.zeros(50, int)), np.zeros(50, int), SUBJECT)
+    (e,) = found.of("p_top1_change", given="all")
+    assert e.method == "wilson"
+
+
+def test_the_verdict_follows_the_interval() -> None:
+    def verdicts(changes: int) -> list[str]:
+        second = np.zeros((400, 2), int)
+        second[:changes] = 1
+        found = EXAM.estimates(
+            tally(np.zeros((400, 2), int), second, image=np.zeros(400, int)), np.full(400, -1), SUBJECT
+        )
+        return [f.verdict for f in EXAM.findings(found)]
+
+    assert [verdicts(changes)[0] for changes in (0, 12, 80)] == ["strong", "note", "weak"]
+    assert (
+        "stopped clock"
+        in EXAM.findings(EXAM.estimates(tally([[0]], [[0]], image=[0]), np.array([0]), SUBJECT))[-1].sentence
+    )

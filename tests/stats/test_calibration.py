@@ -1,0 +1,128 @@
+"""The calibration error against a slow transcription, and on data that are calibrated by construction."""
+
+from __future__ import annotations
+
+from math import erf, exp, pi, sqrt
+
+import numpy as np
+import pytest
+
+from eyechart.stats import calibration
+from eyechart.stats.calibration import ece, ece_if_calibrated
+
+Data = tuple[np.ndarray, np.ndarray]
+
+
+def data(n: int, seed: int, excess: float = 0.0) -> Data:
+    """Confidence that is right as often as it says, less ``excess``."""
+    chance = np.random.default_rng(seed)
+    confidence = chance.uniform(0.4, 0.95, n)
+    return confidence, chance.uniform(size=n) < confidence - excess
+
+
+def slowly(confidence: np.ndarray, correct: np.ndarray, bins: int) -> tuple[float, float]:
+    """Sort, cut into bins of equal size (the middle of a sample decides), compare: plain and debiased."""
+    n = len(confidence)
+    held: list[list[int]] = [[] for _ in range(bins)]
+    for place, i in enumerate(sorted(range(n), key=lambda i: confidence[i])):
+        held[int((place + 0.5) / n * bins)].append(i)
+    plain = debiased = 0.0
+    for one in held:
+        if not one:
+            continue
+        accuracy = sum(bool(correct[i]) for i in one) / len(one)
+        gap = abs(accuracy - sum(confidence[i] for i in one) / len(one))
+        spread = sqrt(accuracy * (1 - accuracy) / len(one))
+        noisy = gap
+        if spread > 0:
+            noisy = spread * sqrt(2 / pi) * exp(-((gap / spread) ** 2) / 2) + gap * erf(gap / spread / sqrt(2))
+        plain += len(one) / n * gap
+        debiased += len(one) / n * (gap - (noisy - gap))
+    return plain, max(0.0, debiased)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few resamples: for tests of the value alone."""
+    monkeypatch.setattr(calibration, "DRAWS", 2)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize("n", [1, 7, 15, 16, 100, 1001])
+@pytest.mark.parametrize("excess", [0.0, 0.2])
+def test_agrees_with_a_slow_transcription(n: int, excess: float) -> None:
+    confidence, correct = data(n, seed=n, excess=excess)
+    for bins in (1, 15):
+        plain, debiased = slowly(confidence, correct, min(bins, n))
+        assert ece(confidence, correct, bins).value == pytest.approx(plain, abs=1e-9)
+        assert ece(confidence, correct, bins, debiased=True).value == pytest.approx(debiased, abs=1e-5)
+
+
+def test_every_bin_holds_the_same_number_to_within_one() -> None:
+    """With two confidences and one bin a half, a bin that took one sample too many would be seen in the value."""
+    confidence, correct = np.array([0.6] * 50 + [0.9] * 50), np.array([True] * 50 + [False] * 50)
+    assert ece(confidence, correct, 2).value == pytest.approx((0.4 + 0.9) / 2)
+
+
+def test_the_order_of_the_images_does_not_matter() -> None:
+    confidence, correct = data(300, seed=0)
+    mixed = np.random.default_rng(1).permutation(300)
+    assert ece(confidence[mixed], correct[mixed]) == ece(confidence, correct)
+
+
+@pytest.mark.parametrize(("confidence", "correct", "expected"), [(1.0, True, 0.0), (1.0, False, 1.0), (0.7, True, 0.3)])
+def test_all_images_alike(confidence: float, correct: bool, expected: float) -> None:
+    found = ece(np.full(40, confidence), np.full(40, correct))
+    assert found.value == pytest.approx(expected)
+    assert found.low <= found.value <= found.high
+
+
+def test_no_images_no_figure() -> None:
+    assert ece(np.zeros(0), np.zeros(0, bool)).value is None
+
+
+@pytest.mark.usefixtures("hasty")
+def test_of_calibrated_answers_only_noise_is_left_and_debiasing_takes_most_of_it_off() -> None:
+    found = [
+        [ece(*data(n, seed), debiased=d).value for seed in range(25)]
+        for n, d in ((300, False), (300, True), (3000, False))
+    ]
+    small, debiased, large = (float(np.mean(values)) for values in found)
+    assert debiased < 0.8 * small
+    assert large == pytest.approx(small / sqrt(10), rel=0.3)  # noise falls as one over the root of n
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_real_error_is_measured_by_both() -> None:
+    found = [[ece(*data(2000, seed, excess=0.15), debiased=d).value for seed in range(10)] for d in (False, True)]
+    assert [float(np.mean(values)) for values in found] == pytest.approx([0.15, 0.15], abs=0.01)
+
+
+def test_the_interval_of_a_real_error_covers_it() -> None:
+    hits = [(i := ece(*data(600, seed, excess=0.2), seed=seed)).low <= 0.2 <= i.high for seed in range(40)]
+    assert np.mean(hits) > 0.8
+
+
+def test_the_interval_leans_towards_less_error_since_noise_only_adds() -> None:
+    found = [ece(*data(300, seed, excess=0.05), seed=seed) for seed in range(12)]
+    assert np.mean([i.high - i.value for i in found]) < np.mean([i.value - i.low for i in found])
+
+
+def test_a_calibrated_model_rarely_exceeds_what_noise_allows_and_a_false_one_does() -> None:
+    honest = [data(300, seed) for seed in range(60)]
+    above = sum(_plain(*one) > ece_if_calibrated(one[0], seed=7) for one in honest)
+    assert above <= 6  # 2.5 % of 60 is 1.5; more than 6 has a chance below 1 in 1,000
+    confidence, correct = data(300, seed=1, excess=0.25)
+    assert _plain(confidence, correct) > ece_if_calibrated(confidence)
+
+
+def test_the_interval_holds_zero_where_noise_explains_the_error() -> None:
+    confidence, correct = data(200, seed=3)
+    found = ece(confidence, correct)
+    assert found.value is not None
+    assert found.value <= ece_if_calibrated(confidence)
+    assert found.low == 0.0
+
+
+def _plain(confidence: np.ndarray, correct: np.ndarray) -> float:
+    return slowly(confidence, correct, 15)[0]

@@ -1,0 +1,187 @@
+"""Intervals against scipy, and whether they cover as often as they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from eyechart.stats import intervals
+from eyechart.stats.intervals import Interval, differences, means, ratios, resample, wilson
+
+
+@given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_is_scipy_s(case: tuple[int, int]) -> None:
+    k, n = case
+    ours, theirs = wilson(k, n), stats.binomtest(k, n).proportion_ci(0.95, method="wilson")
+    assert ours.value == k / n
+    assert ours.low == pytest.approx(theirs.low, abs=1e-12)
+    assert ours.high == pytest.approx(theirs.high, abs=1e-12)
+    assert 0 <= ours.low <= ours.value <= ours.high <= 1
+
+
+def test_nothing_to_average_is_undefined() -> None:
+    assert wilson(0, 0).value is None
+    assert [i.value for i in means(np.zeros((0, 2)))] == [None, None]
+    assert means(np.full((5, 1), np.nan))[0] == Interval(None, None, None, 0, "bootstrap")
+
+
+def test_wilson_covers() -> None:
+    chance = np.random.default_rng(0)
+    for n, p in ((20, 0.1), (200, 0.02), (1000, 0.5)):
+        found = [wilson(int(k), n) for k in chance.binomial(n, p, 2000)]
+        assert 0.92 < np.mean([i.low <= p <= i.high for i in found]) < 0.985
+
+
+def test_means_agree_with_scipy_s_bootstrap() -> None:
+    x = np.random.default_rng(0).exponential(size=80)
+    (ours,) = means(x[:, None])
+    theirs = stats.bootstrap((x,), np.mean, n_resamples=20_000, method="percentile", rng=np.random.default_rng(1))
+    width = theirs.confidence_interval.high - theirs.confidence_interval.low
+    assert ours.value == pytest.approx(x.mean())
+    assert ours.low == pytest.approx(theirs.confidence_interval.low, abs=0.06 * width)
+    assert ours.high == pytest.approx(theirs.confidence_interval.high, abs=0.06 * width)
+
+
+def test_ratios_agree_with_scipy_s_paired_bootstrap() -> None:
+    chance = np.random.default_rng(2)
+    m = chance.integers(1, 6, 60).astype(float)
+    y = np.minimum(m, chance.poisson(0.3 * m))
+    (ours,) = ratios(y[:, None], m[:, None], share=True)
+
+    def ratio(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
+        return a.sum(axis) / b.sum(axis)
+
+    theirs = stats.bootstrap(
+        (y, m),
+        ratio,
+        paired=True,
+        vectorized=True,
+        n_resamples=20_000,
+        method="percentile",
+        rng=np.random.default_rng(1),
+    ).confidence_interval
+    assert ours.value == pytest.approx(y.sum() / m.sum())
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.06 * (theirs.high - theirs.low))
+
+
+def clusters(chance: np.random.Generator, n: int, p: float) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of one image are alike: beta-binomial, 1 to 8 pairs."""
+    m = chance.integers(1, 9, n)
+    return chance.binomial(m, chance.beta(p, 1 - p, n))[:, None], m[:, None]
+
+
+@pytest.mark.parametrize("above", [20_000, 0], ids=["bootstrap", "linearised"])
+@pytest.mark.parametrize(("n", "p"), [(60, 0.3), (300, 0.05)])
+def test_cluster_intervals_cover(monkeypatch: pytest.MonkeyPatch, n: int, p: float, above: int) -> None:
+    monkeypatch.setattr(intervals, "BOOTSTRAP_UP_TO", above)
+    chance = np.random.default_rng(3)
+    hit, naive = [], []
+    for seed in range(250):
+        y, m = clusters(chance, n, p)
+        (i,) = ratios(y, m, share=True, seed=seed)
+        hit.append(i.low <= p <= i.high)
+        flat = wilson(y.sum(), m.sum())
+        naive.append(flat.low <= p <= flat.high)
+    assert 0.89 < np.mean(hit) <= 0.985
+    assert np.mean(naive) < 0.8  # counting pairs as independent would promise too much
+
+
+def test_bootstrap_and_linearised_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    y, m = clusters(np.random.default_rng(4), 2000, 0.3)
+    (drawn,) = ratios(y, m)
+    monkeypatch.setattr(intervals, "BOOTSTRAP_UP_TO", 0)
+    (exact,) = ratios(y, m)
+    assert (drawn.method, exact.method) == ("bootstrap", "linearised")
+    assert drawn.value == exact.value
+    assert (drawn.low, drawn.high) == pytest.approx((exact.low, exact.high), abs=0.06 * (exact.high - exact.low))
+
+
+def test_the_linearised_mean_is_the_textbook_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intervals, "BOOTSTRAP_UP_TO", 0)
+    x = np.random.default_rng(5).normal(size=40)
+    (i,) = means(x[:, None])
+    half = 1.959964 * x.std(ddof=1) / np.sqrt(40)
+    assert (i.low, i.high) == pytest.approx((x.mean() - half, x.mean() + half), abs=1e-6)
+
+
+@pytest.mark.parametrize("hits", [0, 1])
+def test_no_events_or_only_events_take_wilson_over_the_clusters(hits: int) -> None:
+    m = np.array([[4.0], [4.0], [0.0], [2.0]])
+    (i,) = ratios(hits * m, m, share=True)
+    assert i == wilson(3 * hits, 3)
+    assert i.high - i.low > 0.5
+
+
+def test_one_event_a_cluster_at_most_takes_wilson() -> None:
+    y, m = np.array([[1.0], [0.0], [0.0], [0.0]]), np.array([[1.0], [1.0], [1.0], [0.0]])
+    assert ratios(y, m, share=True)[0] == wilson(1, 3)
+    assert ratios(y, m)[0].method == "bootstrap"
+
+
+def test_clusters_that_hold_nothing_change_nothing() -> None:
+    y, m = clusters(np.random.default_rng(6), 50, 0.3)
+    padded = [np.insert(values, [0, 7, 7, 50], 0, axis=0) for values in (y, m)]
+    assert ratios(*padded, share=True) == ratios(y, m, share=True)
+
+
+def test_nan_counts_in_its_own_column_only() -> None:
+    x = np.random.default_rng(7).normal(size=(60, 3))
+    x[::2, 1] = np.nan
+    x[:, 2] = np.nan
+    first, half, none = means(x)
+    (single,) = means(x[:, :1])
+    assert (first.low, first.value, first.high) == pytest.approx((single.low, single.value, single.high), rel=1e-9)
+    assert half.value == pytest.approx(x[1::2, 1].mean())
+    assert (half.n, none.n, none.value) == (30, 0, None)
+    alone = means(x[1::2, 1:2])[0]
+    assert half.high - half.low == pytest.approx(alone.high - alone.low, rel=0.15)
+
+
+@given(st.integers(1, 60), st.floats(0.001, 9))
+def test_a_figure_lies_in_its_interval_even_when_all_are_alike(n: int, c: float) -> None:
+    (i,) = means(np.full((n, 1), c))
+    assert i.low <= i.value <= i.high
+    assert i.high - i.low < 1e-9
+
+
+def test_paired_differences_cover() -> None:
+    chance = np.random.default_rng(9)
+    hit = []
+    for seed in range(250):
+        first = chance.uniform(size=(120, 1)) < 0.8
+        second = np.where(chance.uniform(size=(120, 1)) < 0.7, first, chance.uniform(size=(120, 1)) < 0.5)
+        (i,) = differences(first, second, seed=seed)
+        hit.append(i.low <= 0.3 * 0.3 <= i.high)
+        assert i.value == pytest.approx(first.mean() - second.mean())
+    assert 0.89 < np.mean(hit) <= 0.99
+
+
+@pytest.mark.parametrize(("first", "second"), [(1, 1), (0, 0), (1, 0), (0, 1)])
+def test_pairs_all_alike_do_not_make_the_difference_certain(first: int, second: int) -> None:
+    (i,) = differences(np.full((20, 1), first), np.full((20, 1), second))
+    assert i.value == first - second
+    assert -1 <= i.low <= i.value <= i.high <= 1
+    assert i.high - i.low == pytest.approx(wilson(0, 20).high * (2 if first == second else 1))
+
+
+def test_shares_stay_within_zero_and_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intervals, "BOOTSTRAP_UP_TO", 0)
+    y, m = np.array([[1.0], [0.0], [0.0]]), np.full((3, 1), 2.0)
+    (i,) = ratios(y, m, share=True)
+    assert i.low == 0.0
+    (loose,) = ratios(y, m)
+    assert loose.low < 0.0
+
+
+def test_the_bootstrap_is_repeatable_and_made_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(8).normal(size=30)
+    drawn = resample(30, lambda w: w @ x, draws=100, seed=5)
+    assert drawn.shape == (100,)
+    np.testing.assert_array_equal(drawn, resample(30, lambda w: w @ x, draws=100, seed=5))
+    assert (drawn != resample(30, lambda w: w @ x, draws=100, seed=6)).all()
+    monkeypatch.setattr(intervals, "_CHUNK", 70)  # two draws at a time
+    sums = resample(30, lambda w: w.sum(1), draws=101)
+    assert sums.tolist() == [30.0] * 101

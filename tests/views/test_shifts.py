@@ -1,0 +1,179 @@
+"""Pairs of frames one pixel apart: the same pixels, moved, whoever draws them and in whatever order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eyechart.core.chance import generator
+from eyechart.core.view import Frame, SourceView
+from eyechart.images.original import Original
+from eyechart.images.sources import ArraySource
+from eyechart.models.preprocessing import Preprocessing
+from eyechart.run.draw import Job, draw
+from eyechart.views.shifts import CropShift, EmbedShift
+
+SEEN = Preprocessing(size=(32, 32), resize=32)
+SHAPES = [(40, 60), (60, 40), (33, 33), (20, 21), (300, 30), (9, 120)]
+
+
+def picture(height: int, width: int, seed: int = 0) -> Original:
+    pixels = np.random.default_rng(seed).integers(1, 256, (height, width, 3), dtype=np.uint8)  # never black
+    return Original(Image.fromarray(pixels))
+
+
+def drawn(view: SourceView, original: Original, image_id: str = "a", seen: Preprocessing = SEEN) -> Frame:
+    return view.frame(original, seen, generator(0, view.stream, image_id))
+
+
+def pixels(frame: Frame) -> np.ndarray[Any, Any]:
+    return np.asarray(frame.picture)
+
+
+def back(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any], step: int) -> tuple[Any, Any]:
+    """The common region: frame 1, and frame 2 shifted back."""
+    h, w = first.shape[:2]
+    return first[: h - step, : w - step], second[step:, step:]
+
+
+@pytest.mark.parametrize("step", [1, 3])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_embedded_picture_shifted_back_is_the_same_picture(shape: tuple[int, int], step: int) -> None:
+    for pair in range(4):
+        first, second = (pixels(drawn(EmbedShift(f, pair, step), picture(*shape))) for f in (1, 2))  # type: ignore[arg-type]
+        np.testing.assert_array_equal(*back(first, second, step))
+        assert not second[:step].any()
+        assert not second[:, :step].any()
+        assert not first[-step:].any()  # the place was drawn so that frame 2 fits
+        assert first.any()
+        assert first.sum() == second.sum()
+
+
+@pytest.mark.parametrize("step", [1, 3, 12])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_resized_windows_shifted_back_overlap_exactly(shape: tuple[int, int], step: int) -> None:
+    for pair in range(4):
+        views = [CropShift(f, pair, step, "resized") for f in (1, 2)]  # type: ignore[arg-type]
+        first, second = (drawn(view, picture(*shape)) for view in views)
+        # frame 2 lies further down and right in the picture, so its content has moved up and left
+        np.testing.assert_array_equal(*back(pixels(second), pixels(first), step))
+        assert (pixels(first) != pixels(second)).any()
+        assert first.notes["effective_shift"] == step
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("step", [1, 2])
+def test_boxes_in_the_original_differ_by_the_step(shape: tuple[int, int], step: int) -> None:
+    """Column and row numbers as colours, so that a frame says which box it shows."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    field = np.stack([rows % 256, columns % 256, np.zeros(shape)], 2).astype(np.uint8)
+    nearest = Preprocessing(size=(32, 32), resize=32, interpolation="nearest")
+    for pair in range(6):
+        original = Original(Image.fromarray(field))
+        first, second = (drawn(CropShift(f, pair, step), original, seen=nearest) for f in (1, 2))  # type: ignore[arg-type]
+        moved = (pixels(second).astype(int) - pixels(first).astype(int)) % 256
+        assert (moved[..., :2] == step).all()
+        ends = pixels(first)[-1, -1, 1].astype(int) - pixels(first)[0, 0, 1]
+        side = step * 32 / first.notes["effective_shift"]
+        assert side == pytest.approx(round(side))
+        assert abs((ends % 256) - (side - 1) * 31 / 32) <= 1.5
+        assert first.notes == second.notes
+
+
+@pytest.mark.parametrize("shape", [(40, 60), (21, 20)])
+@pytest.mark.parametrize("view", [CropShift, EmbedShift])
+def test_no_step_shows_one_frame_twice(view: Any, shape: tuple[int, int]) -> None:
+    for pair in range(3):
+        first, second = (pixels(drawn(view(f, pair, 0), picture(*shape))) for f in (1, 2))
+        np.testing.assert_array_equal(first, second)
+
+
+def test_the_square_s_area_is_uniform_in_its_range() -> None:
+    sides = []
+    for i in range(600):
+        shift = drawn(CropShift(1, area=(0.25, 1.0)), picture(101, 150), f"{i}").notes["effective_shift"]
+        sides.append(32 / shift)
+    share = (np.array(sides) / 101) ** 2
+    assert share.min() > 0.24
+    assert share.max() <= 1.0
+    assert np.histogram(share, bins=3, range=(0.25, 1.0))[0].min() > 150
+
+
+@pytest.mark.parametrize(("shape", "size"), [((32, 32), (14, 14)), ((50, 100), (14, 28)), ((100, 50), (28, 14))])
+def test_the_short_side_is_100_at_224(shape: tuple[int, int], size: tuple[int, int]) -> None:
+    frame = drawn(EmbedShift(1), picture(*shape))
+    inside = pixels(frame).any(2)
+    assert (inside.any(1).sum(), inside.any(0).sum()) == size
+    assert frame.notes == {"effective_shift": 1.0, "capped": 0.0}
+
+
+@pytest.mark.parametrize("shape", [(300, 30), (9, 120), (5000, 1), (1, 5000)])
+def test_long_pictures_are_made_smaller_until_both_frames_fit(shape: tuple[int, int]) -> None:
+    frame = drawn(EmbedShift(2), picture(*shape))
+    inside = pixels(frame).any(2)
+    assert frame.valid
+    assert frame.notes["capped"] == 1.0
+    assert max(inside.any(1).sum(), inside.any(0).sum()) == 31
+    assert np.argmax(shape) == np.argmax([inside.any(1).sum(), inside.any(0).sum()])
+
+
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (1, 1), (2, 40)])
+def test_pictures_without_room_for_the_move_are_not_valid(shape: tuple[int, int]) -> None:
+    frame = drawn(CropShift(1), picture(*shape))
+    assert not frame.valid
+    assert frame.picture.size == (32, 32)
+    assert drawn(CropShift(1, shift_in="resized"), picture(*shape)).valid == (min(shape) >= 2)
+    assert drawn(CropShift(1, step=0), picture(*shape)).valid == (min(shape) >= 2)
+
+
+@pytest.mark.parametrize("step", [31, 32, 33, 500])
+@pytest.mark.parametrize("view", [CropShift, EmbedShift])
+def test_a_step_as_long_as_the_frame_is_not_valid_and_no_crash(view: Any, step: int) -> None:
+    frame = drawn(view(2, step=step), picture(20, 30))
+    assert frame.picture.size == (32, 32)
+    assert frame.valid == (view is EmbedShift and step < 32)
+
+
+def test_the_canvas_is_black_or_the_mean_colour() -> None:
+    seen = Preprocessing(size=(32, 32), resize=32, mean=(0.5, 0.4, 0.2), std=(0.2, 0.2, 0.2))
+    assert pixels(drawn(EmbedShift(2), picture(32, 32), seen=seen))[0, 0].tolist() == [0, 0, 0]
+    assert pixels(drawn(EmbedShift(2, fill="mean"), picture(32, 32), seen=seen))[0, 0].tolist() == [128, 102, 51]
+
+
+def test_frames_need_not_be_square() -> None:
+    seen = Preprocessing(size=(24, 40), resize=(24, 40))
+    for view in (CropShift(1), CropShift(2, shift_in="resized"), EmbedShift(2)):
+        assert drawn(view, picture(50, 30), seen=seen).picture.size == (40, 24)
+
+
+VIEWS: tuple[SourceView, ...] = tuple(
+    view(f, k)  # type: ignore[arg-type]
+    for view in (CropShift, EmbedShift)
+    for k in range(2)
+    for f in (1, 2)
+)
+
+
+def job(order: list[int], seed: int = 0, views: tuple[SourceView, ...] = VIEWS) -> Job:
+    shapes = [(30 + i, 45) for i in range(5)]
+    sources = [ArraySource(np.asarray(picture(*shape, seed=i).picture)) for i, shape in enumerate(shapes)]
+    return Job(tuple(f"image {i}" for i in order), tuple(sources[i] for i in order), views, SEEN, seed)
+
+
+def test_frames_depend_on_seed_stream_and_id_alone() -> None:
+    whole = draw(job([0, 1, 2, 3, 4])).frames
+    np.testing.assert_array_equal(draw(job([4, 2, 0])).frames, whole[:, [4, 2, 0]])
+    np.testing.assert_array_equal(draw(job([3], views=VIEWS[::-1])).frames[::-1], whole[:, [3]])
+    other = draw(job([0, 1, 2, 3, 4], seed=1)).frames
+    assert (other != whole).any((2, 3, 4)).all()
+    renamed = job([0])
+    moved = draw(Job(("another name",), renamed.sources, VIEWS, SEEN, 0)).frames
+    assert (moved != whole[:, [0]]).any((2, 3, 4)).all()
+
+
+def test_pairs_of_one_image_lie_at_different_places() -> None:
+    places = {pixels(drawn(EmbedShift(1, k), picture(32, 32))).tobytes() for k in range(8)}
+    assert len(places) >= 7
