@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from eyechart.stats import intervals
-from eyechart.stats.intervals import Interval, differences, means, ratios, resample, wilson
+from eyechart.stats.intervals import Interval, differences, means, ratios, resampled_sums, wilson
 
 
 @given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -177,11 +177,13 @@ def test_shares_stay_within_zero_and_one(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_the_bootstrap_is_repeatable_and_made_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    x = np.random.default_rng(8).normal(size=30)
-    drawn = resample(30, lambda w: w @ x, draws=100, seed=5)
-    assert drawn.shape == (100,)
-    np.testing.assert_array_equal(drawn, resample(30, lambda w: w @ x, draws=100, seed=5))
-    assert (drawn != resample(30, lambda w: w @ x, draws=100, seed=6)).all()
-    monkeypatch.setattr(intervals, "_CHUNK", 70)  # two draws at a time
-    sums = resample(30, lambda w: w.sum(1), draws=101)
-    assert sums.tolist() == [30.0] * 101
+    x = np.random.default_rng(8).normal(size=(30, 2))
+    drawn = resampled_sums(x, draws=100, seed=5)
+    assert drawn.shape == (100, 2)
+    monkeypatch.setattr(intervals, "_CHUNK", 70)
+    np.testing.assert_allclose(resampled_sums(x, draws=100, seed=5), drawn, rtol=1e-12)
+    assert not np.allclose(resampled_sums(x, draws=100, seed=6), drawn)
+
+
+def test_every_resample_has_as_many_units_as_there_are() -> None:
+    assert (resampled_sums(np.ones((37, 1)), draws=50) == 37).all()

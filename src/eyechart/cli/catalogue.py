@@ -48,10 +48,12 @@ def _suites() -> None:
 def _models() -> None:
     from eyechart.models.nets import OWN_NETS
 
-    stdout.print("torchvision:NAME[/WEIGHTS]   any classification model of torchvision, wildcards allowed")
-    stdout.print("timm:NAME                    any model of timm, wildcards allowed")
-    stdout.print("FILE.safetensors, FILE.pth   weights, with --arch")
-    stdout.print("FILE.pt2                     an exported program, with --trust code")
-    stdout.print("pkg.module:factory           your own, with --preprocess")
-    stdout.print("demo                         the embedded CIFAR-10 network")
-    stdout.print(f"--arch eyechart:NAME         {', '.join(sorted(OWN_NETS))}")
+    stdout.print(
+        "torchvision:NAME[/WEIGHTS]   any classification model of torchvision, wildcards allowed", markup=False
+    )
+    stdout.print("timm:NAME                    any model of timm, wildcards allowed", markup=False)
+    stdout.print("FILE.safetensors, FILE.pth   weights, with --arch", markup=False)
+    stdout.print("FILE.pt2                     an exported program, with --trust code", markup=False)
+    stdout.print("pkg.module:factory           your own, with --preprocess", markup=False)
+    stdout.print("demo                         the embedded CIFAR-10 network", markup=False)
+    stdout.print(f"--arch eyechart:NAME         {', '.join(sorted(OWN_NETS))}", markup=False)

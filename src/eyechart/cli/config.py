@@ -22,13 +22,16 @@ def with_config(
         return models, given
     stored = _read(config)
     models_there: Any = stored.pop("models", ())
-    named = (models_there,) if isinstance(models_there, str) else tuple(models_there)
+    named = (models_there,) if isinstance(models_there, str) else models_there
+    if not isinstance(named, (list, tuple)) or not all(isinstance(name, str) for name in named):
+        way_out = 'Write models = ["NAME", ...].'
+        raise SettingError("Models are names.", setting=f"{config}: models", value=models_there, way_out=way_out)
     unknown = sorted(set(stored) - set(kind.model_fields))
     if unknown:
         raise UnknownNameError.of(unknown[0], kind.model_fields, setting=f"--config {config}")
     mine = {name: getattr(given, name) for name in given.model_fields_set}
     try:
-        return models or named, kind(**{**stored, **mine})
+        return models or tuple(named), kind(**{**stored, **mine})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
@@ -25,7 +26,8 @@ SUITES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def exam_table() -> dict[str, str]:
+@cache
+def exam_table() -> Mapping[str, str]:
     """All exams by name: built in, then those of installed packages (entry-point group ``eyechart.exams``)."""
     return {**EXAMS, **{e.name: e.value for e in entry_points(group="eyechart.exams") if e.name not in EXAMS}}
 

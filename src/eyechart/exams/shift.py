@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.view import SourceView
 from eyechart.core.words import figure, percent
-from eyechart.stats.intervals import Interval, ratios
+from eyechart.stats.intervals import ratios
 from eyechart.views.shifts import CropShift, EmbedShift
 
 Protocol = Literal["crop", "embed_black"]
@@ -97,8 +98,7 @@ class Shift(Exam):
         found: list[Estimate] = []
         for protocol in self.protocols:
             rows = {c.removeprefix(f"{protocol}_"): v for c, v in tally.rows.items() if c.startswith(f"{protocol}_")}
-            found += self._changes(rows, tally.rows["image_top1"], labels, {"protocol": protocol})
-            found += self._context(rows, labels, {"protocol": protocol})
+            found += self._figures(rows, tally.rows["image_top1"], labels, {"protocol": protocol})
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
@@ -138,43 +138,18 @@ class Shift(Exam):
             "effective_shift": first.notes["effective_shift"].astype(np.float32),
         }
 
-    def _changes(
+    def _figures(
         self, rows: Mapping[str, Array], image_top1: Array, labels: Array, at: Mapping[str, Any]
     ) -> Iterator[Estimate]:
-        changed = (rows["top1_1"] != rows["top1_2"]) & rows["valid"]
-        moved = np.where(rows["valid"], rows["absolute_change"], 0.0)
-        groups = {"all": np.ones(len(labels), bool)}
-        if (labels >= 0).any():
-            groups["correct"] = (image_top1 == labels) & (labels >= 0)
-        for given, group in groups.items():
-            valid = rows["valid"][group].sum(1, keepdims=True)
-            share = ratios(changed[group].sum(1, keepdims=True), valid, share=True)[0]
-            mean = ratios(moved[group].sum(1, keepdims=True), valid)[0]
-            yield self.estimate("p_top1_change", at={**at, "given": given}, **figure(share, self._why(share)))
-            change = figure(mean, self._why(mean))
-            yield self.estimate("mean_absolute_change", unit="probability", at={**at, "given": given}, **change)
-
-    def _context(self, rows: Mapping[str, Array], labels: Array, at: Mapping[str, Any]) -> Iterator[Estimate]:
-        valid = rows["valid"]
-        known = valid & (labels >= 0)[:, None]
-        if (labels >= 0).any():
-            for frame in (1, 2):
-                right = (rows[f"top1_{frame}"] == labels[:, None]) & known
-                share = ratios(right.sum(1, keepdims=True), known.sum(1, keepdims=True), share=True)[0]
-                yield self.estimate("accuracy", at={**at, "frame": frame}, **figure(share, self._why(share)))
-        answers = rows["top1_1"][valid]
-        most = np.bincount(answers).argmax() if len(answers) else 0
-        same = ((rows["top1_1"] == most) & valid).sum(1, keepdims=True)
-        share = ratios(same, valid.sum(1, keepdims=True), share=True)[0]
-        yield self.estimate("commonest_answer_share", at=at, **figure(share, self._why(share)))
-        shift = ratios((rows["effective_shift"] * valid).sum(1, keepdims=True), valid.sum(1, keepdims=True))[0]
-        yield self.estimate("effective_shift", unit="pixels", at=at, **figure(shift, self._why(shift)))
-        skipped = float((~valid).sum())
-        yield self.estimate("skipped_pairs", unit="count", value=skipped, n=len(valid), at=at)
-
-    @staticmethod
-    def _why(interval: Interval) -> str:
-        return "" if interval.value is not None else "no image gave a pair that counts here"
+        """All figures of a protocol, from one resampling of its images."""
+        told = [*_changes(rows, image_top1, labels), *_context(rows, labels)]
+        sums = [np.stack([getattr(one, part).sum(1) for one in told], axis=1) for part in ("events", "pairs")]
+        intervals = ratios(*sums, share=[one.unit == "share" for one in told])
+        for one, interval in zip(told, intervals, strict=True):
+            why = "" if interval.value is not None else "no image gave a pair that counts here"
+            yield self.estimate(one.measure, unit=one.unit, at={**at, **one.at}, **figure(interval, why))
+        skipped = float((~rows["valid"]).sum())
+        yield self.estimate("skipped_pairs", unit="count", value=skipped, n=len(labels), at=at)
 
     @staticmethod
     def _verdict(e: Estimate) -> Finding:
@@ -183,6 +158,44 @@ class Shift(Exam):
             advice = "Anti-alias its strided layers, or average its answers over a few shifts; train with small shifts."
             return Finding("weak", sentence, advice)
         return Finding("strong" if (e.high or 1.0) < 0.02 else "note", sentence)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """One figure before its interval: events of (n, pairs) that count, each 0/1 or a change of probability."""
+
+    measure: str
+    unit: str
+    at: Mapping[str, Any]
+    events: Array
+    pairs: Array
+
+
+def _changes(rows: Mapping[str, Array], image_top1: Array, labels: Array) -> Iterator[_Told]:
+    """Changed answers and moved probabilities, over all images and over those right on the clean view."""
+    groups = {"all": np.ones(len(labels), bool)}
+    if (labels >= 0).any():
+        groups["correct"] = (image_top1 == labels) & (labels >= 0)
+    changed = rows["top1_1"] != rows["top1_2"]
+    for given, group in groups.items():
+        counts = rows["valid"] & group[:, None]
+        yield _Told("p_top1_change", "share", {"given": given}, changed & counts, counts)
+        moved = np.where(counts, rows["absolute_change"], 0.0)
+        yield _Told("mean_absolute_change", "probability", {"given": given}, moved, counts)
+
+
+def _context(rows: Mapping[str, Array], labels: Array) -> Iterator[_Told]:
+    """What keeps the reader honest: accuracy on the frames, the commonest answer, how far the frames really moved."""
+    valid = rows["valid"]
+    known = valid & (labels >= 0)[:, None]
+    if (labels >= 0).any():
+        for frame in (1, 2):
+            right = (rows[f"top1_{frame}"] == labels[:, None]) & known
+            yield _Told("accuracy", "share", {"frame": frame}, right, known)
+    answers = rows["top1_1"][valid]
+    most = np.bincount(answers).argmax() if len(answers) else 0
+    yield _Told("commonest_answer_share", "share", {}, (rows["top1_1"] == most) & valid, valid)
+    yield _Told("effective_shift", "pixels", {}, np.where(valid, rows["effective_shift"], 0.0), valid)
 
 
 def absolute_change(first: Answer, second: Answer) -> Array:

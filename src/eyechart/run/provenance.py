@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def command_line() -> str:
     return " ".join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
 
 
+@cache
 def _version(package: str) -> str | None:
     try:
         return version(package)
@@ -44,6 +46,7 @@ def _version(package: str) -> str | None:
         return None
 
 
+@cache
 def _git_commit() -> str | None:
     """The commit of eyechart's own checkout, if it runs from one."""
     root = Path(__file__).resolve().parents[3]

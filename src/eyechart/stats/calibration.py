@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import erf
 
-from eyechart.stats.intervals import BOOTSTRAP_UP_TO, DRAWS, Interval, resample
+from eyechart.stats.intervals import BOOTSTRAP_UP_TO, DRAWS, Interval, resampled_sums
 
 Array = np.ndarray[Any, Any]
 
@@ -31,13 +31,13 @@ def ece(confidence: Array, correct: Array, bins: int = 15, *, debiased: bool = F
     n = len(confidence)
     if n == 0:
         return Interval(None, None, None, 0, "basic bootstrap")
-    conf, hit = _sorted(confidence, correct)
-
-    def error(weights: Array) -> Array:
-        return _binned_error(weights.astype(np.float64), conf, hit, min(bins, n), debiased)
-
-    value = float(error(np.ones((1, n)))[0])
-    low, high = np.percentile(resample(n, error, _draws(n), seed), [2.5, 97.5])
+    order = np.lexsort((correct, confidence))  # so that the order of the images makes no difference
+    conf, hit = np.asarray(confidence, np.float64)[order], np.asarray(correct, np.float64)[order]
+    held = _bins(conf, bins)
+    columns = np.concatenate([held, held * hit[:, None], held * conf[:, None]], axis=1)
+    value = float(_error(columns.sum(0, keepdims=True), debiased)[0])
+    drawn = _error(resampled_sums(columns, _draws(n), seed), debiased)
+    low, high = np.percentile(drawn, [2.5, 97.5])
     low, high = max(0.0, 2 * value - float(high)), min(1.0, 2 * value - float(low))
     if value <= ece_if_calibrated(confidence, bins, debiased=debiased, seed=seed):
         low = 0.0
@@ -46,44 +46,39 @@ def ece(confidence: Array, correct: Array, bins: int = 15, *, debiased: bool = F
 
 def ece_if_calibrated(confidence: Array, bins: int = 15, *, debiased: bool = False, seed: int = 0) -> float:
     """The error that a perfectly calibrated model with these confidences stays below in 97.5 % of such samples."""
-    n = len(confidence)
-    conf, _ = _sorted(confidence, confidence)
-    rng, ones = np.random.default_rng(seed), np.ones((1, n))
-    drawn = [
-        _binned_error(ones, conf, (rng.random(n) < conf).astype(np.float64), min(bins, n), debiased)[0]
-        for _ in range(_draws(n) // 2)
-    ]
-    return float(np.percentile(drawn, 97.5))
+    conf = np.sort(np.asarray(confidence, np.float64))
+    held, rng = _bins(conf, bins), np.random.default_rng(seed)
+    fixed = np.concatenate([held.sum(0), (held * conf[:, None]).sum(0)])
+    k = held.shape[1]
+    hits = [(rng.random(len(conf)) < conf) @ held for _ in range(_draws(len(conf)) // 2)]
+    sums = np.concatenate(
+        [np.tile(fixed[:k], (len(hits), 1)), np.stack(hits), np.tile(fixed[k:], (len(hits), 1))], axis=1
+    )
+    return float(np.percentile(_error(sums, debiased), 97.5))
 
 
 def _draws(n: int) -> int:
     return DRAWS if n <= BOOTSTRAP_UP_TO else 300  # many images: less noise to resolve, more work a draw
 
 
-def _sorted(confidence: Array, correct: Array) -> tuple[Array, Array]:
-    order = np.argsort(confidence, kind="stable")
-    return np.asarray(confidence, np.float64)[order], np.asarray(correct, np.float64)[order]
+def _bins(conf: Array, bins: int) -> Array:
+    """(n, bins) one-hot: equal-mass bins in the order of confidence; ties in the order given."""
+    n = len(conf)
+    bins = min(bins, n)
+    place = np.empty(n, np.int64)
+    place[np.argsort(conf, kind="stable")] = np.arange(n)
+    return np.asarray(np.eye(bins)[((place + 0.5) / n * bins).astype(np.int64)])
 
 
-def _binned_error(weights: Array, conf: Array, hit: Array, bins: int, debiased: bool) -> Array:
-    """Error per resample: weights (m, n) over samples sorted by confidence -> (m,)."""
-    mass = np.cumsum(weights, axis=1)
-    total = mass[:, -1:]
-    # A sample belongs to the bin in which the middle of its mass falls, so that bins are equal to within one sample.
-    bin_of = np.minimum(((mass - weights / 2) / total * bins).astype(np.int64), bins - 1)
-    flat = (bin_of + np.arange(len(weights))[:, None] * bins).ravel()
-
-    def per_bin(values: Array) -> Array:
-        return np.bincount(flat, values.ravel(), minlength=len(weights) * bins).reshape(len(weights), bins)
-
-    size = per_bin(weights)
+def _error(sums: Array, debiased: bool) -> Array:
+    """Error from sums per bin, (m, 3 * bins): number, number right, sum of confidences -> (m,)."""
+    size, right, confident = np.split(sums, 3, axis=1)
     held = np.maximum(size, 1.0)
-    accuracy, confidence = per_bin(weights * hit) / held, per_bin(weights * conf) / held
-    gap = np.abs(accuracy - confidence)
+    accuracy = right / held
+    gap = np.abs(accuracy - confident / held)
     if debiased:
         spread = np.sqrt(np.maximum(accuracy * (1 - accuracy), 1e-12) / held)
-        folded = spread * np.sqrt(2 / np.pi) * np.exp(-(gap**2) / (2 * spread**2)) + gap * erf(
-            gap / (spread * np.sqrt(2))
-        )
+        far = gap / spread
+        folded = spread * np.sqrt(2 / np.pi) * np.exp(-(far**2) / 2) + gap * erf(far / np.sqrt(2))
         gap = 2 * gap - folded  # may be negative in a bin: cut off bin by bin, the correction would be half lost
-    return np.asarray(np.maximum(0.0, (gap * size).sum(1) / total[:, 0]))
+    return np.asarray(np.maximum(0.0, (gap * size).sum(1) / size.sum(1)))

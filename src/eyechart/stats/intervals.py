@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import sqrt
 from typing import Any
 
@@ -43,61 +44,80 @@ def wilson(successes: float, n: int) -> Interval:
     return Interval(p, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half)), n, "wilson")
 
 
-def resample(n: int, statistic: Callable[[Array], Array], draws: int = DRAWS, seed: int = 0) -> Array:
-    """Bootstrap: ``statistic`` of the weights (m, n) of m resamples of n units, stacked to (draws, ...)."""
-    rng = np.random.default_rng(seed)
-    chunk = max(1, min(draws, _CHUNK // max(n, 1)))
-    found = []
-    for start in range(0, draws, chunk):
-        size = min(chunk, draws - start)
-        picks = rng.integers(n, size=(size, n)) + np.arange(size)[:, None] * n
-        found.append(statistic(np.bincount(picks.ravel(), minlength=size * n).reshape(size, n)))
+def resampled_sums(columns: Array, draws: int = DRAWS, seed: int = 0) -> Array:
+    """Bootstrap: sums of the columns of (n, k) over ``draws`` resamples of the n rows: (draws, k)."""
+    weights = _weights(len(columns), draws, seed)
+    step = max(1, _CHUNK // max(len(columns), 1))
+    found = [weights[at : at + step].astype(np.float64) @ columns for at in range(0, draws, step)]
     return np.concatenate(found)
 
 
-def ratios(numerators: Array, denominators: Array, *, share: bool = False, seed: int = 0) -> list[Interval]:
+@lru_cache(maxsize=2)
+def _weights(n: int, draws: int, seed: int) -> Array:
+    """How often each of n units stands in each resample, (draws, n) uint8: the latest two are kept, for the next figures."""
+    rng = np.random.default_rng(seed)
+    weights = np.empty((draws, n), np.uint8)
+    for row in weights:
+        row[:] = np.minimum(np.bincount(rng.integers(n, size=n), minlength=n), 255)
+    return weights
+
+
+def ratios(
+    numerators: Array, denominators: Array, *, share: bool | Sequence[bool] = False, seed: int = 0
+) -> list[Interval]:
     """Ratio of sums over clusters, one per column: sum(y) / sum(m), with intervals that resample whole clusters.
 
     Args:
         numerators: y, (clusters, k): an image's pairs that changed, its loss ...
         denominators: m, same shape: how many pairs (or 0/1 for a plain mean over the images that count).
-        share: the ratio is a share of 0/1 events. Wilson's interval is given where each cluster holds one event at most, and
-            where none or all happened: with the number of clusters as the effective n, since resampling zeros gives zeros.
+        share: the ratio (or which of them) is a share of 0/1 events. Wilson's interval is given where each cluster holds one
+            event at most, and where none or all happened: with the number of clusters as the effective n, since resampling
+            zeros gives zeros.
         seed: of the bootstrap.
 
-    Clusters that hold nothing in any column have no part in it.
+    A cluster that holds nothing in a column has no part in it.
 
     Percentile bootstrap up to 20,000 clusters, above it the linearised ratio with variance
     G/(G-1) * sum (y - p m)^2 / (sum m)^2.
     """
     y, m = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
-    y, m = y[(m > 0).any(1)], m[(m > 0).any(1)]
-    total_y, total_m = y.sum(0), m.sum(0)
-    counts = (m > 0).sum(0)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        value = total_y / total_m
-        if len(y) > BOOTSTRAP_UP_TO:
-            spread = np.sqrt(((y - value * m) ** 2).sum(0) * len(y) / (len(y) - 1)) / total_m
-            low, high, method = value - Z95 * spread, value + Z95 * spread, "linearised"
-        elif len(y):
-            drawn = resample(len(y), lambda w: (w @ y) / (w @ m), seed=seed)
-            low, high = _percentiles(drawn)
-            method = "bootstrap"
-        else:
-            low = high = value
-            method = "bootstrap"
-    found = []
+    shares = [share] * y.shape[1] if isinstance(share, bool) else list(share)
+    found: list[Interval | None] = [None] * y.shape[1]
+    support: dict[bytes, list[int]] = {}
     for j in range(y.shape[1]):
-        if not counts[j]:
-            found.append(Interval(None, None, None, 0, method))
-        elif share and (total_y[j] in (0.0, total_m[j]) or m[:, j].max() <= 1):
-            found.append(wilson(float(value[j]) * int(counts[j]), int(counts[j])))
-        else:
-            floor, top = (0.0, 1.0) if share else (-np.inf, np.inf)
-            # clusters all alike: rounding may push an end past the value
-            ends = max(floor, min(float(value[j]), float(low[j]))), min(top, max(float(value[j]), float(high[j])))
-            found.append(Interval(float(value[j]), *ends, int(counts[j]), method))
-    return found
+        support.setdefault((m[:, j] > 0).tobytes(), []).append(j)
+    for columns in support.values():  # columns over the same clusters share their resamples
+        held = m[:, columns[0]] > 0
+        for j, interval in zip(columns, _ratios(y[held][:, columns], m[held][:, columns], seed), strict=True):
+            found[j] = _as_share(interval, m[held, j]) if shares[j] else interval
+    return [interval for interval in found if interval is not None]
+
+
+def _ratios(y: Array, m: Array, seed: int) -> list[Interval]:
+    """Ratios of the columns of clusters that all hold something."""
+    n, k = y.shape
+    if not n:
+        return [Interval(None, None, None, 0, "bootstrap")] * k
+    value = y.sum(0) / m.sum(0)
+    if n > BOOTSTRAP_UP_TO:
+        spread = np.sqrt(((y - value * m) ** 2).sum(0) * n / (n - 1)) / m.sum(0)
+        low, high, method = value - Z95 * spread, value + Z95 * spread, "linearised"
+    else:
+        sums = resampled_sums(np.concatenate([y, m], axis=1), seed=seed)
+        low, high = np.percentile(sums[:, :k] / sums[:, k:], [2.5, 97.5], axis=0)
+        method = "bootstrap"
+    # clusters all alike: rounding may push an end past the value
+    low, high = np.minimum(low, value), np.maximum(high, value)
+    return [Interval(float(v), float(a), float(b), n, method) for v, a, b in zip(value, low, high, strict=True)]
+
+
+def _as_share(interval: Interval, m: Array) -> Interval:
+    """The interval of a share of 0/1 events in clusters of sizes m."""
+    if interval.value is None or interval.low is None or interval.high is None:
+        return interval
+    if interval.value in (0.0, 1.0) or m.max() <= 1:
+        return wilson(interval.value * interval.n, interval.n)
+    return replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high))
 
 
 def means(values: Array, *, share: bool = False, seed: int = 0) -> list[Interval]:
@@ -121,11 +141,3 @@ def differences(first: Array, second: Array, *, seed: int = 0) -> list[Interval]
             ends = max(-1.0, interval.value - room), min(1.0, interval.value + room)
             found[j] = Interval(interval.value, *ends, interval.n, "wilson")
     return found
-
-
-def _percentiles(drawn: Array) -> tuple[Array, Array]:
-    """2.5 and 97.5 percentiles over the draws in which the ratio was defined."""
-    undefined = np.isnan(drawn).all(0)
-    filled = np.where(undefined, 0.0, drawn)
-    low, high = np.nanpercentile(filled, [2.5, 97.5], axis=0)
-    return np.where(undefined, np.nan, low), np.where(undefined, np.nan, high)
