@@ -67,7 +67,7 @@ def examine(
         images=load_images(images) if isinstance(images, str) else images,
         exams=_exams(exams, settings or {}),
         folder=folder,
-        options=RunOptions(limit=limit, seed=seed, batch_size=batch_size, workers=workers, max_bad=max_bad),
+        options=RunOptions.of(limit=limit, seed=seed, batch_size=batch_size, workers=workers, max_bad=max_bad),
         reporter=reporter or Silent(),
         classes=classes,
         command=command_line(),

@@ -235,7 +235,7 @@ def test_the_most_confident_cases_are_kept() -> None:
     sure = answers_by([Query(Band("high", 4.0))], lambda _: logits)
     found = Sitting(Bands(radii=(4,), gallery=3), sat.subject, {**sat.answers, **sure}, sat.batch).whole
     top = np.argsort(-logits[:, 0])[:3]
-    assert [(c.key, c.id) for c in found.kept] == [("bands/high_not_low/4", f"{i:03d}") for i in top]
+    assert [(c.key, c.id) for c in found.kept] == [("bands/high_not_low/4/", f"{i:03d}") for i in top]
     facts = found.kept[0].facts
     assert (facts["image_says"], facts["low_says"], facts["high_says"]) == ("class 0", "class 1", "class 0")
     assert facts["high_confidence"] == pytest.approx(found.rows["high_confidence"].max())
@@ -283,3 +283,11 @@ def logits_of(model: Any, shown: Array) -> Array:
     frames = torch.from_numpy(((shown - mean) / std).astype(np.float32))
     with torch.inference_mode():
         return torch.cat([model.net(part) for part in frames.split(100)]).numpy()
+
+
+def test_radii_are_sorted_and_verdicts_only_speak_of_the_radius_fixed_beforehand() -> None:
+    assert Bands(radii=(12, 4)).radii == (4.0, 12.0)
+    at = {"radius": 4.0, "radius_nyquist": 0.25}
+    loss = Bands().estimate("accuracy_loss", value=0.75, low=0.7, high=0.8, n=100, at={"band": "low", **at})
+    kept = Bands().estimate("accuracy", value=0.2, low=0.1, high=0.3, n=100, at={"band": "low", **at})
+    assert not Bands().findings(Estimates((loss, kept)))

@@ -139,6 +139,7 @@ def tally(first: Any, second: Any, *, image: Any, change: Any = None, valid: Any
             "crop_absolute_change": np.zeros(first.shape) if change is None else np.array(change),
             "crop_valid": np.ones(first.shape, bool) if valid is None else np.array(valid, bool),
             "crop_effective_shift": np.ones(first.shape),
+            "crop_capped": np.zeros(first.shape, bool),
         }
     )
 
@@ -163,13 +164,14 @@ def test_pairs_that_could_not_be_drawn_count_nowhere_but_as_skipped() -> None:
     assert value(found, "mean_absolute_change", given="all") == pytest.approx(0.25)
     assert value(found, "accuracy", frame=1) == 1.0
     assert value(found, "accuracy", frame=2) == pytest.approx(1 / 3)
-    assert value(found, "commonest_answer_share") == pytest.approx(2 / 3)
+    assert value(found, "commonest_answer_share", protocol="crop") == pytest.approx(2 / 3)
 
 
 def test_nothing_drawn_at_all_is_undefined_with_a_reason() -> None:
     rows = tally([[0, 0]], [[0, 0]], image=[0], valid=[[0, 0]])
     for e in EXAM.estimates(rows, np.array([0]), SUBJECT):
-        assert e.measure == "skipped_pairs" or (e.value is None and "no image gave a pair" in e.reason)
+        drawn_anyway = e.measure in ("skipped_pairs", "capped_pairs") or e.at == {"protocol": "unshifted"}
+        assert drawn_anyway or (e.value is None and "no image gave a pair" in e.reason)
 
 
 def test_an_eye_that_is_never_right_has_no_change_given_correct() -> None:
@@ -221,7 +223,15 @@ def test_the_verdict_follows_the_interval() -> None:
         return [f.verdict for f in EXAM.findings(found)]
 
     assert [verdicts(changes)[0] for changes in (0, 12, 80)] == ["strong", "note", "weak"]
-    assert (
-        "stopped clock"
-        in EXAM.findings(EXAM.estimates(tally([[0]], [[0]], image=[0]), np.array([0]), SUBJECT))[-1].sentence
-    )
+    stopped = tally(np.zeros((40, 1), int), np.zeros((40, 1), int), image=np.zeros(40, int))
+    said = EXAM.findings(EXAM.estimates(stopped, np.zeros(40, int), SUBJECT))
+    assert "little can change" in said[-1].sentence
+
+
+def test_a_move_that_hardly_shows_at_the_input_earns_no_praise() -> None:
+    rows = dict(tally(np.zeros((400, 2), int), np.zeros((400, 2), int), image=np.arange(400) % 4).rows)
+    rows["crop_effective_shift"] = np.full((400, 2), 0.1)
+    found = EXAM.findings(EXAM.estimates(Tally(rows), np.arange(400) % 4, SUBJECT))[0]
+    assert found.verdict == "note"
+    assert "0.1 pixels" in found.sentence
+    assert "tests little" in found.sentence

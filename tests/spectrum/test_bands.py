@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyechart.spectrum.bands import high_pass, low_from_spectrum, low_pass, spectrum
-from eyechart.spectrum.grid import Units, half_plane_weights, low_mask, nyquist_share, radius_map, scaled_radii
+from eyechart.spectrum.grid import Units, half_plane_weights, low_mask, radius_map
 
 SIZES = [(8, 8), (9, 9), (7, 10), (10, 7), (16, 6), (5, 12), (1, 8), (2, 2)]
 UNITS: tuple[Units, Units] = ("index", "isotropic")
@@ -182,9 +182,3 @@ def test_a_spectrum_may_be_shared_between_radii() -> None:
     for r in (2.0, 4.0):
         torch.testing.assert_close(low_from_spectrum(z, (9, 10), r), low_pass(x, r))
     assert torch.equal(z, before)
-
-
-def test_radii_carry_over_to_other_sizes() -> None:
-    assert scaled_radii((4, 8, 12, 16), 32, 224, 224) == (28.0, 56.0, 84.0, 112.0)
-    assert {nyquist_share(r * n / 32, n, n) for n in (32, 64, 224) for r in (8.0,)} == {0.5}
-    assert nyquist_share(8, 16, 32) == 0.5

@@ -63,11 +63,9 @@ def usage_error(error: CycloptsError) -> EyechartError:
 
     way_out = f"See: {' '.join(['eyechart', *(error.command_chain or ())])} --help."
     if isinstance(error.__cause__, ValidationError):
-        first, *others = error.__cause__.errors()
-        name = str(first["loc"][0])
-        alike = [e["msg"] for e in (first, *others) if e["loc"][0] == name]
-        setting = f"--{name.replace('_', '-')}"
-        return SettingError(f"{'; or: '.join(alike)}.", setting=setting, value=first["input"], way_out=way_out)
+        from eyechart.run.options import misfit
+
+        return misfit(error.__cause__, way_out, as_option=True)
     return SettingError(str(error).strip(), setting="command", value=" ".join(sys.argv[1:]), way_out=way_out)
 
 

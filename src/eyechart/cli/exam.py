@@ -12,7 +12,6 @@ from pydantic import Field
 
 from eyechart.cli.config import with_config
 from eyechart.cli.console import Teller, stderr
-from eyechart.cli.summary import print_plan, print_summary
 from eyechart.errors import SettingError
 from eyechart.run.options import RunOptions
 
@@ -75,6 +74,7 @@ def exam(
 
 def examine_and_tell(models: tuple[str, ...], options: ExamOptions, *, as_json: bool, dry_run: bool) -> None:
     """Run, write the report, and say what was found."""
+    from eyechart.cli.summary import print_plan, print_summary
     from eyechart.examination import open_run, write_report
 
     session, out = _session(models, options, writes=not dry_run)

@@ -29,7 +29,7 @@ def print_summary(run: Run, *, as_json: bool) -> None:
         print(json.dumps(summary))
         return
     if run.results.get("preview"):
-        stderr.print(f"[bold]PREVIEW[/]: {run.record['limit']:,} of {run.record['images']['n']:,} images.")
+        stderr.print(f"[bold]PREVIEW[/]: {run.results['images']:,} of {run.results['of']:,} images.")
     marks = {"strong": "[green]strong[/]", "weak": "[red]weak[/]", "note": "note"}
     for section in run.page["sections"]:
         for finding in section["findings"]:

@@ -36,7 +36,7 @@ def exam_class(name: str) -> type[Exam]:
     """The class of an exam. Raises UnknownNameError with the nearest names."""
     table = exam_table()
     if name not in table:
-        raise UnknownNameError.of(name, table, setting="--exams", hint="See: eyechart list exams.")
+        raise UnknownNameError.of(name, table, setting="exam", hint="See: eyechart list exams.")
     module, _, attribute = table[name].partition(":")
     found = getattr(import_module(module), attribute)
     if not (isinstance(found, type) and issubclass(found, Exam)):

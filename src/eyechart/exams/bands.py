@@ -42,7 +42,8 @@ class Bands(Exam):
         low_not_high_by_chance: likewise.
         high_agrees_not_low: share of images whose high band gets the whole image's answer while the low band does not;
             needs no labels.
-        commonest_answer_share {band}: share of the band's answers that are its commonest class (1 = always the same).
+        commonest_answer_share {band}: share of the band's answers that are its commonest class (1 = always the same); band
+            whole: of the answers to whole images, without a radius.
         expected_accuracy_by_chance {band}: accuracy if the band's answers were permuted among the images.
 
     Rows: ``image_top1``, ``image_confidence``, and per radius (arrays in the order of the radii) ``low_top1``,
@@ -55,8 +56,8 @@ class Bands(Exam):
     title: ClassVar[str] = "Coarse and fine detail"
     explanation: ClassVar[str] = (
         "Every image is a sum of coarse waves (shapes, shading) and fine waves (edges, grain); here the model sees only the "
-        "coarse ones up to a radius, or only the fine ones above it. A model that sees as people do keeps its answer when "
-        "only the finest waves are missing, which we hardly notice, and makes little of them alone."
+        "coarse ones up to a radius, or only the fine ones above it. A model that goes by "
+        "shapes keeps its answer when only the finest waves are missing; one that lives on fine detail does not."
     )
 
     radii: tuple[float, ...] | None = Field(
@@ -71,7 +72,7 @@ class Bands(Exam):
     def _distinct_radii(cls, radii: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if radii is not None and (not radii or len(set(radii)) < len(radii) or not all(0 <= r < np.inf for r in radii)):
             raise ValueError("give one radius or more, all different, none below 0")
-        return radii
+        return radii if radii is None else tuple(sorted(radii))
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
         """The clean pass and two bands a radius."""
@@ -103,9 +104,11 @@ class Bands(Exam):
         """Figures per radius; those about right and wrong only over images with a label."""
         found: list[Estimate] = []
         nlls = {s: means(tally.rows[f"{s}_nll"][labels >= 0]) for s in SIDES} if (labels >= 0).any() else {}
+        whole = tally.rows["image_top1"]
+        found.append(self._commonest(whole, {"band": "whole"}))
         for j, radius in enumerate(self._radii(subject)):
             at = {"radius": radius, "radius_nyquist": radius / (max(subject.size) / 2)}
-            told: dict[str, Array] = {"image": tally.rows["image_top1"]}
+            told: dict[str, Array] = {"image": whole}
             told |= {s: tally.rows[f"{s}_top1"][:, j] for s in SIDES}
             found += self._label_free(told, at)
             if nlls:
@@ -135,10 +138,11 @@ class Bands(Exam):
         agrees = (told["high"] == told["image"]) & (told["low"] != told["image"])
         yield self.estimate("high_agrees_not_low", at=at, **figure(wilson(int(agrees.sum()), len(agrees))))
         for side in SIDES:
-            most = int(np.bincount(told[side]).max()) if len(told[side]) else 0
-            yield self.estimate(
-                "commonest_answer_share", at={"band": side, **at}, **figure(wilson(most, len(told[side])))
-            )
+            yield self._commonest(told[side], {"band": side, **at})
+
+    def _commonest(self, answers: Array, at: Mapping[str, Any]) -> Estimate:
+        most = int(np.bincount(answers).max()) if len(answers) else 0
+        return self.estimate("commonest_answer_share", at=at, **figure(wilson(most, len(answers))))
 
     def _labelled(self, told: Mapping[str, Array], labels: Array, at: Mapping[str, Any]) -> Iterator[Estimate]:
         n = len(labels)
@@ -182,9 +186,10 @@ class Bands(Exam):
                     at = i if key == "image" else (i, j)
                     facts[f"{key}_says"] = _name(batch, rows[f"{key}_top1"][at])
                     facts[f"{key}_confidence"] = float(rows[f"{key}_confidence"][at])
-                yield Kept(
-                    f"bands/{hit}_not_{miss}/{radius:g}", float(rows[f"{hit}_confidence"][i, j]), batch.ids[i], facts
-                )
+                score = round(
+                    float(rows[f"{hit}_confidence"][i, j]), 6
+                )  # rounding noise must not choose among the certain
+                yield Kept(f"bands/{hit}_not_{miss}/{radius:g}/", score, batch.ids[i], facts)
 
 
 def _answer_shares(answers: Array, labels: Array) -> Array:

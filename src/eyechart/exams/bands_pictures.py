@@ -28,59 +28,60 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     return found
 
 
+def judged(estimates: Estimates, measure: str, **at: str) -> Estimate | None:
+    """The estimate at the one radius that verdicts are about: the nearest to 3/4 of n/2 (the paper's r = 12 at n = 32).
+
+    Fixed beforehand, so that no radius is picked for its result; None if no radius lies between 0.6 and 0.9 of n/2.
+    """
+    near = [e for e in estimates.of(measure, **at) if 0.6 <= e.at["radius_nyquist"] <= 0.9 and e.value is not None]
+    return min(near, key=lambda e: abs(e.at["radius_nyquist"] - 0.75), default=None)
+
+
 def _lean(estimates: Estimates) -> Iterator[Finding]:
-    """The loss without the finest quarter of the frequencies (or the largest radius below that)."""
-    losses = estimates.of("accuracy_loss", band="low")
-    chosen = [e for e in losses if e.at["radius_nyquist"] <= 0.75] or losses
-    if not chosen or chosen[-1].value is None:
+    """The loss without the finest quarter of the frequencies."""
+    loss = judged(estimates, "accuracy_loss", band="low")
+    kept = judged(estimates, "accuracy", band="low")
+    if loss is None or kept is None:
         return
-    loss = chosen[-1]
-    radius = loss.at["radius"]
-    kept = estimates.one("accuracy", band="low", radius=radius)
     sentence = (
-        f"With everything finer than {radius:g} waves across the image removed ({loss.at['radius_nyquist']:.0%} of the "
-        f"finest the image can hold), it is right {percent(kept) if kept else ''} of the time: a loss of {points(loss)}."
+        f"With everything finer than {loss.at['radius']:g} waves across the image removed "
+        f"({loss.at['radius_nyquist']:.0%} of the finest the image can hold), it is right {percent(kept)} of the time: "
+        f"a loss of {points(loss)}."
     )
     if (loss.low or 0.0) > TELLING:
-        advice = (
-            "It leans on fine detail: expect blur, resizing and JPEG to hurt. Train with blurred or low-passed copies."
-        )
+        advice = "It leans on fine detail, which blur and resizing take away: train with blurred or low-passed copies."
         yield Finding("weak", sentence, advice)
     else:
         yield Finding("strong" if loss.high is not None and loss.high < TELLING else "note", sentence)
 
 
 def _reads_detail(estimates: Estimates) -> Iterator[Finding]:
-    """Whether being right from fine detail alone is commoner than chance, at the radius where that shows most."""
-    pairs = [(e, estimates.one("high_not_low_by_chance", radius=e.at["radius"])) for e in estimates.of("high_not_low")]
-    excess = [((e.low or 0.0) - (c.value or 0.0), e, c) for e, c in pairs if c and e.value is not None]
-    if not excess:
-        return
-    most, e, chance = max(excess, key=lambda found: found[0])
-    if most <= 0:
-        yield Finding("note", "Being right from fine detail alone is no commoner than chance would make it.")
+    """Whether being right from fine detail alone is commoner than among unrelated answers."""
+    e, chance = judged(estimates, "high_not_low"), judged(estimates, "high_not_low_by_chance")
+    if e is None or chance is None or e.low is None:
         return
     sentence = (
-        f"On {percent(e)} of the images it is right from the detail finer than radius {e.at['radius']:g} alone, but wrong "
-        f"from the coarse image; unrelated answers would give {100 * (chance.value or 0.0):.1f}%."
+        f"On {percent(e)} of the images it is right from the detail finer than {e.at['radius']:g} waves alone, but wrong "
+        f"from the coarse image; answers unrelated to the images would give {100 * (chance.value or 0.0):.1f}%."
     )
-    if most > TELLING:
-        yield Finding(
-            "weak", sentence, "See the gallery for what it goes by: fine edges and grain, not shapes and shading."
-        )
+    if e.low - (chance.value or 0.0) > TELLING:
+        yield Finding("weak", sentence, "See the gallery for the images on which it goes by fine detail alone.")
     else:
         yield Finding("note", sentence)
 
 
 def _one_answer(estimates: Estimates) -> Iterator[Finding]:
-    stuck = [e for e in estimates.of("commonest_answer_share") if (e.value or 0) > 0.5]
+    """Bands on which one answer is much commoner than on whole images."""
+    whole = estimates.one("commonest_answer_share", band="whole")
+    usual = min(0.9, max(0.5, ((whole.value or 0.0) if whole else 0.0) + 0.2))  # two classes: half is no surprise
+    stuck = [e for e in estimates.of("commonest_answer_share") if e.at["band"] != "whole" and (e.low or 0.0) > usual]
     if stuck:
         e = stuck[0]
-        where = {"low": "coarse", "high": "fine"}[e.at["band"]]
+        where = {"low": "only coarse", "high": "only fine"}[e.at["band"]]
         yield Finding(
             "note",
-            f"On some {where} images (radius {e.at['radius']:g} and others) it gives one and the same answer {percent(e)} of "
-            "the time, so accuracy there says little about single images.",
+            f"Shown {where} detail (radius {e.at['radius']:g}), it gives one and the same answer {percent(e)} of the time, so "
+            "accuracy there says little about single images.",
         )
 
 
@@ -177,7 +178,7 @@ TITLES = {
 def _gallery(measure: str, radius: str) -> Gallery:
     return Gallery(
         title=TITLES[measure],
-        key=f"bands/{measure}/{radius}",
+        key=f"bands/{measure}/{radius}/" if radius else f"bands/{measure}/",
         pictures=[("image", "whole image"), ("low", "coarse only"), ("high", "fine only (on grey)")],
         lines=[f"{{{k}_says}}, {{{k}_confidence:.0%}}" for k in ("image", "low", "high")],
         caption="The most confident cases: what the model says about each picture, and how sure it is.",
@@ -185,7 +186,7 @@ def _gallery(measure: str, radius: str) -> Gallery:
 
 
 def _mirror(estimates: Estimates) -> Iterator[Gallery]:
-    """The reverse cases at one radius, for comparison: they are common and much alike at all others."""
-    radii = [e.at["radius"] for e in estimates.of("low_not_high") if e.at["radius_nyquist"] <= 0.75]
-    if radii:
-        yield _gallery("low_not_high", f"{radii[-1]:g}")
+    """The reverse cases at the judged radius, for comparison: they are common and much alike at all others."""
+    e = judged(estimates, "low_not_high")
+    if e is not None:
+        yield _gallery("low_not_high", f"{e.at['radius']:g}")

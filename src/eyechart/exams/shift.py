@@ -9,19 +9,19 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from eyechart.core.chart import Bars, Chart, Finding, Series
+from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.view import SourceView
-from eyechart.core.words import figure, percent
-from eyechart.stats.intervals import ratios
+from eyechart.core.words import figure
+from eyechart.exams.shift_pictures import charts, findings
+from eyechart.stats.intervals import ratios, wilson
 from eyechart.views.shifts import CropShift, EmbedShift
 
 Protocol = Literal["crop", "embed_black"]
 FrameNumber = Literal[1, 2]
-NAMES = {"crop": "a crop of the image", "embed_black": "the image, small, on black"}
 
 
 class Shift(Exam):
@@ -40,17 +40,19 @@ class Shift(Exam):
         commonest_answer_share: share of frame-1 answers that are the commonest class; near 1 stability means nothing.
         effective_shift: mean shift in input pixels (crop moves the square by one pixel of the original).
         skipped_pairs: pairs that could not be drawn, because the image leaves no room for the move.
-    ``n`` counts images that gave at least one pair (skipped_pairs: all images).
+        capped_pairs: embedded pairs whose image had to be made smaller still, to fit.
+    commonest_answer_share at {protocol: unshifted} is that of the clean view.
+    ``n`` counts images that gave at least one pair (skipped_pairs and capped_pairs: all images).
 
     Rows: ``image_top1``, and per protocol (arrays with one entry a pair) ``<protocol>_top1_1``, ``<protocol>_top1_2``,
-    ``<protocol>_absolute_change``, ``<protocol>_valid``, ``<protocol>_effective_shift``.
+    ``<protocol>_absolute_change``, ``<protocol>_valid``, ``<protocol>_effective_shift``, ``<protocol>_capped``.
     """
 
     name: ClassVar[str] = "shift"
     title: ClassVar[str] = "One-pixel shifts"
     explanation: ClassVar[str] = (
         "Each image is shown twice, the second time moved by one pixel, which no person would notice. A model that changes "
-        "its answer did not settle on the object but on how its edges happen to fall on the pixel grid."
+        "its answer goes, at least in part, by how edges happen to fall on the pixel grid."
     )
 
     protocols: tuple[Protocol, ...] = Field(
@@ -95,33 +97,33 @@ class Shift(Exam):
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Per protocol: over all images, and over those right on the clean view."""
-        found: list[Estimate] = []
+        whole = tally.rows["image_top1"]
+        most = int(np.bincount(whole).max()) if len(whole) else 0
+        unshifted = figure(wilson(most, len(whole)))
+        found = [self.estimate("commonest_answer_share", at={"protocol": "unshifted"}, **unshifted)]
         for protocol in self.protocols:
             rows = {c.removeprefix(f"{protocol}_"): v for c, v in tally.rows.items() if c.startswith(f"{protocol}_")}
-            found += self._figures(rows, tally.rows["image_top1"], labels, {"protocol": protocol})
+            found += self._figures(rows, whole, labels, {"protocol": protocol})
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
-        """Change of answer and of probability, by protocol."""
-        captions = {
-            "p_top1_change": "Share of pairs in which the top answer differs between two frames one pixel apart.",
-            "mean_absolute_change": "How far the probability of frame 1's answer moves: tells real changes from near-ties.",
-        }
-        titles = {
-            "p_top1_change": "How often the answer changes",
-            "mean_absolute_change": "How much the confidence moves",
-        }
-        return [_bars(estimates, measure, titles[measure], captions[measure]) for measure in captions]
+        """Change of answer and of probability by protocol, and what the frames were like."""
+        return charts(estimates, self._names())
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
-        """The worst protocol, and whether stability is an illusion."""
-        changes = [e for e in estimates.of("p_top1_change", given="all") if e.value is not None]
-        found = [self._verdict(e) for e in sorted(changes, key=lambda e: -(e.value or 0.0))]
-        for e in estimates.of("commonest_answer_share"):
-            if (e.value or 0.0) > 0.5:
-                sentence = f"On {NAMES[e.at['protocol']]} it gives one and the same answer {percent(e)} of the time: "
-                found.append(Finding("note", sentence + "its stability there is that of a stopped clock."))
-        return found
+        """The worst protocol first, and whether stability is an illusion."""
+        return findings(estimates, self._names(), self._move())
+
+    def _names(self) -> dict[str, str]:
+        canvas = "black" if self.fill == "black" else "its mean colour"
+        names = {"crop": "a crop of the image", "embed_black": f"the image, small, on {canvas}"}
+        return {protocol: names[protocol] for protocol in self.protocols}
+
+    def _move(self) -> dict[str, str]:
+        """How far each protocol moves, in words."""
+        pixels = "one pixel" if self.step == 1 else f"{self.step} pixels"
+        where = " of the original" if self.shift_in == "original" else ""
+        return {"crop": f"{pixels}{where}", "embed_black": pixels}
 
     def _view(self, protocol: Protocol, pair: int, frame: FrameNumber) -> SourceView:
         if protocol == "crop":
@@ -136,6 +138,7 @@ class Shift(Exam):
             "absolute_change": absolute_change(first, second).astype(np.float32),
             "valid": first.valid & second.valid,
             "effective_shift": first.notes["effective_shift"].astype(np.float32),
+            "capped": first.notes.get("capped", np.zeros(len(first.valid))) > 0,
         }
 
     def _figures(
@@ -148,16 +151,8 @@ class Shift(Exam):
         for one, interval in zip(told, intervals, strict=True):
             why = "" if interval.value is not None else "no image gave a pair that counts here"
             yield self.estimate(one.measure, unit=one.unit, at={**at, **one.at}, **figure(interval, why))
-        skipped = float((~rows["valid"]).sum())
-        yield self.estimate("skipped_pairs", unit="count", value=skipped, n=len(labels), at=at)
-
-    @staticmethod
-    def _verdict(e: Estimate) -> Finding:
-        sentence = f"Moved by one pixel ({NAMES[e.at['protocol']]}), its answer changes in {percent(e)} of the pairs."
-        if (e.low or 0.0) > 0.05:
-            advice = "Anti-alias its strided layers, or average its answers over a few shifts; train with small shifts."
-            return Finding("weak", sentence, advice)
-        return Finding("strong" if (e.high or 1.0) < 0.02 else "note", sentence)
+        for measure, pairs in (("skipped_pairs", ~rows["valid"]), ("capped_pairs", rows["capped"] > 0)):
+            yield self.estimate(measure, unit="count", value=float(pairs.sum()), n=len(labels), at=at)
 
 
 @dataclass(frozen=True)
@@ -204,16 +199,3 @@ def absolute_change(first: Answer, second: Answer) -> Array:
     Logits (2, 0) then (0, 2): p of class 0 falls from .880797 to .119203, a change of .761594.
     """
     return np.asarray(np.abs(first.confidence - second.p(first.top1)))
-
-
-def _bars(estimates: Estimates, measure: str, title: str, caption: str) -> Bars:
-    protocols = list(dict.fromkeys(e.at["protocol"] for e in estimates.of(measure)))
-    names = {"all": "all images", "correct": "images it gets right unshifted"}
-    series = []
-    for given, name in names.items():
-        found = [estimates.one(measure, protocol=p, given=given) for p in protocols]
-        if any(found):
-            values, lows, highs = ([getattr(e, f) if e else None for e in found] for f in ("value", "low", "high"))
-            series.append(Series(name, values, lows, highs))
-    label = "share of pairs" if measure == "p_top1_change" else "probability"
-    return Bars(title, label, [NAMES[p] for p in protocols], series, caption, format="percent")

@@ -9,13 +9,30 @@ from typing import Any
 from PIL import Image
 
 from eyechart.core.chart import Finding
+from eyechart.errors import RunFolderError
 from eyechart.report.charts import from_dict
 from eyechart.report.page import BadImage, Counts, KeptCase, ModelCard, Page, PageSection, Picture
 from eyechart.store.run_folder import Run
 
 
 def page_of(run: Run) -> Page:
-    """Everything the report says about a run, read from its folder alone."""
+    """Everything the report says about a run, read from its folder alone.
+
+    Raises:
+        RunFolderError: the run is not finished, or its files are damaged.
+    """
+    try:
+        return _page(run)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise RunFolderError(
+            f"The run's files do not hold what they should ({type(error).__name__}: {error}).",
+            setting="RUN",
+            value=run.path,
+            way_out="Give the command of the run again: finished shards are used, the rest is written anew.",
+        ) from error
+
+
+def _page(run: Run) -> Page:
     record, results, stored = run.record, run.results, run.page
     fates = stored["fates"]
     odd = [BadImage(o["id"], o["status"], o["reason"]) for o in fates["odd"]]
@@ -31,7 +48,7 @@ def page_of(run: Run) -> Page:
         kept=_kept(run, stored),
         skipped=tuple((f"{s['exam']} ({s['model']})", s["reason"]) for s in results["skipped"]),
         provenance=_provenance(record),
-        preview=f"PREVIEW: {record['limit']:,} of {record['images']['n']:,} images" if results.get("preview") else None,
+        preview=f"PREVIEW: {results['images']:,} of {results['of']:,} images" if results["preview"] else None,
         incomplete=None
         if results["complete"]
         else f"{len(bad):,} images could not be examined, more than were allowed.",

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from queue import SimpleQueue
+from threading import Lock
 from types import TracebackType
 from typing import Any, cast
 
 import numpy as np
 
-from eyechart.errors import EyechartError
+from eyechart.errors import EyechartError, SettingError
 from eyechart.run.draw import Drawn, Job, draw
 from eyechart.run.worker import out_of_reach, receive, send
 
@@ -77,10 +78,12 @@ class _Process:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
+        self._lock = Lock()  # a worker must not start while all are being stopped
 
     def ask(self, job: Job) -> Drawn | None:
         """What the worker drew; None if it died on the job. Raises what the worker raised."""
-        process = self._started()
+        with self._lock:
+            process = self._started()
         try:
             send(cast(Any, process.stdin), job)
             data = receive(cast(Any, process.stdout))
@@ -98,14 +101,16 @@ class _Process:
 
     def stop(self) -> None:
         """End the worker for good."""
-        self._stopped = True
-        self._end()
+        with self._lock:
+            self._stopped = True
+            self._end()
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._stopped:
             raise RuntimeError("the decode workers have been stopped")
         if self._process is None:
-            command = [sys.executable, "-m", "eyechart.run.worker"]
+            # -P: the folder the user stands in may be untrusted pictures, with a numpy.py among them.
+            command = [sys.executable, "-P", "-m", "eyechart.run.worker"]
             env = {**os.environ, "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
             # Unbuffered: messages are megabytes, a buffer would copy them once more.
             # A session of its own: Ctrl-C in a terminal is the parent's to handle, even while the worker starts.
@@ -117,6 +122,14 @@ class _Process:
                 env=env,
                 start_new_session=True,
             )
+            if receive(cast(Any, self._process.stdout)) is None:
+                self._end()
+                raise SettingError(
+                    "The decode workers do not start; what they said stands above.",
+                    setting="workers",
+                    value=" ".join(command),
+                    way_out="Decode in the main process with workers 0, or mend the installation (eyechart doctor).",
+                )
         return self._process
 
     def _end(self) -> None:

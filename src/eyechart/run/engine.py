@@ -16,6 +16,7 @@ import torch
 from eyechart.core.exam import Batch, Exam, Subject
 from eyechart.core.query import Answer, Query
 from eyechart.core.tally import Tally
+from eyechart.errors import RunFolderError
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
 from eyechart.run.batches import Artist
@@ -56,6 +57,7 @@ class Engine:
         images: the images; ``labels`` are theirs as the model's output numbers (-1 = none).
         order: positions -> indices of the images; only the first ``n`` are examined.
         folder: of the run; shards go under ``shards/<slot>``.
+        identity: digest of the run's identity, part of the shards' names.
     """
 
     def __init__(
@@ -67,11 +69,13 @@ class Engine:
         n: int,
         folder: Folder,
         slot: str,
+        identity: str,
         options: RunOptions,
         reporter: Reporter,
         rank: Rank,
     ) -> None:
         self.model, self.images, self.labels, self.order, self.n = model, images, labels, order, n
+        self.identity = identity
         self.folder, self.slot, self.options, self.reporter, self.rank = folder, slot, options, reporter, rank
         names = model.class_names
         labelled = bool((labels >= 0).any())
@@ -88,7 +92,7 @@ class Engine:
 
     def shelf(self, exam: Exam, stage: int) -> Shelf:
         """Where the shards of a stage of an exam lie."""
-        return Shelf(self.folder, f"shards/{self.slot}/{exam_key(exam, stage)}", self.reporter.say)
+        return Shelf(self.folder, f"shards/{self.slot}/{exam_key(exam, stage, self.identity)}", self.reporter.say)
 
     def works(self, exams: Sequence[Exam], stage: int, so_far: dict[Exam, tuple[Tally, ...]]) -> list[Work]:
         """What the exams ask in a stage."""
@@ -122,7 +126,7 @@ class Engine:
     def shard_size(self, queries: Sequence[Query]) -> int:
         """Images a shard, a power of two: at most about 20 seconds at the speed of a first forward."""
         each = self.seconds_per_forward * sum(1 + q.view.cost for q in queries)
-        return 1 << int(np.clip(np.log2(SHARD_SECONDS / each), 4, 13))
+        return 1 << int(np.clip(np.log2(SHARD_SECONDS / each), 0, 13))
 
     def _stage(self, works: Sequence[Work]) -> None:
         """Do what is missing; then wait for what others are doing, and take over what nobody finishes."""
@@ -132,15 +136,27 @@ class Engine:
         try:
             self._walk(self.rank.rotated(todo))
             waited = monotonic()
+            again = 0
             while left := tasks(works, self.n, size):
                 if len(left) < len(todo):
-                    todo, waited = left, monotonic()
+                    todo, waited, again = left, monotonic(), 0
+                elif again > 1:
+                    raise self._unkept(left[0])
                 elif monotonic() - waited >= self.rank.patience(self._slowest):
                     self._walk(left)
+                    again += 1
                 else:
                     sleep(0.2)
         finally:
             self.reporter.end()
+
+    def _unkept(self, task: Task) -> RunFolderError:
+        return RunFolderError(
+            f"Images {task.span[0]} to {task.span[1]} were examined twice, and what was written did not verify.",
+            setting="--out",
+            value=self.folder.root,
+            way_out="Check the disk for errors and free space, or choose another folder with --out.",
+        )
 
     def _walk(self, todo: Sequence[Task]) -> None:
         open_tasks: deque[_Open] = deque()
@@ -166,7 +182,7 @@ class Engine:
     def _jobs(self, todo: Sequence[Task], open_tasks: deque[_Open]) -> Iterator[Job]:
         """Jobs of all tasks, drawn ahead across their borders; a task finished elsewhere meanwhile is left out."""
         for planned in todo:
-            task = still_missing(planned)
+            task = still_missing(planned, self.n)
             if not task.works:
                 self.reporter.advance(planned.forwards)
                 continue

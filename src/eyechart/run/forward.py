@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -162,7 +163,8 @@ class Forwarder:
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
         """The model's answers; where memory runs out, by halves."""
         try:
-            return self.model.forward(frames)
+            with _full_float32(self.model.device):
+                return self.model.forward(frames)
         except RuntimeError as error:
             if not _out_of_memory(error) or len(frames) == 1:
                 raise
@@ -172,6 +174,14 @@ class Forwarder:
             torch.cuda.empty_cache()
         half = len(frames) // 2
         return torch.cat([self.forward(frames[:half]), self.forward(frames[half:])])
+
+
+def _full_float32(device: torch.device) -> AbstractContextManager[None]:
+    """On CUDA, convolutions may by default round their inputs to 10 bits (TF32): not here."""
+    if device.type != "cuda":
+        return nullcontext()
+    flags = torch.backends.cudnn.flags(enabled=True, benchmark=torch.backends.cudnn.benchmark, allow_tf32=False)
+    return cast(AbstractContextManager[None], flags)
 
 
 def unit(frames: torch.Tensor) -> torch.Tensor:

@@ -1,21 +1,17 @@
-"""What makes two runs the same run, and the run's record ``run.json``."""
+"""What makes two runs the same run."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
-from eyechart.errors import IdentityError, RunFolderError
+from eyechart.errors import IdentityError
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
-from eyechart.store.folder import Folder
-
-SCHEMA = 1
-RECORD = "run.json"
 
 
 def identity(
@@ -39,28 +35,15 @@ def identity(
     }
 
 
-def open_record(folder: Folder, mine: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's record so far (empty for a new run).
-
-    Raises:
-        RunFolderError: the record is damaged.
-        IdentityError: the folder holds another run; says in what they differ.
-    """
-    record: dict[str, Any] = folder.read_json(RECORD) or {}
-    if not isinstance(record, dict):
-        way_out = f"Remove {RECORD} and give the same command again, or choose another folder with --out."
-        raise RunFolderError(f"{RECORD} is damaged.", setting="--out", value=folder.root, way_out=way_out)
-    if record:
-        _compare(record.get("identity", {}), mine, folder.root)
-    return record
+def digests(of: Mapping[str, Any]) -> list[str]:
+    """For each model, a digest of all that makes its shards: part of their names."""
+    shared = {part: value for part, value in of.items() if part != "models"}
+    texts = (json.dumps({**shared, "model": model}, sort_keys=True) for model in _nameless(of["models"]))
+    return [blake2b(text.encode(), digest_size=8).hexdigest() for text in texts]
 
 
-def now() -> str:
-    """UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _compare(theirs: Mapping[str, Any], mine: Mapping[str, Any], where: str) -> None:
+def compare(theirs: Mapping[str, Any], mine: Mapping[str, Any], where: str) -> None:
+    """Raise IdentityError unless both are one identity, whatever the models are called."""
     for part in mine:
         value, other = _nameless(mine[part]), _nameless(theirs.get(part))
         if other != value:

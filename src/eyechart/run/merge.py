@@ -17,7 +17,6 @@ def merged(shelf: Shelf, n: int) -> Tally:
 
 def parts(shelf: Shelf, n: int) -> Iterator[tuple[pa.Table, Tally]]:
     """Rows and tally of each shard within the first ``n`` positions, in order, read one at a time."""
-    for piece in shelf.pieces():
-        if piece.stop <= n:
-            table = shelf.table(piece)
-            yield table, shelf.tally(piece, table)
+    for piece in shelf.pieces(n):
+        table = shelf.table(piece)
+        yield table, shelf.tally(piece, table)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from eyechart.errors import SettingError
 
 Auto = Literal["auto"]
 
@@ -25,3 +27,20 @@ class RunOptions(BaseModel):
         "auto", description="Decode processes; 0 decodes in the main process."
     )
     max_bad: int = Field(0, ge=0, description="Images that may be unusable before the run counts as failed.")
+
+    @classmethod
+    def of(cls, **settings: Any) -> RunOptions:
+        """Options from Python. Raises SettingError where one does not fit."""
+        try:
+            return cls(**settings)
+        except ValidationError as error:
+            raise misfit(error, "See the docstring of RunOptions.") from error
+
+
+def misfit(error: ValidationError, way_out: str, *, as_option: bool = False) -> SettingError:
+    """The first setting that does not fit, with all that is wrong with it."""
+    first, *others = error.errors()
+    name = str(first["loc"][0])
+    alike = [e["msg"] for e in (first, *others) if str(e["loc"][0]) == name]
+    setting = f"--{name.replace('_', '-')}" if as_option else name
+    return SettingError(f"{'; or: '.join(alike)}.", setting=setting, value=first["input"], way_out=way_out)

@@ -49,16 +49,19 @@ def source_views(queries: Sequence[Query]) -> tuple[SourceView, ...]:
     return tuple(dict.fromkeys(split_stages(q.view)[0] for q in queries))
 
 
-def exam_key(exam: Exam, stage: int) -> str:
-    """Names an exam's shards: changes with the exam's version, any setting, and the stage."""
+def exam_key(exam: Exam, stage: int, identity: str) -> str:
+    """Names an exam's shards: changes with the exam's version, any setting, the stage, and the run's identity.
+
+    The identity is part of it so that shards speak for themselves, even if the run's record is lost.
+    """
     settings = json.dumps(exam.model_dump(mode="json"), sort_keys=True)
-    text = f"{exam.name}\0{exam.version}\0{settings}\0{stage}"
+    text = f"{identity}\0{exam.name}\0{exam.version}\0{settings}\0{stage}"
     return f"{exam.name}-{blake2b(text.encode(), digest_size=6).hexdigest()}"
 
 
 def tasks(works: Sequence[Work], images: int, shard_size: int) -> list[Task]:
     """Missing work in order, cut at multiples of ``shard_size`` and wherever the set of missing works changes."""
-    gaps = {w: missing([(p.start, p.stop) for p in w.shelf.pieces()], images) for w in works}
+    gaps = {w: missing([(p.start, p.stop) for p in w.shelf.pieces(images)], images) for w in works}
     edges = sorted({edge for found in gaps.values() for span in cut(found, shard_size) for edge in span})
     found = []
     for span in pairwise(edges):
@@ -68,13 +71,13 @@ def tasks(works: Sequence[Work], images: int, shard_size: int) -> list[Task]:
     return found
 
 
-def still_missing(task: Task) -> Task:
+def still_missing(task: Task, images: int) -> Task:
     """The task without what others have finished since it was planned."""
     start, stop = task.span
-    works = [w for w in task.works if _lacks(w, start, stop)]
+    works = [w for w in task.works if _lacks(w, start, stop, images)]
     return Task(task.span, tuple(works))
 
 
-def _lacks(work: Work, start: int, stop: int) -> bool:
-    gaps = missing([(p.start, p.stop) for p in work.shelf.pieces()], stop)
+def _lacks(work: Work, start: int, stop: int, images: int) -> bool:
+    gaps = missing([(p.start, p.stop) for p in work.shelf.pieces(images)], stop)
     return any(a < stop and b > start for a, b in gaps)

@@ -18,11 +18,12 @@ from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
 from eyechart.run.engine import Engine
 from eyechart.run.finish import Fates, Finished, finish, write_kept, write_rows
-from eyechart.run.identity import RECORD, SCHEMA, identity, now, open_record
+from eyechart.run.identity import digests, identity
 from eyechart.run.labels import labels_for
 from eyechart.run.options import RunOptions
-from eyechart.run.plan import Work, exam_key, source_views, tasks
+from eyechart.run.plan import Work, source_views, tasks
 from eyechart.run.provenance import provenance
+from eyechart.run.record import SCHEMA, Record, about_exam, about_images, about_model
 from eyechart.run.reporter import Reporter
 from eyechart.run.spread import Rank
 from eyechart.store.folder import Folder
@@ -65,19 +66,22 @@ class Session:
         matched = [labels_for(model, self.images, self.classes) for model in self.models]
         self.labels, self.class_lines = [m[0] for m in matched], [m[1] for m in matched]
         self.identity = identity(self.models, self.labels, self.images, self.options.seed)
-        self.record = open_record(self.folder, self.identity)
+        self.record = Record(self.folder, self.identity)
         # A resumed run keeps its folders, whatever its models are called today.
-        self.slots = [m["slot"] for m in self.record.get("models", [])] or slots([m.name for m in self.models])
-        self.exams = with_recorded(self.exams, self.record.get("exams", {}))
+        self.slots = self.record.slots or slots([model.name for model in self.models])
+        self.record.slots = self.slots
+        self.exams = with_recorded(self.exams, self.record.exams, self.reporter)
         asked = min(self.options.limit or len(self.images), len(self.images))
-        self.n = max(asked, self.record.get("limit", 0))
+        self.n = max(asked, self.record.limit)
         order = seeded_order(self.images.ids, self.images.labels, self.options.seed)
         self.engines = [
-            Engine(m, self.images, labels, order, self.n, self.folder, slot, self.options, self.reporter, self.rank)
-            for m, labels, slot in zip(self.models, self.labels, self.slots, strict=True)
+            Engine(
+                m, self.images, labels, order, self.n, self.folder, slot, key, self.options, self.reporter, self.rank
+            )
+            for m, labels, slot, key in zip(self.models, self.labels, self.slots, digests(self.identity), strict=True)
         ]
         if self.n > asked:
-            self.reporter.say(f"This run already covers {self.n} images; all of them are used.")
+            self.reporter.say(f"This run covers {self.n:,} images already; all of them are used.")
 
     def skipped(self) -> list[dict[str, str]]:
         """Exams that cannot be run on a model, with the reason."""
@@ -113,7 +117,8 @@ class Session:
 
     def run(self) -> None:
         """Do what is missing, then write rows, kept cases, results and the page's words."""
-        self._write_record()
+        if self.rank.number == 0:
+            self.record.begin(self._state())
         done = [engine.run(self._fitting(engine)) for engine in self.engines]
         if self.rank.number == 0:
             self._finish(done)
@@ -138,9 +143,10 @@ class Session:
                 write_rows(self.folder, found)
         complete = fates.bad <= self.options.max_bad
         self.folder.write_json("page.json", {"schema": SCHEMA, "sections": sections, "fates": fates.to_dict()})
-        results = {"schema": SCHEMA, "complete": complete, "preview": self.n < len(self.images), "estimates": estimates}
-        self.folder.write_json("results.json", {**results, "skipped": skipped})
-        self._write_record(ended=now())
+        results = {"schema": SCHEMA, "complete": complete, "preview": self.n < len(self.images)}
+        results |= {"images": self.n, "of": len(self.images)}
+        self.folder.write_json("results.json", {**results, "estimates": estimates, "skipped": skipped})
+        self.record.end(self._state())
         self.finished = True
         if not complete:
             self._too_many_bad(fates)
@@ -158,41 +164,32 @@ class Session:
     def _fitting(self, engine: Engine) -> list[Exam]:
         return [exam for exam in self.exams if not _unfit(exam, engine)]
 
-    def _write_record(self, ended: str | None = None) -> None:
-        record = self.record
-        record.setdefault("started", now())
-        record |= {"schema": SCHEMA, "identity": self.identity, "limit": self.n, "ended": ended}
-        record["options"] = self.options.model_dump(mode="json")
-        record["models"] = [
-            {"slot": slot, "classes": lines, **_about_model(engine.model)}
-            for slot, lines, engine in zip(self.slots, self.class_lines, self.engines, strict=True)
-        ]
-        record["images"] = {
-            "name": self.images.name,
-            "n": len(self.images),
-            "classes": len(self.images.class_names),
-            "exif": "orientation is not applied, as in torchvision and timm evaluation",
-            "remarks": list(self.images.remarks),
+    def _state(self) -> dict[str, Any]:
+        """What this command examines, how and where, for the run's record."""
+        return {
+            "limit": self.n,
+            "options": self.options.model_dump(mode="json"),
+            "models": [
+                about_model(slot, lines, engine.model)
+                for slot, lines, engine in zip(self.slots, self.class_lines, self.engines, strict=True)
+            ],
+            "images": about_images(self.images),
+            "exams": {exam.name: about_exam(exam, self.engines[0].identity) for exam in self.exams},
+            "provenance": provenance(self.command),
         }
-        exams = {
-            e.name: {"version": e.version, "key": exam_key(e, 0), "settings": e.model_dump(mode="json")}
-            for e in self.exams
-        }
-        record["exams"] = {**record.get("exams", {}), **exams}
-        record["provenance"] = provenance(self.command)
-        if self.rank.number == 0:
-            self.folder.write_json(RECORD, record)
 
 
-def with_recorded(asked: Sequence[Exam], recorded: Mapping[str, Mapping[str, Any]]) -> list[Exam]:
-    """The exams asked for and those the run holds already, in the catalogue's order.
+def with_recorded(asked: Sequence[Exam], recorded: Mapping[str, Mapping[str, Any]], reporter: Reporter) -> list[Exam]:
+    """The exams asked for and those the run has finished already, in the catalogue's order.
 
-    An exam asked for again with other settings takes the place of the recorded one, whose shards stay.
+    An exam asked for again with other settings takes the place of the recorded one, whose shards stay. So do those of an
+    exam that was given as an object and is in no catalogue.
     """
-    names = {exam.name for exam in asked}
-    kept = [name for name in recorded if name not in names]
+    names, rank = {exam.name for exam in asked}, {name: i for i, name in enumerate(exam_table())}
+    for name in sorted(set(recorded) - names - set(rank)):
+        reporter.say(f"The run also holds {name}, which no catalogue knows: its shards stay, its figures are left out.")
+    kept = [name for name in recorded if name not in names and name in rank]
     held = make_exams(kept, {name: recorded[name]["settings"] for name in kept})
-    rank = {name: i for i, name in enumerate(exam_table())}
     return sorted([*asked, *held], key=lambda exam: rank.get(exam.name, len(rank)))
 
 
@@ -228,17 +225,3 @@ def _unfit(exam: Exam, engine: Engine) -> str:
     if exam.needs_labels and not engine.subject.labelled:
         return "the images have no labels: give class folders or --labels"
     return ""
-
-
-def _about_model(model: ImageModel) -> dict[str, Any]:
-    return {
-        "name": model.name,
-        "fingerprint": model.fingerprint,
-        "outputs": model.outputs,
-        "n_outputs": model.n_outputs,
-        "class_names": list(model.class_names),
-        "preprocessing": model.preprocessing.to_dict(),
-        "device": str(model.device),
-        "remarks": list(model.remarks),
-        "source": dict(model.source),
-    }

@@ -46,7 +46,8 @@ def _exactly(stream: BinaryIO, size: int) -> bytearray | None:
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
-    """Draw jobs until the parent closes the pipe. An error is a reply, too."""
+    """Say hello, then draw jobs until the parent closes the pipe. An error is a reply, too."""
+    send(replies, "ready")
     while (data := receive(requests)) is not None:
         reply: Drawn | EyechartError
         try:

@@ -45,17 +45,3 @@ def half_plane_weights(width: int) -> torch.Tensor:
     if width % 2 == 0:
         weights[-1] = 1.0
     return weights
-
-
-def nyquist_share(radius: float, height: int, width: int) -> float:
-    """The radius as a share of the Nyquist radius n / 2, n the longer side; comparable between image sizes."""
-    return radius / (max(height, width) / 2)
-
-
-def scaled_radii(reference: tuple[float, ...], reference_size: int, height: int, width: int) -> tuple[float, ...]:
-    """Radii given for ``reference_size`` pixels, scaled to this size by n / reference_size.
-
-    >>> scaled_radii((4, 8, 12, 16), 32, 224, 224)
-    (28.0, 56.0, 84.0, 112.0)
-    """
-    return tuple(float(r) * max(height, width) / reference_size for r in reference)

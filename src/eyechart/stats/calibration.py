@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import erf
 
-from eyechart.stats.intervals import BOOTSTRAP_UP_TO, DRAWS, Interval, resampled_sums
+from eyechart.stats.intervals import BOOTSTRAP_UP_TO, DRAWS, Interval, resamples
 
 Array = np.ndarray[Any, Any]
 
@@ -33,10 +33,14 @@ def ece(confidence: Array, correct: Array, bins: int = 15, *, debiased: bool = F
         return Interval(None, None, None, 0, "basic bootstrap")
     order = np.lexsort((correct, confidence))  # so that the order of the images makes no difference
     conf, hit = np.asarray(confidence, np.float64)[order], np.asarray(correct, np.float64)[order]
-    held = _bins(conf, bins)
-    columns = np.concatenate([held, held * hit[:, None], held * conf[:, None]], axis=1)
-    value = float(_error(columns.sum(0, keepdims=True), debiased)[0])
-    drawn = _error(resampled_sums(columns, _draws(n), seed), debiased)
+    starts = _bin_starts(n, bins)
+
+    def error(weights: Array) -> Array:
+        sums = [np.add.reduceat(weights * column, starts, axis=1) for column in (np.ones(n), hit, conf)]
+        return _error(*sums, debiased=debiased)
+
+    value = float(error(np.ones((1, n)))[0])
+    drawn = np.concatenate([error(weights) for weights in resamples(n, _draws(n), seed)])
     low, high = np.percentile(drawn, [2.5, 97.5])
     low, high = max(0.0, 2 * value - float(high)), min(1.0, 2 * value - float(low))
     if value <= ece_if_calibrated(confidence, bins, debiased=debiased, seed=seed):
@@ -47,32 +51,26 @@ def ece(confidence: Array, correct: Array, bins: int = 15, *, debiased: bool = F
 def ece_if_calibrated(confidence: Array, bins: int = 15, *, debiased: bool = False, seed: int = 0) -> float:
     """The error that a perfectly calibrated model with these confidences stays below in 97.5 % of such samples."""
     conf = np.sort(np.asarray(confidence, np.float64))
-    held, rng = _bins(conf, bins), np.random.default_rng(seed)
-    fixed = np.concatenate([held.sum(0), (held * conf[:, None]).sum(0)])
-    k = held.shape[1]
-    hits = [(rng.random(len(conf)) < conf) @ held for _ in range(_draws(len(conf)) // 2)]
-    sums = np.concatenate(
-        [np.tile(fixed[:k], (len(hits), 1)), np.stack(hits), np.tile(fixed[k:], (len(hits), 1))], axis=1
-    )
-    return float(np.percentile(_error(sums, debiased), 97.5))
+    starts, rng = _bin_starts(len(conf), bins), np.random.default_rng(seed)
+    size, confident = (np.add.reduceat(column, starts)[None] for column in (np.ones(len(conf)), conf))
+    hits = (rng.random(len(conf)) < conf for _ in range(_draws(len(conf)) // 2))
+    right = np.stack([np.add.reduceat(hit.astype(np.float64), starts) for hit in hits])
+    return float(np.percentile(_error(size, right, confident, debiased=debiased), 97.5))
 
 
 def _draws(n: int) -> int:
     return DRAWS if n <= BOOTSTRAP_UP_TO else 300  # many images: less noise to resolve, more work a draw
 
 
-def _bins(conf: Array, bins: int) -> Array:
-    """(n, bins) one-hot: equal-mass bins in the order of confidence; ties in the order given."""
-    n = len(conf)
+def _bin_starts(n: int, bins: int) -> Array:
+    """Where equal-mass bins of n sorted samples begin: the middle of a sample decides."""
     bins = min(bins, n)
-    place = np.empty(n, np.int64)
-    place[np.argsort(conf, kind="stable")] = np.arange(n)
-    return np.asarray(np.eye(bins)[((place + 0.5) / n * bins).astype(np.int64)])
+    place = ((np.arange(n) + 0.5) / n * bins).astype(np.int64)
+    return np.searchsorted(place, np.arange(bins))
 
 
-def _error(sums: Array, debiased: bool) -> Array:
-    """Error from sums per bin, (m, 3 * bins): number, number right, sum of confidences -> (m,)."""
-    size, right, confident = np.split(sums, 3, axis=1)
+def _error(size: Array, right: Array, confident: Array, *, debiased: bool) -> Array:
+    """Error from sums per bin, each (m, bins): number, number right, sum of confidences -> (m,)."""
     held = np.maximum(size, 1.0)
     accuracy = right / held
     gap = np.abs(accuracy - confident / held)

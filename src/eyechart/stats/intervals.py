@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import sqrt
@@ -14,7 +14,7 @@ Array = np.ndarray[Any, Any]
 
 Z95 = 1.959963984540054
 DRAWS = 2000
-BOOTSTRAP_UP_TO = 20_000  # above, the bootstrap of a mean agrees with its normal limit far below the last digit shown
+BOOTSTRAP_UP_TO = 12_000  # above, the bootstrap of a mean agrees with its normal limit far below the last digit shown
 _CHUNK = 1_000_000
 
 
@@ -46,20 +46,33 @@ def wilson(successes: float, n: int) -> Interval:
 
 def resampled_sums(columns: Array, draws: int = DRAWS, seed: int = 0) -> Array:
     """Bootstrap: sums of the columns of (n, k) over ``draws`` resamples of the n rows: (draws, k)."""
-    weights = _weights(len(columns), draws, seed)
-    step = max(1, _CHUNK // max(len(columns), 1))
-    found = [weights[at : at + step].astype(np.float64) @ columns for at in range(0, draws, step)]
-    return np.concatenate(found)
+    return np.concatenate([weights @ columns for weights in resamples(len(columns), draws, seed)])
+
+
+def resamples(n: int, draws: int = DRAWS, seed: int = 0) -> Iterator[Array]:
+    """How often each of n units stands in each resample, in pieces (m, n) float64 that bound the memory."""
+    step = max(1, _CHUNK // max(n, 1))
+    if n <= BOOTSTRAP_UP_TO:
+        weights = _weights(n, draws, seed)
+        yield from (weights[at : at + step].astype(np.float64) for at in range(0, draws, step))
+        return
+    rng = np.random.default_rng(seed)
+    for at in range(0, draws, step):
+        yield np.stack([_resample(rng, n) for _ in range(min(step, draws - at))]).astype(np.float64)
 
 
 @lru_cache(maxsize=2)
 def _weights(n: int, draws: int, seed: int) -> Array:
-    """How often each of n units stands in each resample, (draws, n) uint8: the latest two are kept, for the next figures."""
+    """All resamples, (draws, n) uint8: the latest two are kept, for the next figures."""
     rng = np.random.default_rng(seed)
     weights = np.empty((draws, n), np.uint8)
     for row in weights:
-        row[:] = np.minimum(np.bincount(rng.integers(n, size=n), minlength=n), 255)
+        row[:] = np.minimum(_resample(rng, n), 255)
     return weights
+
+
+def _resample(rng: np.random.Generator, n: int) -> Array:
+    return np.bincount(rng.integers(n, size=n), minlength=n)
 
 
 def ratios(
@@ -77,7 +90,7 @@ def ratios(
 
     A cluster that holds nothing in a column has no part in it.
 
-    Percentile bootstrap up to 20,000 clusters, above it the linearised ratio with variance
+    Percentile bootstrap up to 12,000 clusters, above it the linearised ratio with variance
     G/(G-1) * sum (y - p m)^2 / (sum m)^2.
     """
     y, m = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)

@@ -62,13 +62,13 @@ class Shelf:
         piece = Piece(*span, parts, images, bad, seconds, tally.limit)
         self.folder.write_json(f"{self.under}/{_manifest(span)}", {"schema": SCHEMA, **asdict(piece)})
 
-    def pieces(self) -> list[Piece]:
-        """Verified pieces that cover without overlap, in order."""
+    def pieces(self, n: int) -> list[Piece]:
+        """Verified pieces that lie within the first ``n`` positions and do not overlap, in order."""
         names = [n for n in self.folder.names(self.under) if n.endswith(".manifest.json") and not n.startswith(".")]
         found = [piece for name in names if (piece := self._verify(name)) is not None]
         chosen: list[Piece] = []
         for piece in sorted(found, key=lambda p: (p.start, -p.stop)):
-            if not chosen or piece.start >= chosen[-1].stop:
+            if piece.stop <= n and (not chosen or piece.start >= chosen[-1].stop):
                 chosen.append(piece)
         return chosen
 
