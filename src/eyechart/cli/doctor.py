@@ -27,7 +27,13 @@ def doctor(
     if model:
         from eyechart.models.load import load_model
 
-        loaded = load_model(model, arch=arch, classes=classes, preprocess=preprocess, trust=trust)
+        loaded = load_model(
+            model,
+            arch=arch,
+            classes="auto" if classes.endswith(".csv") else classes,
+            preprocess=preprocess,
+            trust=trust,
+        )
         stdout.print(
             f"Model: {escape(loaded.name)}: {loaded.n_outputs} {loaded.outputs}, {loaded.preprocessing}", markup=False
         )
@@ -36,7 +42,9 @@ def doctor(
         if found is not None:
             from eyechart.run.labels import labels_for
 
-            for line in labels_for(loaded, found, "sorted" if classes == "sorted" else "auto")[1]:
+            for line in labels_for(
+                loaded, found, classes if classes == "sorted" or classes.endswith(".csv") else "auto"
+            )[1]:
                 stdout.print(f"Classes: {line}", markup=False)
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from eyechart.cli.config import with_config
 from eyechart.cli.console import Teller, stderr
 from eyechart.errors import SettingError
 from eyechart.run.options import RunOptions
 
+MOST_MODELS = 16
+SHOWN_CLASSES = 10
 
-class ExamOptions(RunOptions):
-    """All settings of ``eyechart exam``; the configuration file takes the same names."""
+
+class Asked(BaseModel):
+    """What to examine, and on what."""
 
     images: str = Field("", description="DIR with class folders, cifar10:DIR, npz:FILE, parquet:GLOB or demo.")
     exams: str | None = Field(None, description="Exams to run, separated by commas; see: eyechart list exams.")
@@ -30,7 +34,8 @@ class ExamOptions(RunOptions):
         description="Architecture of a weights file: torchvision:NAME, timm:NAME, eyechart:NAME, pkg.module:factory.",
     )
     classes: str = Field(
-        "auto", description="The outputs' class names: auto, a FILE (one a line), imagenet, or sorted."
+        "auto",
+        description="Outputs' class names: auto, imagenet, FILE (one a line). Or the match: sorted, FILE.csv (class,output).",
     )
     labels: str | None = Field(
         None, description="Labels of a flat folder: a CSV file, or a rule such as '{label}.jpg'."
@@ -44,6 +49,10 @@ class ExamOptions(RunOptions):
     trust: Literal["none", "pickle", "code"] = Field(
         "none", description="What may run code on loading: pickled modules, .pt2 files."
     )
+
+
+class ExamOptions(RunOptions, Asked):
+    """All settings of ``eyechart exam``; the configuration file takes the same names."""
 
 
 def exam(
@@ -100,7 +109,9 @@ def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> 
     from eyechart.examination import exam_names
     from eyechart.images.load import load_images
     from eyechart.run.provenance import command_line
+    from eyechart.run.reporter import Silent
     from eyechart.run.session import Session
+    from eyechart.run.spread import Rank
     from eyechart.store.folder import Folder
 
     exams = make_exams(exam_names(options.exams, options.suite), settings_of(options.set))
@@ -109,7 +120,7 @@ def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> 
     if writes:
         folder.check_writable()
     images = load_images(options.images, labels=options.labels)
-    teller = Teller()
+    teller = Teller() if Rank.from_environment().number == 0 else Silent()
     for remark in images.remarks:
         teller.say(f"Images: {remark}")
     loaded = _load_models(models, options)
@@ -117,9 +128,9 @@ def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> 
         for remark in model.remarks:
             teller.say(f"{model.name}: {remark}")
     run_options = RunOptions(**{name: getattr(options, name) for name in RunOptions.model_fields})
-    classes = "sorted" if options.classes == "sorted" else "auto"
+    classes = options.classes if _maps_images(options.classes) else "auto"
     session = Session(loaded, images, exams, folder, run_options, teller, classes, command_line())
-    for line in dict.fromkeys(line for lines in session.class_lines for line in lines[:1]):
+    for line in dict.fromkeys(line for lines in session.class_lines for line in _some(lines, options.classes)):
         teller.say(f"Classes: {line}")
     for skipped in session.skipped():
         teller.say(f"Skipped: {skipped['exam']} on {skipped['model']}: {skipped['reason']}.")
@@ -131,14 +142,35 @@ def _load_models(specs: tuple[str, ...], options: ExamOptions) -> list[Any]:
     from eyechart.run.spread import Rank
 
     names = [name for spec in specs for name in expand(spec)]
+    if len(names) > MOST_MODELS:
+        raise SettingError(
+            f"These are {len(names)} models, which would all be loaded at once.",
+            setting="MODEL",
+            value=" ".join(specs),
+            way_out=f"Narrow the pattern to {MOST_MODELS} or fewer, or give each its own command; the first is {names[0]}.",
+        )
     fields = ("arch", "preprocess", "classes", "outputs", "trust")
     settings = {name: getattr(options, name) for name in fields}
+    if options.classes.endswith(".csv"):
+        settings["classes"] = "auto"
     device = options.device
     if device == "auto" and Rank.from_environment().of > 1:
         import torch
 
         device = f"cuda:{Rank.from_environment().local}" if torch.cuda.is_available() else "cpu"
     return [load_model(name, **settings, device=device) for name in names]
+
+
+def _maps_images(classes: str) -> bool:
+    """Whether ``--classes`` says how the images' classes are matched, rather than what the outputs are called."""
+    return classes == "sorted" or classes.endswith(".csv")
+
+
+def _some(lines: Sequence[str], classes: str) -> list[str]:
+    """How classes were matched, and the first matches; all of them where they went by position."""
+    if classes == "sorted" or len(lines) <= SHOWN_CLASSES + 1:
+        return list(lines)
+    return [*lines[: SHOWN_CLASSES + 1], f"... and {len(lines) - SHOWN_CLASSES - 1} more; all stand in run.json."]
 
 
 def settings_of(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:

@@ -102,9 +102,17 @@ def _images(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(lines)
 
 
+def _matches(model: Mapping[str, Any]) -> dict[str, Any]:
+    """How the first hundred classes of the images were matched with outputs."""
+    return {"class map": model["classes"][1:101]} if len(model["classes"]) > 1 else {}
+
+
 def _provenance(record: Mapping[str, Any]) -> dict[str, Any]:
     told = {k: record[k] for k in ("started", "ended") if record.get(k)}
     about = dict(record["provenance"])
-    models = {m["name"]: {k: m[k] for k in ("fingerprint", "preprocessing", "source")} for m in record["models"]}
+    models = {
+        m["name"]: {**{k: m[k] for k in ("fingerprint", "preprocessing", "source")}, **_matches(m)}
+        for m in record["models"]
+    }
     images = {"fingerprint": record["identity"]["images"]["fingerprint"], "exif": record["images"]["exif"]}
     return {**about, **told, "options": record["options"], "exams": record["exams"], "models": models, "images": images}

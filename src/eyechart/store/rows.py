@@ -44,9 +44,9 @@ def to_bytes(table: pa.Table) -> bytes:
 def from_bytes(data: bytes) -> pa.Table:
     """The inverse of ``to_bytes``.
 
-    In one thread: pyarrow 26 aborts a process that ends just after its reading threads have started.
+    In this thread alone: threads of pyarrow that let go of Python objects abort a process that is about to end.
     """
-    return pq.read_table(io.BytesIO(data), use_threads=False)
+    return pq.read_table(pa.BufferReader(data), use_threads=False, pre_buffer=False)
 
 
 def exam_columns(table: pa.Table) -> dict[str, Array]:
