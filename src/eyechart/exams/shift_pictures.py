@@ -40,7 +40,7 @@ def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str], move: 
     shift = estimates.one("effective_shift", protocol=protocol)
     seen = shift.value if shift and shift.value is not None else 0.0
     sentence = (
-        f"Moved by {move[protocol]} ({names[protocol]}; {seen:.2g} pixels at the model's input on average), its answer "
+        f"Moved by {move[protocol]} ({names[protocol]}; {seen:.1f} pixels at the model's input on average), its answer "
         f"changes in {percent(e)} of the pairs."
     )
     if (e.low or 0.0) > 0.05:

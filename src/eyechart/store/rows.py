@@ -44,9 +44,11 @@ def to_bytes(table: pa.Table) -> bytes:
 def from_bytes(data: bytes) -> pa.Table:
     """The inverse of ``to_bytes``.
 
-    In this thread alone: threads of pyarrow that let go of Python objects abort a process that is about to end.
+    In this thread alone (``read_table`` always uses others): a thread of pyarrow that lets go of a Python object aborts a
+    process that is about to end.
     """
-    return pq.read_table(pa.BufferReader(data), use_threads=False, pre_buffer=False)
+    with pq.ParquetFile(pa.BufferReader(data)) as parquet:
+        return parquet.read(use_threads=False)
 
 
 def exam_columns(table: pa.Table) -> dict[str, Array]:

@@ -1,0 +1,95 @@
+"""The small commands: list, show, doctor, report."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eyechart.core.catalogue import SUITES, exam_class, exam_table
+from eyechart.models.nets import OWN_NETS
+from numbered import numbered
+from small_run import EXAMS, small_run
+
+Command = Any
+Four = tuple[object, ...]
+
+
+def test_list(command: Command) -> None:
+    exams, suites, models = (command("list", what) for what in ("exams", "suites", "models"))
+    assert command("list").out == exams.out
+    for name in exam_table():
+        assert f"{name} " in exams.out
+        assert exam_class(name).title in exams.out
+    assert [line.split()[0] for line in suites.out.splitlines()] == list(SUITES)
+    for name in (*OWN_NETS, "torchvision:NAME", "timm:NAME", "demo"):
+        assert name in models.out
+    assert {said.code for said in (exams, suites, models)} == {0}
+    assert {said.err for said in (exams, suites, models)} == {""}
+
+
+@pytest.mark.parametrize("name", sorted(exam_table()))
+def test_show(command: Command, name: str) -> None:
+    said = command("show", name)
+    exam = exam_class(name)
+    assert said.code == 0
+    assert exam.title in said.out
+    assert "Rows:" in said.out
+    for field, about in exam.model_fields.items():
+        assert f"{field} = {about.default!r}: {about.description}" in said.out
+
+
+def test_doctor(command: Command) -> None:
+    said = command("doctor")
+    assert said.code == 0
+    for word in ("Python 3.", "torch ", "cores", "Accelerators:", "libjpeg_turbo"):
+        assert word in said.out
+
+
+def test_doctor_with_images_and_a_model(command: Command) -> None:
+    said = command("doctor", "demo", "--images", "demo")
+    assert said.code == 0
+    assert "Images: 1,000 in demo, 10 classes" in said.out
+    assert "Decoded: 1,000 ok" in said.out
+    assert "Model: demo: 10 logits" in said.out
+    assert "Classes: airplane -> 0 airplane" in said.out
+
+
+def test_doctor_and_a_net_of_ones_own(command: Command, four: Four) -> None:
+    model, images = four[0], four[2]
+    preprocess, classes = four[4], four[6]
+    said = command("doctor", model, "--images", images, "--preprocess", preprocess, "--classes", classes)
+    assert said.code == 0
+    assert "Decoded: 48 ok" in said.out
+    assert "Classes: dog -> 3 dog" in said.out
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("finished") / "run"
+    small_run(out, numbered(24), EXAMS[:2])
+    return out
+
+
+def test_report(command: Command, finished: Path) -> None:
+    run = Path(shutil.copytree(finished, "run"))
+    said = command("report", "run")
+    assert (said.code, said.out, said.err) == (0, "run/report.html\n", "")
+    assert "Eye exam of eye" in (run / "report.html").read_text()
+
+
+@pytest.mark.parametrize("lost", ["results.json", "page.json", "run.json"])
+def test_report_of_a_damaged_run(command: Command, finished: Path, lost: str) -> None:
+    run = Path(shutil.copytree(finished, "run"))
+    (run / lost).unlink()
+    said = command("report", "run")
+    assert said.code == 2
+    assert "run" in said.paragraph
+
+
+def test_version(command: Command) -> None:
+    from eyechart import __version__
+
+    assert command("--version").out.strip() == f"eyechart {__version__}"

@@ -1,0 +1,159 @@
+"""``eyechart exam`` end to end: what is written where, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Any
+Four = tuple[object, ...]
+
+
+def test_json_is_alone_on_stdout(command: Command, four: Four, tmp_path: Path) -> None:
+    said = command("exam", *four, "--out", "run", "--exams", "clean,bands", "--json")
+    assert said.code == 0
+    summary = said.json
+    assert summary["run"] == "run"
+    assert summary["report"] == "run/report.html"
+    assert summary["complete"] is True
+    assert {e["exam"] for e in summary["estimates"]} == {"clean", "bands"}
+    assert {f["exam"] for f in summary["findings"]} == {"clean", "bands"}
+    assert summary["estimates"] == json.loads((tmp_path / "run/results.json").read_text())["estimates"]
+    assert said.err
+    assert "Traceback" not in said.err
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == [
+        "kept",
+        "page.json",
+        "report.html",
+        "results.json",
+        "rows",
+        "run.json",
+        "shards",
+    ]
+
+
+def test_people_get_a_table_and_the_report(command: Command, four: Four, tmp_path: Path) -> None:
+    said = command("exam", *four, "--out", "run", "--exams", "clean", "--limit", 20)
+    assert said.code == 0
+    assert "accuracy" in said.out
+    assert "PREVIEW: 20 of 48 images" in said.err
+    assert "Report: run/report.html" in said.err
+    assert "PREVIEW: 20 of 48 images" in (tmp_path / "run/report.html").read_text()
+
+
+def test_without_out_a_new_folder_is_made_each_time(command: Command, four: Four, tmp_path: Path) -> None:
+    for number in (1, 2):
+        said = command("exam", *four, "--exams", "clean", "--json")
+        assert said.json["run"] == f"eyechart-small_nets-four-{number}"
+    assert {p.name for p in tmp_path.iterdir()} == {"eyechart-small_nets-four-1", "eyechart-small_nets-four-2"}
+
+
+def test_without_out_several_processes_are_refused(
+    command: Command, four: Four, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    said = command("exam", *four)
+    assert said.code == 2
+    assert "--out" in said.paragraph
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("json_too", [True, False])
+@pytest.mark.parametrize("out", ["run", None])
+def test_a_dry_run_writes_nothing(
+    command: Command, four: Four, tmp_path: Path, json_too: bool, out: str | None
+) -> None:
+    more = [*(["--out", out] if out else []), *(["--json"] if json_too else [])]
+    radii = ["--set", "bands.radii=[2,4]", "--exams", "clean,bands"]
+    said = command("exam", *four, *radii, "--dry-run", *more)
+    assert said.code == 0
+    assert list(tmp_path.iterdir()) == []
+    if json_too:
+        (model,) = said.json["models"]
+        assert said.json["images"] == 48
+        assert (model["queries_asked"], model["queries_distinct"]) == (6, 5)
+        assert model["forwards_per_image"] == 5
+        assert model["forwards_left"] == 48 * 5
+    else:
+        assert "240 forwards" in said.out
+
+
+def test_a_dry_run_of_a_begun_run_tells_what_is_left(command: Command, four: Four) -> None:
+    command("exam", *four, "--out", "run", "--exams", "clean", "--limit", 16)
+    said = command("exam", *four, "--out", "run", "--exams", "clean", "--dry-run", "--json")
+    assert said.json["models"][0]["forwards_left"] == 32
+
+
+def test_models_and_options_in_any_order(command: Command, archive: str, known: Four) -> None:
+    found = []
+    for number, arguments in enumerate(
+        (
+            ["small_nets:four", "--images", archive, *known, "--exams", "clean"],
+            ["--images", archive, *known, "small_nets:four", "--exams", "clean"],
+            ["--exams=clean", f"--images={archive}", *known, "small_nets:four"],
+        )
+    ):
+        said = command("exam", *arguments, "--json", "--out", f"run{number}")
+        assert said.code == 0, said.err
+        found.append(said.json["estimates"])
+    assert found[0] == found[1] == found[2]
+
+
+def test_two_models(command: Command, archive: str, known: Four) -> None:
+    common = ["--images", archive, *known, "--exams", "clean", "--json"]
+    said = command("exam", "small_nets:four", *common, "small_nets:another_four", "--out", "run")
+    assert said.code == 0, said.err
+    assert {e["model"] for e in said.json["estimates"]} == {"small_nets:four", "small_nets:another_four"}
+
+
+def test_settings_reach_the_exam(command: Command, four: Four) -> None:
+    settings = ["--set", "bands.radii=[2,4]", "--set", "clean.ece_bins=5"]
+    said = command("exam", *four, "--exams", "clean,bands", *settings, "--out", "run", "--json")
+    assert {e["at"]["radius"] for e in said.json["estimates"] if e["measure"] == "high_not_low"} == {2, 4}
+    record = json.loads(Path("run/run.json").read_text())
+    assert record["exams"]["clean"]["settings"]["ece_bins"] == 5
+
+
+def test_too_many_bad_answers_fail_after_all_is_written(
+    command: Command, archive: str, known: Four, tmp_path: Path
+) -> None:
+    nan = ("exam", "small_nets:sometimes_nan", "--images", archive, *known, "--exams", "clean,bands")
+    said = command(*nan, "--out", "run", "--json")
+    assert said.code == 3
+    assert said.json["complete"] is False
+    assert "Error: 3 of 48 images could not be examined" in said.err
+    assert "--max-bad 3" in said.err
+    assert "Traceback" not in said.err
+    assert (tmp_path / "run/report.html").exists()
+    allowed = command(*nan, "--out", "run", "--json", "--max-bad", 3)
+    assert allowed.code == 0
+    assert allowed.json["complete"] is True
+    assert allowed.json["estimates"] == said.json["estimates"]
+
+
+def test_a_conflict_names_the_difference(command: Command, four: Four) -> None:
+    command("exam", *four, "--exams", "clean", "--out", "run")
+    said = command("exam", *four, "--exams", "clean", "--out", "run", "--seed", 3)
+    assert said.code == 2
+    assert "other seed: 0 there, 3 now" in said.paragraph
+
+
+def test_demo_by_the_exam_command(command: Command) -> None:
+    said = command("exam", "demo", "--images", "demo", "--exams", "clean", "--limit", 100, "--out", "run", "--json")
+    assert said.code == 0, said.err
+    (accuracy,) = [e for e in said.json["estimates"] if e["measure"] == "accuracy"]
+    assert accuracy["n"] == 100
+    assert accuracy["value"] > 0.8
+    assert "10 classes of the images matched with 10 outputs" in said.err
+
+
+@pytest.mark.slow
+def test_demo(command: Command, tmp_path: Path) -> None:
+    said = command("demo", "--out", "run", "--json")
+    assert said.code == 0
+    assert {e["exam"] for e in said.json["estimates"]} == {"clean", "bands", "shift"}
+    assert (tmp_path / "run/report.html").stat().st_size < 5e6
