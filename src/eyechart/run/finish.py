@@ -90,7 +90,7 @@ def write_kept(folder: Folder, slot: str, finished: Finished) -> None:
             "webp": data,
         }
         for case in finished.cases
-        for picture, data in case["pictures"].items()
+        for picture, data in (case["pictures"] or {"": b""}).items()  # a case that cannot be drawn stays a case
     ]
     if rows:
         sink = io.BytesIO()

@@ -108,7 +108,8 @@ class Run:
         cases: dict[tuple[str, str], dict[str, Any]] = {}
         for row in from_bytes(data).to_pylist() if data else []:
             case = cases.setdefault((row["key"], row["id"]), {**row, "pictures": {}})
-            case["pictures"][row["name"]] = row["webp"]
+            if row["name"]:
+                case["pictures"][row["name"]] = row["webp"]
         fields = ("key", "score", "id", "pictures")
         return [KeptCase(**{f: c[f] for f in fields}, facts=json.loads(c["facts"])) for c in cases.values()]
 
