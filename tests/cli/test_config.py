@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from eyechart.cli.exam import ExamOptions
+
 Command = Any
 Four = tuple[object, ...]
 
@@ -73,7 +75,7 @@ def test_models_of_the_command_line(command: Command, four: Four) -> None:
         ('suite = "qick"', "exam.toml: suite = qick"),
         ("set = 3", "exam.toml: set = 3"),
         ("limit = ", "--config = exam.toml"),
-        ('exams = ["clean"]', "exam.toml: exams"),
+        ("exams = 3", "exam.toml: exams"),
     ],
 )
 def test_a_bad_file(command: Command, four: Four, tmp_path: Path, text: str, told: str) -> None:
@@ -89,3 +91,7 @@ def test_models_that_are_no_names(command: Command, models: str) -> None:
     said = command("exam", "--config", "exam.toml")
     assert said.code == 2
     assert "models" in said.paragraph
+
+
+def test_exams_may_be_a_list() -> None:
+    assert ExamOptions(exams=["clean", "bands"]).exams == "clean,bands"  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from eyechart.cli.config import with_config
 from eyechart.cli.console import Teller, stderr
@@ -25,6 +25,13 @@ class Asked(BaseModel):
 
     images: str = Field("", description="DIR with class folders, cifar10:DIR, npz:FILE, parquet:GLOB or demo.")
     exams: str | None = Field(None, description="Exams to run, separated by commas; see: eyechart list exams.")
+
+    @field_validator("exams", mode="before")
+    @classmethod
+    def _joined(cls, exams: object) -> object:
+        """A list, as a configuration file may have it, is as good as names with commas."""
+        return ",".join(map(str, exams)) if isinstance(exams, (list, tuple)) else exams
+
     suite: Literal["quick", "standard", "full"] = Field("standard", description="Which exams, if --exams names none.")
     set: tuple[str, ...] = Field((), description="An exam's setting, as exam.name=value; may be given again.")
     out: str | None = Field(None, description="Run folder or URL; the same command with the same folder goes on.")

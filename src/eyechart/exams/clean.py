@@ -121,6 +121,9 @@ class Clean(Exam):
         if accuracy is None or accuracy.value is None:
             return ()
         found = [Finding("note", f"On the images as they are the model is right {percent(accuracy)} of the time.")]
+        if accuracy.n < 100:
+            few = f"Only {accuracy.n} images were examined: every figure is rough, and most differences cannot show."
+            found.append(Finding("note", few, "Examine some hundreds of images before you draw conclusions."))
         noise = estimates.one("ece_if_calibrated")
         if not (calibration and noise) or calibration.value is None or noise.value is None:
             return found

@@ -83,7 +83,7 @@ def load_model(
             outputs=outputs,
             device=device,
             source={"spec": spec, "arch": found.architecture, "trust": trust, **found.source},
-            remarks=found.remarks,
+            remarks=(*found.remarks, *_unnormalised(preprocessing)),
         )
     if model.kind == "embedding" and str(classes) == "auto":
         return model
@@ -115,6 +115,13 @@ def wrap(
     name = name or type(module).__name__
     model = ImageModel.of(module, preprocessing, name=name, outputs=outputs, device=device, source={"spec": name})
     return model.with_classes(tuple(class_names))
+
+
+def _unnormalised(preprocessing: Preprocessing) -> tuple[str, ...]:
+    """Leaving mean and std out is easily done, and spoils every figure of a net that was trained with them."""
+    if any(preprocessing.mean) or any(value != 1 for value in preprocessing.std):
+        return ()
+    return ("no mean and std: the net sees pixels in [0, 1] as they are",)
 
 
 def _short_name(spec: str) -> str:
