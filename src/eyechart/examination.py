@@ -14,14 +14,15 @@ from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
 from eyechart.models.image_model import ImageModel
 from eyechart.models.load import load_model
-from eyechart.report.page import render_page
-from eyechart.report.run_page import page_of
+from eyechart.report.run_page import write_report
 from eyechart.run.options import RunOptions
 from eyechart.run.provenance import command_line
 from eyechart.run.reporter import Reporter, Silent
 from eyechart.run.session import Session
 from eyechart.store.folder import Folder
 from eyechart.store.run_folder import Run
+
+__all__ = ["exam_names", "examine", "open_run", "write_report"]
 
 
 def examine(
@@ -79,13 +80,6 @@ def examine(
 def open_run(path: str | Path) -> Run:
     """Open a run folder for reading. Raises RunFolderError."""
     return Run(path)
-
-
-def write_report(run: Run | str | Path) -> str:
-    """Write ``report.html`` into the run folder and return its path or URL. Needs neither the model nor torch."""
-    run = run if isinstance(run, Run) else Run(run)
-    run.folder.write("report.html", render_page(page_of(run)).encode("utf-8"))
-    return f"{run.path.rstrip('/')}/report.html"
 
 
 def exam_names(exams: str | None, suite: str) -> list[str]:

@@ -9,10 +9,6 @@ from cyclopts import Parameter
 
 def report(run: Annotated[str, Parameter(help="Run folder or URL.")]) -> None:
     """Write RUN/report.html from the run folder alone: no model, no images, no torch."""
-    from eyechart.report.page import render_page
-    from eyechart.report.run_page import page_of
-    from eyechart.store.run_folder import Run
+    from eyechart.report.run_page import write_report
 
-    found = Run(run)
-    found.folder.write("report.html", render_page(page_of(found)).encode("utf-8"))
-    print(f"{run.rstrip('/')}/report.html")
+    print(write_report(run))

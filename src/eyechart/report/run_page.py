@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -11,8 +12,15 @@ from PIL import Image
 from eyechart.core.chart import Finding
 from eyechart.errors import RunFolderError
 from eyechart.report.charts import from_dict
-from eyechart.report.page import BadImage, Counts, KeptCase, ModelCard, Page, PageSection, Picture
+from eyechart.report.page import BadImage, Counts, KeptCase, ModelCard, Page, PageSection, Picture, render_page
 from eyechart.store.run_folder import Run
+
+
+def write_report(run: Run | str | Path) -> str:
+    """Write ``report.html`` into the run folder and return its path or URL. Needs neither the model nor torch."""
+    run = run if isinstance(run, Run) else Run(run)
+    run.folder.write("report.html", render_page(page_of(run)).encode("utf-8"))
+    return f"{run.path.rstrip('/')}/report.html"
 
 
 def page_of(run: Run) -> Page:
