@@ -86,7 +86,8 @@ def test_stdout_is_one_document_and_stderr_the_rest(program: Program, four: tupl
 
 
 LAUNCH = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it, and hands that down
 from eyechart.run.engine import Engine
 Engine.shard_size = lambda *_: 16
 from eyechart.cli.app import main
