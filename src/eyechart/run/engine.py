@@ -33,7 +33,7 @@ from eyechart.store.shards import Shelf
 
 Array = np.ndarray[Any, Any]
 SHARD_SECONDS = 20.0
-JOB_BYTES = 16 << 20  # larger messages fragment the memory of the process that receives them
+JOB_BYTES = 48 << 20
 JOB_FRAMES = 4096
 JOB_IMAGES = {True: 256, False: 32}  # in memory; to be decoded: the first job is what the model waits for
 
