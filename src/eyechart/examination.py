@@ -84,7 +84,7 @@ def open_run(path: str | Path) -> Run:
 
 def exam_names(exams: str | None, suite: str) -> list[str]:
     """Names of the exams asked for: a comma-separated list, or a suite."""
-    if exams:
+    if exams is not None:
         return [name.strip() for name in exams.split(",") if name.strip()]
     if suite not in SUITES:
         raise SettingError("Unknown suite.", setting="--suite", value=suite, way_out=f"Known: {', '.join(SUITES)}.")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyechart.core.tally import BLOCKS, Kept, Tally, best, block_of, sums_by_block
+from eyechart.core.tally import BLOCKS, Gathering, Kept, Tally, best, block_of, sums_by_block
 
 CASES = st.lists(
     st.builds(
@@ -42,6 +43,10 @@ def test_merging_is_associative_and_equals_counting_at_once(
     assert same(Tally.merge([a, b, c]), whole)
     assert same(Tally.merge([Tally.merge([a, b]), c]), whole)
     assert same(Tally.merge([a, Tally.merge([b, c])]), whole)
+    gathering = Gathering(len(cases) + 3)
+    for part in (a, b, c):
+        gathering.add(part)
+    assert same(gathering.tally(), whole)
 
 
 def test_rows_keep_the_order_of_the_shards() -> None:
@@ -52,6 +57,25 @@ def test_rows_keep_the_order_of_the_shards() -> None:
 
 def test_merging_nothing_gives_nothing() -> None:
     assert same(Tally.merge([]), Tally())
+    assert same(Gathering(5).tally(), Tally())
+
+
+def test_gathering_leaves_what_it_was_given_alone() -> None:
+    first = Tally({"x": np.array([1, 2])}, {"s": np.ones((BLOCKS, 1))})
+    gathering = Gathering(3)
+    gathering.add(first)
+    gathering.add(Tally({"x": np.array([3])}, {"s": np.ones((BLOCKS, 1))}))
+    assert first.rows["x"].tolist() == [1, 2]
+    assert first.sums["s"].sum() == BLOCKS
+    assert gathering.tally().rows["x"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("other", [{"x": np.array([0.5])}, {"y": np.array([1])}, {"x": np.array([[1, 2]])}, {}])
+def test_rows_of_another_kind_are_refused(other: dict[str, np.ndarray]) -> None:
+    gathering = Gathering(3)
+    gathering.add(Tally({"x": np.array([1])}))
+    with pytest.raises(ValueError, match="cannot follow"):
+        gathering.add(Tally(other))
 
 
 @given(CASES, st.integers(0, 4), st.randoms(use_true_random=False))

@@ -50,8 +50,6 @@ def print_plan(plan: dict[str, Any], *, as_json: bool) -> None:
         stdout.print(
             f"  left: {model['forwards_left']:,} forwards in {model['shards_left']} shards, about {model['seconds_left']:,} s"
         )
-    for skipped in plan["skipped"]:
-        stdout.print(f"Skipped: {escape(skipped['exam'])} on {escape(skipped['model'])}: {skipped['reason']}")
 
 
 def _table(run: Run) -> Table:

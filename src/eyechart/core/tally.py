@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -56,6 +56,46 @@ class Tally:
         sums = {name: sum((t.sums[name] for t in tallies[1:]), tallies[0].sums[name]) for name in tallies[0].sums}
         limit = max(t.limit for t in tallies)
         return Tally(rows, sums, best(limit, (case for t in tallies for case in t.kept)), limit)
+
+
+class Gathering:
+    """Tallies of at most ``size`` images, joined as they come; equals ``Tally.merge``.
+
+    Each column lies in one piece of memory from the start: thousands of small arrays among passing batches of frames would
+    keep the heap from closing its gaps.
+
+    Args:
+        size: images to come, or more.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size, self._done = size, 0
+        self._rows: dict[str, Array] = {}
+        self._others: Tally | None = None  # sums and kept cases
+
+    def add(self, tally: Tally) -> None:
+        """Put a tally behind those that came before. Raises ValueError if its columns are not theirs."""
+        others = replace(tally, rows={})
+        if self._others is None:
+            self._rows = {k: np.empty((self._size, *v.shape[1:]), v.dtype) for k, v in tally.rows.items()}
+            self._others = others
+        else:
+            self._others = Tally.merge([self._others, others])
+        stop = self._done + len(next(iter(tally.rows.values()), ()))
+        if _kinds(self._rows) != _kinds(tally.rows):
+            raise ValueError(f"rows of {_kinds(tally.rows)} cannot follow rows of {_kinds(self._rows)}")
+        for name, values in tally.rows.items():
+            self._rows[name][self._done : stop] = values
+        self._done = stop
+
+    def tally(self) -> Tally:
+        """All that came."""
+        rows = {name: values[: self._done] for name, values in self._rows.items()}
+        return replace(self._others or Tally(), rows=rows)
+
+
+def _kinds(rows: Mapping[str, Array]) -> dict[str, tuple[str, tuple[int, ...]]]:
+    return {name: (values.dtype.str, values.shape[1:]) for name, values in rows.items()}
 
 
 def best(limit: int, cases: Iterable[Kept]) -> tuple[Kept, ...]:

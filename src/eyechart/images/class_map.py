@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def match_classes(
         indices, how = _by_name(image_classes, NameIndex(model_names, model_ids))
     else:
         written = read_class_file(mode, image_classes, NameIndex(model_names, model_ids), count)
-        indices, how = written, f"by the file {shown(mode)}"
+        indices, how = written, f"by the file {shown(Path(mode).name)}"
     _check_different(image_classes, indices)
     pairs = zip(image_classes, indices, strict=True)
     lines = tuple(f"{shown(name)} -> {index}{_called(model_names, index)}" for name, index in pairs)

@@ -72,7 +72,8 @@ class RowGroups:
         self.reads += 1
         with pq.ParquetFile(file) as parquet:
             nested = pa.types.is_struct(parquet.schema_arrow.field(self.column).type)
-            table = parquet.read_row_group(group, columns=[f"{self.column}.bytes" if nested else self.column])
+            column = f"{self.column}.bytes" if nested else self.column
+            table = parquet.read_row_group(group, columns=[column], use_threads=False)
         values = pc.struct_field(table.column(0), "bytes") if nested else table.column(0)
         return values.cast(pa.large_binary()).combine_chunks()
 

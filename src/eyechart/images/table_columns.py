@@ -77,7 +77,7 @@ def _column(files: tuple[str, ...], name: str) -> Any:
     chunks = []
     for file in files:
         with pq.ParquetFile(file) as parquet:
-            chunks += parquet.read(columns=[name]).column(0).chunks
+            chunks += parquet.read(columns=[name], use_threads=False).column(0).chunks
     return pa.chunked_array(chunks)
 
 

@@ -101,8 +101,10 @@ class Preprocessing:
     @classmethod
     def from_dict(cls, settings: dict[str, Any], where: str = "--preprocess") -> Preprocessing:
         """Read plain data: size (int or pair), resize, crop, interpolation, mean, std."""
-        unknown = set(settings) - set(cls.__dataclass_fields__)
-        if unknown or "size" not in settings:
+        unknown = sorted(set(settings) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise _wrong(where, unknown, f"There is no such setting; these may be given: {cls.EXAMPLE}")
+        if "size" not in settings:
             raise _wrong(where, sorted(settings), f"Give size, and any of the others: {cls.EXAMPLE}")
         try:
             return cls(

@@ -19,7 +19,7 @@ import numpy as np
 
 from eyechart.errors import EyechartError, SettingError
 from eyechart.run.draw import Drawn, Job, draw
-from eyechart.run.worker import out_of_reach, receive, send
+from eyechart.run.worker import opened, out_of_reach, receive, send
 
 
 class Artist:
@@ -86,15 +86,15 @@ class _Process:
             process = self._started()
         try:
             send(cast(Any, process.stdin), job)
-            data = receive(cast(Any, process.stdout))
+            parts = receive(cast(Any, process.stdout))
         except (BrokenPipeError, OSError, ValueError):
-            data = None
+            parts = None
         except (pickle.PicklingError, AttributeError, TypeError) as error:
             raise out_of_reach(error) from error
-        if data is None:
+        if parts is None:
             self._end()
             return None
-        reply = pickle.loads(data)
+        reply = opened(parts)
         if isinstance(reply, EyechartError):
             raise reply
         return cast(Drawn, reply)

@@ -15,13 +15,14 @@ import torch
 
 from eyechart.core.exam import Batch, Exam, Subject
 from eyechart.core.query import Answer, Query
-from eyechart.core.tally import Tally
+from eyechart.core.tally import Gathering, Tally
 from eyechart.errors import RunFolderError
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
 from eyechart.run.batches import Artist
 from eyechart.run.draw import Drawn, Job
 from eyechart.run.forward import Forwarder
+from eyechart.run.memory import give_back
 from eyechart.run.merge import merged
 from eyechart.run.options import RunOptions
 from eyechart.run.plan import Task, Work, exam_key, source_views, still_missing, tasks
@@ -44,7 +45,7 @@ class _Open:
 
     task: Task
     head: dict[str, list[Any]] = field(default_factory=lambda: {"position": [], "id": [], "status": [], "reason": []})
-    tallies: dict[Work, list[Tally]] = field(default_factory=dict)
+    tallies: dict[Work, Gathering] = field(default_factory=dict)
     unfit: dict[Work, dict[int, str]] = field(default_factory=dict)
     began: float = field(default_factory=monotonic)
 
@@ -223,7 +224,9 @@ class Engine:
                 tally = work.exam.read(
                     chosen, self._batch(where[fine], [i for i, f in zip(ids, fine, strict=True) if f])
                 )
-                current.tallies.setdefault(work, []).append(tally)
+                if work not in current.tallies:
+                    current.tallies[work] = Gathering(current.task.span[1] - current.task.span[0])
+                current.tallies[work].add(tally)
 
     def _batch(self, positions: Array, ids: Sequence[str]) -> Batch:
         index = self.order[positions]
@@ -240,10 +243,11 @@ class Engine:
             for position, reason in finished.unfit.get(work, {}).items():
                 head["status"][position - span[0]], head["reason"][position - span[0]] = "not_finite", reason
             examined = np.array([s in ("ok", "converted") for s in head["status"]], bool)
-            tally = Tally.merge(finished.tallies.get(work, []))
+            tally = finished.tallies[work].tally() if work in finished.tallies else Tally()
             table = to_table(head, targets, tally.rows, examined)
             bad = int((~examined).sum())
             work.shelf.commit(span, table, tally, images=len(examined), bad=bad, seconds=seconds)
+        give_back()
 
 
 def _first_unfit(answers: dict[Query, Answer], i: int) -> str:

@@ -10,32 +10,65 @@ import os
 import pickle
 import signal
 import sys
-from typing import BinaryIO
+from mmap import mmap
+from typing import Any, BinaryIO
 
 from eyechart.errors import EyechartError, ImagesError
 from eyechart.run.draw import Drawn, Job, draw
 
-HEADER = 8
+WORD = 8
+Part = bytearray | mmap
+LARGE = 1 << 20
 
 
 def send(stream: BinaryIO, message: object) -> None:
-    """Write one length-prefixed pickle. Both ends are our own processes: nothing here comes from a file."""
-    data = pickle.dumps(message, protocol=5)
-    for part in (len(data).to_bytes(HEADER, "little"), data):
-        view = memoryview(part)
-        while view:  # an unbuffered stream may take less than it is given
-            view = view[stream.write(view) :]
+    """Write one pickle and, beside it, its large arrays. Both ends are our own processes: nothing comes from a file."""
+    arrays: list[memoryview] = []
+
+    def is_small(array: pickle.PickleBuffer) -> bool:
+        raw = array.raw()
+        if raw.nbytes >= LARGE:
+            arrays.append(raw)
+        return raw.nbytes < LARGE
+
+    data = pickle.dumps(message, protocol=5, buffer_callback=is_small)
+    parts = [memoryview(data), *arrays]
+    sizes = b"".join(size.to_bytes(WORD, "little") for size in (len(parts), *(part.nbytes for part in parts)))
+    for part in (memoryview(sizes), *parts):
+        sent = 0
+        while sent < part.nbytes:  # an unbuffered stream may take less than it is given
+            sent += stream.write(part[sent:])
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> bytearray | None:
-    """Read one length-prefixed message; None at the end of the stream."""
-    head = _exactly(stream, HEADER)
-    return None if head is None else _exactly(stream, int.from_bytes(head, "little"))
+def receive(stream: BinaryIO) -> list[Part] | None:
+    """Read the parts of one message, for ``opened``; None at the end of the stream."""
+    count = _exactly(stream, WORD)
+    if count is None:
+        return None
+    sizes = _exactly(stream, WORD * _number(count))
+    if sizes is None:
+        return None
+    parts = [_exactly(stream, _number(sizes[at : at + WORD])) for at in range(0, len(sizes), WORD)]
+    return None if None in parts else [part for part in parts if part is not None]
 
 
-def _exactly(stream: BinaryIO, size: int) -> bytearray | None:
-    data = bytearray(size)
+def opened(parts: list[Part]) -> Any:
+    """The message; its large arrays lie in the parts, uncopied."""
+    return pickle.loads(parts[0], buffers=parts[1:])
+
+
+def _number(word: Part | bytes) -> int:
+    return int.from_bytes(word, "little")
+
+
+def _exactly(stream: BinaryIO, size: int) -> Part | None:
+    """Read ``size`` bytes.
+
+    Large parts get a mapping of their own, which goes back to the system as a whole: on the heap, what is allocated
+    beside passing pictures and stays keeps their pages.
+    """
+    data: Part = bytearray(size) if size < LARGE else mmap(-1, size)
     at, view = 0, memoryview(data)
     while at < size:
         got = stream.readinto(view[at:])  # type: ignore[attr-defined]
@@ -48,10 +81,10 @@ def _exactly(stream: BinaryIO, size: int) -> bytearray | None:
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:
     """Say hello, then draw jobs until the parent closes the pipe. An error is a reply, too."""
     send(replies, "ready")
-    while (data := receive(requests)) is not None:
+    while (parts := receive(requests)) is not None:
         reply: Drawn | EyechartError
         try:
-            reply = _drawn(data)
+            reply = _drawn(parts)
         except EyechartError as error:  # handed to the parent, which raises it
             reply = error
         try:
@@ -60,9 +93,9 @@ def serve(requests: BinaryIO, replies: BinaryIO) -> None:
             return
 
 
-def _drawn(data: bytearray) -> Drawn:
+def _drawn(parts: list[Part]) -> Drawn:
     try:
-        job: Job = pickle.loads(data)
+        job: Job = opened(parts)
     except Exception as error:  # whatever importing a user's module may raise
         raise out_of_reach(error) from error
     return draw(job)
