@@ -129,7 +129,9 @@ def peak_of(n: int) -> dict[str, float]:
     began = perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         Session([model], images, exams, Folder(folder), RunOptions(), Silent()).run()
-    peak, worker = (resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    peak, worker = (
+        resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
     return {"peak_mb": round(peak, 1), "worker_mb": round(worker, 1), "seconds": round(perf_counter() - began, 1)}
 
 
