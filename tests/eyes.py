@@ -227,7 +227,7 @@ class Sitting:
         """What the exam reads of some of the images: ``chosen`` (n,) bool."""
         ids = tuple(i for i, c in zip(self.batch.ids, chosen, strict=True) if c)
         fewer = Batch(ids, self.batch.labels[chosen], self.subject)
-        return self.exam.read({q: a.where(chosen) for q, a in self.answers.items()}, fewer)
+        return self.exam.read(self.answers.where(chosen), fewer)
 
     @property
     def whole(self) -> Tally:
@@ -242,7 +242,7 @@ def sitting(exam: Exam, model: ImageModel, images: ArraySet, seed: int = 0) -> S
     queries = tuple(exam.ask(subject, ()) or ())
     views, ids = source_views(queries), tuple(images.ids)
     job = Job(ids, tuple(images.source(i) for i in range(len(ids))), views, model.preprocessing, seed)
-    answers = Forwarder(model, 64, seed).answers(queries, views, draw(job), ids)
+    answers = Forwarder(model, 64, seed).answers(queries, views, draw(job), ids, labels)
     return Sitting(exam, subject, answers, Batch(ids, labels, subject))
 
 
@@ -252,6 +252,6 @@ def said(values: Array, notes: Mapping[str, Array] | None = None) -> Answer:
     return Answer("logits", values, dict(notes or {}), np.ones(len(values), bool))
 
 
-def answers_by(queries: Sequence[Query], logits: Callable[[Query], Array]) -> dict[Query, Answer]:
+def answers_by(queries: Sequence[Query], logits: Callable[[Query], Array]) -> Answers:
     """Made-up answers: what ``logits`` says of each query."""
-    return {query: said(logits(query)) for query in queries}
+    return Answers({query: said(logits(query)) for query in queries})

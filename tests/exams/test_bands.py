@@ -11,7 +11,7 @@ import torch
 
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Subject
-from eyechart.core.query import CLEAN, Query
+from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.exams.bands import Bands
 from eyechart.images.load import load_images
 from eyechart.models.load import load_model
@@ -233,7 +233,7 @@ def test_the_most_confident_cases_are_kept() -> None:
     sat = made_up(labels, labels + 1, labels, labels)  # right whole and on fine detail, wrong on coarse
     logits = np.eye(4)[labels] * np.linspace(1, 5, 20)[np.random.default_rng(0).permutation(20)][:, None]
     sure = answers_by([Query(Band("high", 4.0))], lambda _: logits)
-    found = Sitting(Bands(radii=(4,), gallery=3), sat.subject, {**sat.answers, **sure}, sat.batch).whole
+    found = Sitting(Bands(radii=(4,), gallery=3), sat.subject, Answers({**sat.answers, **sure}), sat.batch).whole
     top = np.argsort(-logits[:, 0])[:3]
     assert [(c.key, c.id) for c in found.kept] == [("bands/high_not_low/4/", f"{i:03d}") for i in top]
     facts = found.kept[0].facts

@@ -82,6 +82,11 @@ class Exam(BaseModel, ABC):
     needs_labels: ClassVar[bool] = False
     answers: ClassVar[tuple[str, ...]] = ("logits",)
 
+    @property
+    def most(self) -> int | None:
+        """At most so many images, the first of the seeded order; None = all. For exams that ask much of each image."""
+        return None
+
     @abstractmethod
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
         """Queries of the next stage, or None when nothing more is needed."""

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from scipy.special import log_softmax
 
 from eyechart.core.view import Plain, View
 
-Reading = Literal["answer"]
+if TYPE_CHECKING:
+    import torch
+
+Reading = Literal["answer", "pixels", "gradient"]
+COST: Mapping[Reading, int] = {"answer": 1, "pixels": 0, "gradient": 3}  # forwards; a backward counts as two
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,18 @@ class Query:
 
     Attributes:
         view: how the image is shown.
-        reading: what is read off; ``answer`` is the model's output.
+        reading: what is read off. ``answer``: the model's output. ``pixels``: what the view shows, without asking the model.
+            ``gradient``: of the negative log likelihood of the image's label with respect to the shown pixels, before
+            normalisation; NaN without a label.
     """
 
     view: View = field(default_factory=Plain)
     reading: Reading = "answer"
+
+    @property
+    def cost(self) -> int:
+        """Forwards of the model (a backward counts as two) for one image, the view's own included."""
+        return self.view.cost + COST[self.reading]
 
 
 CLEAN = Query()
@@ -54,6 +65,11 @@ class Answer:
         notes = {name: column[chosen] for name, column in self.notes.items()}
         return Answer(self.kind, self.values[chosen], notes, self.valid[chosen])
 
+    @property
+    def finite(self) -> np.ndarray[Any, Any]:
+        """(n,) bool: no output is NaN or infinite."""
+        return np.asarray(np.isfinite(self.values).all(1))
+
     @cached_property
     def log_p(self) -> np.ndarray[Any, Any]:
         """(n, k) log probabilities."""
@@ -80,4 +96,69 @@ class Answer:
         return np.where(labels >= 0, -picked, np.nan)
 
 
-Answers = Mapping[Query, Answer]
+@dataclass(frozen=True)
+class Signal:
+    """Pixels, or an input gradient, for a batch.
+
+    Attributes:
+        values: (n, c, h, w) float32 on the model's device.
+        notes, valid: see Answer.
+    """
+
+    values: torch.Tensor
+    notes: Mapping[str, np.ndarray[Any, Any]]
+    valid: np.ndarray[Any, Any]
+
+    def where(self, chosen: np.ndarray[Any, Any]) -> Signal:
+        """The signals for some of the images: ``chosen`` is (n,) bool."""
+        if chosen.all():
+            return self
+        notes = {name: column[chosen] for name, column in self.notes.items()}
+        return Signal(self.values[np.flatnonzero(chosen)], notes, self.valid[chosen])
+
+    @property
+    def finite(self) -> np.ndarray[Any, Any]:
+        """(n,) bool: no value is infinite, nor NaN for want of a label."""
+        finite: np.ndarray[Any, Any] = self.values.isfinite().flatten(1).all(1).cpu().numpy()
+        return finite
+
+
+class Answers(Mapping[Query, Answer]):
+    """What was read off for a batch: ``answers[query]`` is an answer, ``answers.signal(query)`` pixels or a gradient."""
+
+    def __init__(self, read: Mapping[Query, Answer | Signal]) -> None:
+        self._read = dict(read)
+
+    def __getitem__(self, query: Query) -> Answer:
+        found = self._read[query]
+        if not isinstance(found, Answer):
+            raise TypeError(f"{query} reads {query.reading}: ask for its signal")
+        return found
+
+    def __iter__(self) -> Iterator[Query]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+    def signal(self, query: Query) -> Signal:
+        """What a query with the reading ``pixels`` or ``gradient`` gave."""
+        found = self._read[query]
+        if not isinstance(found, Signal):
+            raise TypeError(f"{query} reads an answer")
+        return found
+
+    def of(self, queries: Sequence[Query]) -> Answers:
+        """What was read off for some of the queries."""
+        return Answers({query: self._read[query] for query in queries})
+
+    def where(self, chosen: np.ndarray[Any, Any]) -> Answers:
+        """What was read off for some of the images: ``chosen`` is (n,) bool."""
+        return Answers({query: found.where(chosen) for query, found in self._read.items()})
+
+    def unfit(self) -> Iterator[tuple[Query, np.ndarray[Any, Any]]]:
+        """Queries whose values are not all finite, and for which images (n,) they are not."""
+        for query, found in self._read.items():
+            finite = found.finite
+            if not finite.all():
+                yield query, ~finite

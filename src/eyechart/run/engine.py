@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from eyechart.core.exam import Batch, Exam, Subject
-from eyechart.core.query import Answer, Query
+from eyechart.core.query import Query
 from eyechart.core.tally import Gathering, Tally
 from eyechart.errors import RunFolderError
 from eyechart.images.image_set import ImageSet
@@ -22,6 +22,7 @@ from eyechart.models.image_model import ImageModel
 from eyechart.run.batches import Artist
 from eyechart.run.draw import Drawn, Job
 from eyechart.run.forward import Forwarder
+from eyechart.run.gradients import differentiable
 from eyechart.run.memory import give_back
 from eyechart.run.merge import merged
 from eyechart.run.options import RunOptions
@@ -114,6 +115,11 @@ class Engine:
         return done
 
     @cached_property
+    def differentiable(self) -> bool:
+        """Whether the model has input gradients."""
+        return differentiable(self.model)
+
+    @cached_property
     def seconds_per_forward(self) -> float:
         """Seconds a frame takes in a first forward."""
         size = min(16, self._forwarder.batch_size.largest)
@@ -126,7 +132,7 @@ class Engine:
 
     def shard_size(self, queries: Sequence[Query]) -> int:
         """Images a shard, a power of two: at most about 20 seconds at the speed of a first forward."""
-        each = self.seconds_per_forward * sum(1 + q.view.cost for q in queries)
+        each = self.seconds_per_forward * max(0.1, sum(q.cost for q in queries))
         return 1 << int(np.clip(np.log2(SHARD_SECONDS / each), 0, 13))
 
     def _stage(self, works: Sequence[Work]) -> None:
@@ -208,22 +214,22 @@ class Engine:
             ("position", "id", "status", "reason"), (positions, job.ids, drawn.status, drawn.reason), strict=True
         ):
             current.head[name].extend(values)
-        self.reporter.advance((len(job.ids) - len(kept)) * len(current.task.queries))
+        self.reporter.advance((len(job.ids) - len(kept)) * sum(q.cost for q in current.task.queries))
         if not len(kept):
             return
         ids = tuple(job.ids[i] for i in kept)
-        answers = self._forwarder.answers(current.task.queries, job.views, drawn, ids)
+        where = np.array(positions)[kept]
+        labels = self.labels[self.order[where]]
+        answers = self._forwarder.answers(current.task.queries, job.views, drawn, ids, labels)
         for work in current.task.works:
-            mine = {query: answers[query] for query in work.queries}
-            fine = np.logical_and.reduce([np.isfinite(a.values).all(1) for a in mine.values()])
-            where = np.array(positions)[kept]
-            unfit = current.unfit.setdefault(work, {})
-            unfit |= {int(p): _first_unfit(mine, i) for i, p in enumerate(where) if not fine[i]}
+            mine, fine = answers.of(work.queries), np.ones(len(where), bool)
+            for query, unfit in mine.unfit():
+                reason = f"the model answered NaN or infinity to {query.view}"
+                current.unfit.setdefault(work, {}).update(dict.fromkeys(where[unfit & fine].tolist(), reason))
+                fine &= ~unfit
             if fine.any():
-                chosen = {query: answer.where(fine) for query, answer in mine.items()}
-                tally = work.exam.read(
-                    chosen, self._batch(where[fine], [i for i, f in zip(ids, fine, strict=True) if f])
-                )
+                batch = self._batch(where[fine], [i for i, f in zip(ids, fine, strict=True) if f])
+                tally = work.exam.read(mine.where(fine), batch)
                 if work not in current.tallies:
                     current.tallies[work] = Gathering(current.task.span[1] - current.task.span[0])
                 current.tallies[work].add(tally)
@@ -248,8 +254,3 @@ class Engine:
             bad = int((~examined).sum())
             work.shelf.commit(span, table, tally, images=len(examined), bad=bad, seconds=seconds)
         give_back()
-
-
-def _first_unfit(answers: dict[Query, Answer], i: int) -> str:
-    views = [query.view for query, answer in answers.items() if not np.isfinite(answer.values[i]).all()]
-    return f"the model answered NaN or infinity to {views[0]}"

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Literal, cast
 
 import numpy as np
 import torch
 
-from eyechart.core.query import Answer, Query
+from eyechart.core.query import COST, Answer, Answers, Query, Signal
 from eyechart.core.view import Pixels, SourceView, View, split_stages
 from eyechart.models.image_model import ImageModel
 from eyechart.run.draw import Drawn
+from eyechart.run.gradients import loss_gradient
 
 Array = np.ndarray[Any, Any]
 CANDIDATES = (8, 16, 32, 64, 128, 256)
@@ -61,6 +63,29 @@ class BatchSize:
         self._times = {s: self._times.get(s, []) for s in self._open}
 
 
+@dataclass
+class _Found:
+    """What a query has read off so far: answers (n, k), or signals in parts."""
+
+    values: Array
+    notes: dict[str, Array]
+    valid: Array
+    signals: list[torch.Tensor] = field(default_factory=list)
+
+    def note(self, part: slice, about: Mapping[str, Array], fine: Array | None, n: int) -> None:
+        """Keep what the view says about some of the n images, and which of them it could show."""
+        for name, column in about.items():
+            self.notes.setdefault(name, np.full(n, np.nan))[part] = column
+        if fine is not None:
+            self.valid[part] &= fine
+
+    def reply(self, query: Query, kind: Literal["logits", "embedding"]) -> Answer | Signal:
+        """All of it, for the exams."""
+        if query.reading == "answer":
+            return Answer(kind, self.values, self.notes, self.valid)
+        return Signal(torch.cat(self.signals), self.notes, self.valid)
+
+
 class Forwarder:
     """Answers queries for drawn images.
 
@@ -87,58 +112,62 @@ class Forwarder:
         self.seconds = 0.0
 
     def answers(
-        self, queries: Sequence[Query], views: Sequence[SourceView], drawn: Drawn, ids: tuple[str, ...]
-    ) -> dict[Query, Answer]:
-        """One Answer a query for the images of ``drawn`` that could be decoded.
+        self, queries: Sequence[Query], views: Sequence[SourceView], drawn: Drawn, ids: tuple[str, ...], labels: Array
+    ) -> Answers:
+        """What the queries read off the images of ``drawn`` that could be decoded.
 
         Args:
             queries: distinct.
             views: the source views of ``drawn``, in its order; every query starts from one of them.
             drawn: frames from the decode workers.
-            ids: of the images that could be decoded.
+            ids, labels: of the images that could be decoded.
         """
         kept = np.flatnonzero(drawn.examined)
-        if not len(kept):
-            return {}
-        values = {q: np.empty((len(kept), self.model.n_outputs), np.float32) for q in queries}
-        notes: dict[Query, dict[str, Array]] = {}
-        valid: dict[Query, Array] = {}
+        found: dict[Query, _Found] = {}
         for v, source in enumerate(views):
-            mine = [q for q in queries if split_stages(q.view)[0] == source]
             frames = drawn.frames[v] if len(kept) == drawn.frames.shape[1] else drawn.frames[v][kept]
             about = {name: column[kept] for name, column in drawn.notes[v].items()}
+            mine = [q for q in queries if split_stages(q.view)[0] == source]
             for query in mine:
-                notes[query], valid[query] = dict(about), drawn.valid[v][kept]
-            self._source(mine, frames, ids, values, notes, valid)
+                values = np.empty((len(kept) if query.reading == "answer" else 0, self.model.n_outputs), np.float32)
+                found[query] = _Found(values, dict(about), drawn.valid[v][kept])
+            self._source({query: found[query] for query in mine}, frames, ids, labels)
         self._flush()
-        return {q: Answer(self.model.kind, values[q], notes[q], valid[q]) for q in queries}
+        return Answers({query: found[query].reply(query, self.model.kind) for query in queries})
 
-    def _source(
-        self,
-        queries: Sequence[Query],
-        frames: Array,
-        ids: tuple[str, ...],
-        values: dict[Query, Array],
-        notes: dict[Query, dict[str, Array]],
-        valid: dict[Query, Array],
-    ) -> None:
+    def _source(self, found: Mapping[Query, _Found], frames: Array, ids: tuple[str, ...], labels: Array) -> None:
         """All queries that start from one source view."""
         shown = torch.from_numpy(frames).permute(0, 3, 1, 2).to(self.model.device, non_blocking=True)
-        for query in (q for q in queries if not split_stages(q.view)[1]):
-            self._add(shown, values[query])
-        staged = [q for q in queries if split_stages(q.view)[1]]
-        step = max(1, RENDER_BYTES // (4 * shown[0].numel()))
-        for start in range(0, len(frames) if staged else 0, step):
+        plain = [q for q in found if q.reading == "answer" and not split_stages(q.view)[1]]
+        for query in plain:
+            self._add(shown, found[query].values)
+        others = [q for q in found if q not in plain]
+        step = max(1, RENDER_BYTES // (4 * shown[0].numel())) if len(frames) else 1
+        for start in range(0, len(frames) if others else 0, step):
             part = slice(start, start + step)
             first = Pixels(unit(shown[part]), ids[part], self.seed)
-            for query in staged:
+            for query in others:
                 pixels, about, fine = show(query.view, first)
-                for name, column in about.items():
-                    notes[query].setdefault(name, np.full(len(ids), np.nan))[part] = column
-                if fine is not None:
-                    valid[query] = valid[query].copy()
-                    valid[query][part] &= fine
-                self._add(pixels, values[query][part])
+                mine = found[query]
+                mine.note(part, about, fine, len(ids))
+                if query.reading == "answer":
+                    self._add(pixels, mine.values[part])
+                elif query.reading == "pixels":
+                    mine.signals.append(pixels)
+                else:
+                    mine.signals.append(self._gradient(pixels, labels[part], mine.valid[part]))
+
+    def _gradient(self, pixels: torch.Tensor, labels: Array, valid: Array) -> torch.Tensor:
+        """Loss gradients, in batches; ``valid`` loses the images without a label, whose gradient is 0."""
+        gradient, known = torch.zeros_like(pixels), np.flatnonzero(labels >= 0)
+        valid &= labels >= 0
+        for start in range(0, len(known), self.batch_size.now):
+            some = known[start : start + self.batch_size.now]
+            numbers = torch.from_numpy(labels[some]).to(pixels.device)
+            with _full_float32(self.model.device):
+                gradient[some] = loss_gradient(self.model, pixels[some], numbers)
+        self._progress(COST["gradient"] * len(pixels))
+        return gradient
 
     def _add(self, pixels: torch.Tensor, into: Array) -> None:
         """Normalise frames into the buffer; whenever it is full, run the model."""

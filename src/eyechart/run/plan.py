@@ -40,8 +40,8 @@ class Task:
 
     @property
     def forwards(self) -> int:
-        """Forwards of the model that the task needs, views' own included."""
-        return (self.span[1] - self.span[0]) * sum(1 + q.view.cost for q in self.queries)
+        """Forwards of the model that the task needs (a backward counts as two), views' own included."""
+        return (self.span[1] - self.span[0]) * sum(q.cost for q in self.queries)
 
 
 def source_views(queries: Sequence[Query]) -> tuple[SourceView, ...]:
@@ -61,7 +61,7 @@ def exam_key(exam: Exam, stage: int, identity: str) -> str:
 
 def tasks(works: Sequence[Work], images: int, shard_size: int) -> list[Task]:
     """Missing work in order, cut at multiples of ``shard_size`` and wherever the set of missing works changes."""
-    gaps = {w: missing([(p.start, p.stop) for p in w.shelf.pieces(images)], images) for w in works}
+    gaps = {w: missing([(p.start, p.stop) for p in w.shelf.pieces(images)], _wanted(w, images)) for w in works}
     edges = sorted({edge for found in gaps.values() for span in cut(found, shard_size) for edge in span})
     found = []
     for span in pairwise(edges):
@@ -69,6 +69,10 @@ def tasks(works: Sequence[Work], images: int, shard_size: int) -> list[Task]:
         if lacking:
             found.append(Task(span, lacking))
     return found
+
+
+def _wanted(work: Work, images: int) -> int:
+    return images if work.exam.most is None else min(images, work.exam.most)
 
 
 def still_missing(task: Task, images: int) -> Task:

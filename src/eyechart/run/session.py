@@ -107,7 +107,7 @@ class Session:
                     "queries_asked": sum(len(w.queries) for w in works),
                     "queries_distinct": len(queries),
                     "frames_decoded_per_image": len(source_views(queries)),
-                    "forwards_per_image": sum(1 + q.view.cost for q in queries),
+                    "forwards_per_image": sum(q.cost for q in queries),
                     "forwards_left": sum(task.forwards for task in todo),
                     "seconds_left": round(sum(task.forwards for task in todo) * engine.seconds_per_forward, 1),
                     "shards_left": len(todo),
@@ -222,6 +222,9 @@ def _unfit(exam: Exam, engine: Engine) -> str:
         return (
             f"it needs a model that answers {' or '.join(exam.answers)}, this one answers with an {engine.model.kind}"
         )
-    if exam.needs_labels and not engine.subject.labelled:
+    gradients = any(query.reading == "gradient" for query in exam.ask(engine.subject, ()) or ())
+    if (exam.needs_labels or gradients) and not engine.subject.labelled:
         return "the images have no labels: give class folders or --labels"
+    if gradients and not engine.differentiable:
+        return "it needs gradients, which this model does not have"
     return ""
