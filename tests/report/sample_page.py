@@ -9,7 +9,22 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from eyechart.core.chart import Bars, Chart, Finding, Gallery, Lines, Rule, Series, Table
+from eyechart.core.chart import (
+    Bars,
+    Chart,
+    Circle,
+    Finding,
+    Gallery,
+    Heatmap,
+    Lines,
+    Mark,
+    Panels,
+    Rule,
+    Series,
+    Table,
+    Tiles,
+    plain_numbers,
+)
 from eyechart.report.page import BadImage, Counts, KeptCase, ModelCard, Page, PageSection, Picture, render_page
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -178,6 +193,118 @@ def shifts() -> PageSection:
     )
 
 
+def spectrum() -> Lines:
+    """Power over frequency, on log axes, at 160 places."""
+    radius = np.concatenate([[0.0], np.linspace(0.7, 112, 159)])
+    with np.errstate(divide="ignore"):
+        natural, noisy = 0.4 * radius**-2.1, 0.4 * radius**-1.6 * np.exp(-radius / 60)
+    spread = np.exp(0.35 * np.sqrt(radius / 112))
+    lines = [
+        Series(name, *(plain_numbers(v) for v in (power, power / spread**2, power * spread)))
+        for name, power in (("images", natural), ("what moves the answer", noisy))
+    ]
+    return Lines(
+        title="Power of the images and of what moves the answer",
+        x_label="frequency (cycles per image)",
+        y_label="mean power",
+        x=plain_numbers(radius),
+        series=lines,
+        caption="Natural images lose power as the square of frequency; the gradient of this model loses less.",
+        format="number",
+        x_scale="log",
+        y_scale="log",
+        marks=(Mark(8, "head and tail part"), Mark(12, "half the power"), Mark(112, "Nyquist")),
+    )
+
+
+def plane(size: int, seed: int = 0) -> Heatmap:
+    """Fourier sensitivity over the plane of frequencies, from -size // 2 on."""
+    at = np.arange(size) - size // 2
+    v, u = np.meshgrid(at, at, indexing="ij")
+    noise = np.random.default_rng(seed).normal(size=(size, size))
+    error = (
+        0.06 + 0.7 * np.exp(-((np.hypot(0.8 * u, v) - size / 4) ** 2) / (size / 2)) + 0.02 * (noise + noise[::-1, ::-1])
+    )
+    return Heatmap(
+        title=f"Errors where one frequency is added, {size} × {size} pixels",
+        x_label="horizontal frequency",
+        y_label="vertical frequency",
+        z_label="share of errors",
+        x=plain_numbers(at),
+        y=plain_numbers(at),
+        z=plain_numbers(np.clip(error, 0, 1)),
+        caption="Zero frequency is in the middle; fine detail is at the edges.",
+        format="percent",
+        circles=(Circle(8, "radius 8"), Circle(size / 2, "n/2")),
+    )
+
+
+def landscape(seed: int = 0, steep: float = 1.0, *, diverging: float | None = None) -> Heatmap:
+    """A bowl with ripples; part of it was not reached."""
+    at = np.linspace(-1, 1, 41)
+    b, a = np.meshgrid(at, at, indexing="ij")
+    loss = 0.4 + 3 * steep * (a**2 + 0.6 * b**2 + 0.25 * np.sin(3 * a + seed) * np.cos(2.5 * b))
+    loss[np.hypot(a - 1, b - 1) < 0.35] = np.nan
+    change = loss - 1.5 if diverging is not None else loss
+    return Heatmap(
+        title=("low", "high", "full")[seed % 3] + " frequencies"
+        if diverging is None
+        else "The loss around the weights",
+        x_label="first direction",
+        y_label="second direction",
+        z_label="change of the loss" if diverging is not None else "loss",
+        x=plain_numbers(at),
+        y=plain_numbers(at),
+        z=plain_numbers(change),
+        caption="The weights are moved along two random directions, each filter by its own norm.",
+        contours=(-1.0, 0.0, 1.0, 2.0) if diverging is not None else (0.5, 1.0, 2.0, 3.0),
+        diverging=diverging,
+    )
+
+
+def kernels(count: int = 64, size: int = 7) -> Tiles:
+    """Oriented gratings, some of them coloured."""
+    chance = np.random.default_rng(3)
+    at = np.linspace(-1, 1, size)
+    v, u = np.meshgrid(at, at, indexing="ij")
+    tiles = []
+    for i in range(count):
+        angle, rate, phase = chance.uniform(0, np.pi), chance.uniform(1, 5), chance.uniform(0, 6)
+        wave = np.cos(rate * (u * np.cos(angle) + v * np.sin(angle)) + phase) * np.exp(-2 * (u**2 + v**2))
+        tint = np.full(3, 0.5) if i % 3 else chance.normal(0, 0.5, 3)
+        tiles.append(np.clip(0.5 + wave[..., None] * tint, 0, 1).round(3))
+    return Tiles(
+        title="Kernels of the first layer",
+        tiles=plain_numbers(tiles),
+        labels=[str(i + 1) for i in range(count)],
+        caption="Each kernel is scaled for itself so that no change is mid-grey.",
+    )
+
+
+def surfaces() -> PageSection:
+    """Spectra, planes, landscapes and kernels."""
+    charts: tuple[Chart, ...] = (
+        spectrum(),
+        plane(32),
+        plane(63, 1),
+        landscape(2, diverging=0.0),
+        kernels(),
+        Panels(
+            "The loss at low and high frequencies",
+            (landscape(2), landscape(0, 0.4), landscape(1, 1.6)),
+            "On one scale.",
+        ),
+    )
+    return PageSection(
+        "fourier",
+        "Planes and landscapes",
+        "Where in the plane of frequencies the model is sensitive, and how steep its loss is around its weights.",
+        (Finding("note", "Its errors lie on a ring of radius 8."),),
+        charts,
+        "resnet20",
+    )
+
+
 def cases() -> tuple[KeptCase, ...]:
     """Kept cases of bands and shifts."""
     kept = []
@@ -236,7 +363,7 @@ def sample() -> Page:
         models=(ModelCard("resnet20", about),),
         images=images,
         counts=Counts(9979, 12, 21, bad),
-        sections=(accuracy(), bands(), shifts()),
+        sections=(accuracy(), bands(), shifts(), surfaces()),
         kept={"resnet20": cases()},
         skipped=(("texture_or_shape", "The images carry no shape and texture labels."),),
         provenance=provenance(),

@@ -85,6 +85,23 @@ def test_one_drawing_of_each_figure_is_seen(browser: Any, page: tuple[Page, str]
         assert set(seen) == {1}
 
 
+@pytest.mark.parametrize("page", ["sample"], indirect=True)
+def test_pixels_in_drawings_are_sharp_and_tiles_of_whole_size(browser: Any, page: tuple[Page, str]) -> None:
+    """A picture that the policy refused would have left a message in the log."""
+    for width in (390, 1400):
+        open_page(browser, page[1], width, "light")
+        sharp = browser.execute_script(
+            "return [...document.querySelectorAll('svg image')].map((i) => getComputedStyle(i).imageRendering)"
+        )
+        assert set(sharp) == {"pixelated"}
+        sizes = browser.execute_script(
+            "return [...document.querySelectorAll('.exact')].map((s) => [s.getBoundingClientRect().width,"
+            " +s.getAttribute('width')]).filter(([shown]) => shown > 0)"
+        )
+        assert sizes
+        assert all(shown == pytest.approx(meant, abs=0.5) for shown, meant in sizes)
+
+
 def test_toggle_turns_the_theme(browser: Any, page: tuple[Page, str]) -> None:
     open_page(browser, page[1], 1400, "light")
     before = browser.execute_script("return getComputedStyle(document.body).backgroundColor")

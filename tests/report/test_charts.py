@@ -10,27 +10,31 @@ from xml.etree import ElementTree
 
 import pytest
 
-from eyechart.core.chart import Bars, Chart, Gallery, Lines, Rule, Series, Table
+from eyechart.core.chart import Bars, Chart, Gallery, Lines, Mark, Rule, Series, Table
 from eyechart.errors import SettingError, UnknownNameError
 from eyechart.report.captions import caption
-from eyechart.report.charts import figures, from_dict
+from eyechart.report.charts import Drawn, figures, from_dict
+from eyechart.report.lettering import width
 from eyechart.report.lines import draw_lines
-from eyechart.report.plot import COLOURS, COMPACT, REGULAR, WIDE, colour, dash, marker
+from eyechart.report.numerals import plain
+from eyechart.report.plot import COLOURS, COMPACT, REGULAR, WIDE, Sheet, colour, dash, marker
 from eyechart.report.policy import printable
 from eyechart.report.tables import Grid
 from report.hostile_page import charts as hostile_charts
-from report.sample_page import sample
+from report.sample_page import sample, spectrum
 
 EVERY: list[Chart] = [chart for section in sample().sections for chart in section.charts] + list(hostile_charts())
-DRAWN = [chart for chart in EVERY if isinstance(chart, Lines | Bars)]
+DRAWN: list[Drawn] = [chart for chart in EVERY if not isinstance(chart, Table | Gallery)]
+NUMBERED = [chart for chart in DRAWN if isinstance(chart, Lines | Bars)]
 GAP = Lines("t", "x", "y", (1, 2, 3, 4, 5), (Series("a", (0.1, 0.2, None, 0.4, 0.5)),), y_range=(0, 1))
 
 
 @pytest.mark.parametrize("chart", EVERY, ids=lambda chart: chart.kind)
 def test_specs_survive_json(chart: Chart) -> None:
-    once = from_dict(json.loads(json.dumps(asdict(chart))))
+    text = json.dumps(asdict(chart), allow_nan=False)
+    once = from_dict(json.loads(text))
     assert type(once) is type(chart)
-    assert json.dumps(asdict(once)) == json.dumps(asdict(chart))
+    assert json.dumps(asdict(once)) == text
 
 
 def test_unknown_kind_is_named() -> None:
@@ -39,7 +43,7 @@ def test_unknown_kind_is_named() -> None:
 
 
 @pytest.mark.parametrize("chart", DRAWN, ids=lambda chart: chart.kind)
-def test_drawings_are_well_formed_named_and_on_the_sheet(chart: Lines | Bars) -> None:
+def test_drawings_are_well_formed_named_and_on_the_sheet(chart: Drawn) -> None:
     figure = figures([chart], "f")[0]
     for name, drawing in figure.drawings:
         root = ElementTree.fromstring(printable(drawing))
@@ -53,17 +57,21 @@ def test_drawings_are_well_formed_named_and_on_the_sheet(chart: Lines | Bars) ->
             assert -1 <= float(node.attrib.get("y", 0)) <= tall + 1
 
 
-@pytest.mark.parametrize("chart", DRAWN, ids=lambda chart: chart.kind)
+@pytest.mark.parametrize("chart", NUMBERED, ids=lambda chart: chart.kind)
 def test_every_number_is_in_the_table(chart: Lines | Bars) -> None:
-    grid: Grid = figures([chart], "f")[0].grid
+    grid: Grid = figures([chart], "f")[0].grids[0]
+    places = [plain(x) for x in chart.x] if isinstance(chart, Lines) else list(chart.categories)
+    told = [places.index(row[0].text) for row in grid.rows]
+    assert (told == list(range(len(places)))) != bool(grid.note)
     for column, series in enumerate(chart.series, start=1):
-        assert [row[column].text == "undefined" for row in grid.rows] == [v is None for v in series.y]
-        for row, value in zip(grid.rows, series.y, strict=True):
+        values = [series.y[i] for i in told]
+        assert [row[column].text == "undefined" for row in grid.rows] == [v is None for v in values]
+        for row, value in zip(grid.rows, values, strict=True):
             if value is not None and chart.format == "percent":
                 said = float(row[column].text.rstrip("%").replace("−", "-").replace(",", ""))
                 assert said == pytest.approx(100 * value, abs=0.0501)
         bounded = [bool(row[column].interval) for row in grid.rows]
-        assert bounded == [low is not None for low in series.low] or not any(bounded)
+        assert bounded == [series.low[i] is not None for i in told if series.low] or not any(bounded)
 
 
 def test_undefined_points_leave_gaps() -> None:
@@ -97,6 +105,75 @@ def test_data_outside_the_asked_range_stays_visible() -> None:
     assert all(float(c.attrib["cy"]) > 20 for c in root.iter("circle"))
 
 
+def centres(drawing: str) -> list[tuple[float, float]]:
+    marks = re.findall(r'<circle cx="([^"]*)" cy="([^"]*)"[^>]*class="mark', drawing)
+    return [(float(x), float(y)) for x, y in marks]
+
+
+def test_equal_ratios_lie_equally_far_apart_on_log_axes() -> None:
+    series = Series("a", (0.02, 0.2, 2, 20, 200))
+    chart = Lines("t", "x", "y", (1, 4, 16, 64, 256), (series,), x_scale="log", y_scale="log", format="number")
+    places = centres(str(draw_lines(chart, WIDE, "f")))
+    assert len(places) == 5
+    for steps in zip(*((b[0] - a[0], a[1] - b[1]) for a, b in pairwise(places)), strict=True):
+        assert min(steps) > 0
+        assert max(steps) - min(steps) <= 0.3  # drawings are rounded to tenths
+
+
+def test_what_a_log_axis_cannot_show_is_a_gap() -> None:
+    low, high = (0.5, -1, -3, 0.2, 0.5), (2, 2, 1, 4, 2)
+    series = Series("a", (1, 1, -2, 1, 1), low, high)
+    chart = Lines(
+        "t", "x", "y", (0, 1, 10, 100, 1000), (series,), rules=(Rule(-1, "below"), Rule(2, "above")),
+        x_scale="log", y_scale="log", marks=(Mark(0, "nought"), Mark(50, "fifty")), format="number",
+    )  # fmt: skip
+    drawing = str(draw_lines(chart, REGULAR, "f"))
+    assert len(centres(drawing)) == 3
+    assert "fifty" in drawing
+    assert "above" in drawing
+    assert "nought" not in drawing
+    assert "below" not in drawing
+    root = ElementTree.fromstring(drawing)
+    floor = max(float(node.attrib["y1"]) for node in root.iter("line") if node.attrib["class"] == "grid zero")
+    whisker = next(node for node in root.iter("path") if node.attrib["class"].startswith("whisker"))
+    ends = [float(part.split()[1]) for part in whisker.attrib["d"][1:].split("L")]
+    assert max(ends) <= floor  # the interval from -1 ends at the axis
+
+
+def test_many_points_are_a_line_without_marks_and_a_thinned_table() -> None:
+    x = range(150)
+    chart = Lines("t", "x", "y", x, (Series("a", [None if i in (70, 72) else i / 150 for i in x]),))
+    figure = figures([chart], "f")[0]
+    drawing = str(figure.drawings[0][1])
+    assert drawing.count('class="mark') == 1  # place 71 alone among gaps
+    assert 'class="hit' not in drawing
+    grid = figure.grids[0]
+    assert len(grid.rows) == 40
+    assert [grid.rows[0][0].text, grid.rows[-1][0].text] == ["0", "149"]
+    assert "40 of 150" in grid.note
+
+
+@pytest.mark.parametrize("sheet", [COMPACT, REGULAR, WIDE], ids=lambda sheet: sheet.name)
+def test_words_over_marks_neither_touch_nor_leave_the_sheet(sheet: Sheet) -> None:
+    marks = tuple(Mark(x, f"a mark at {x} of some length") for x in (1, 1.5, 2, 30, 31, 99, 100, 140))
+    chart = Lines("t", "x", "share", (1, 10, 100), (Series("a", (0.1, 0.2, 0.3)),), x_scale="log", marks=marks)
+    root = ElementTree.fromstring(draw_lines(chart, sheet, "f"))
+    words = [node for node in root.iter("text") if node.attrib["class"] == "rule-name"]
+    assert len(words) == len(marks)
+    boxes = [(float(w.attrib["x"]), float(w.attrib["y"]), width(w.text or "") / 2) for w in words]
+    assert all(half - 0.1 <= x <= sheet.width - half + 0.1 and y > 22 for x, y, half in boxes)
+    for i, (x, y, half) in enumerate(boxes):
+        assert all(abs(y - v) >= 13 or abs(x - u) >= half + other for u, v, other in boxes[i + 1 :])
+    lines = [node for node in root.iter("line") if node.attrib["class"] == "rule"]
+    assert max(float(node.attrib["x1"]) for node in lines) <= sheet.width - 14  # the axis reaches to the last mark
+
+
+def test_a_spectrum_says_that_its_axes_are_logarithmic() -> None:
+    said = str(draw_lines(spectrum(), WIDE, "f"))
+    assert "The x axis is logarithmic. The y axis is logarithmic." in said
+    assert "Marked: Nyquist at 112." in said
+
+
 def test_series_differ_without_colour() -> None:
     looks = {(dash(i), re.sub(r"s\d", "", str(marker(i, 0, 0)))) for i in range(30)}
     assert len(looks) == 30
@@ -108,6 +185,8 @@ def test_degenerate_charts_are_drawn() -> None:
         Lines("t", "x", "y", (), ()),
         Lines("t", "x", "y", (4,), (Series("a", (0.5,), (0.4,), (0.6,)),)),
         Lines("t", "x", "y", (1, 2), (Series("a", (None, None)),), rules=(Rule(0.5, "half"),)),
+        Lines("t", "x", "y", (0, -1), (Series("a", (-1, 0)),), x_scale="log", y_scale="log"),
+        Lines("t", "x", "y", (3,), (Series("a", (3,)),), x_scale="log", y_scale="log", format="number"),
         Lines("t", "x", "y", tuple(range(1, 40)), (Series("a", [0.0] * 39),), format="number"),
         Bars("t", "x", (), ()),
         Bars("t", "x", ("a",), (Series("s", (None,)),)),

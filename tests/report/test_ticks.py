@@ -9,8 +9,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from eyechart.report.lettering import fold, shorten, spread, width
-from eyechart.report.numerals import interval, plain, spoken, tick
-from eyechart.report.ticks import STEPS, apart, nice_range, nice_step, ticks_within
+from eyechart.report.numerals import interval, magnitudes, plain, spoken, tick
+from eyechart.report.ticks import STEPS, apart, log_range, log_ticks, nice_range, nice_step, ticks_within
 
 VALUES = st.floats(-1e6, 1e6, allow_nan=False).map(lambda v: round(v, 6))
 
@@ -39,6 +39,30 @@ def test_ticks_are_round_even_and_inside(a: float, b: float) -> None:
     for mark in ticks_within(low, high):
         assert low - 1e-9 * abs(low) - 1e-9 * step <= mark <= high + 1e-9 * abs(high) + 1e-9 * step
         assert math.isclose(mark / step, round(mark / step), abs_tol=1e-6)
+
+
+@given(st.floats(-9, 9), st.floats(0, 12))
+def test_log_ranges_cover_and_log_ticks_lie_inside(power: float, decades: float) -> None:
+    low, high = 10**power, 10 ** (power + decades)
+    first, last = log_range(low, high)
+    assert first <= low * (1 + 1e-6)
+    assert high * (1 - 1e-6) <= last
+    assert first < last
+    labelled, minor = log_ticks(first, last)
+    assert 2 <= len(labelled) <= 10
+    assert not set(labelled) & set(minor)
+    assert all(first * (1 - 1e-6) <= mark <= last * (1 + 1e-6) for mark in (*labelled, *minor))
+    mantissas = [mark / 10 ** math.floor(math.log10(mark) + 1e-9) for mark in minor]
+    assert all(math.isclose(mantissa, round(mantissa), rel_tol=1e-6) for mantissa in mantissas)
+
+
+@given(st.integers(-12, 8), st.integers(1, 14))
+def test_labels_of_a_log_axis_tell_neighbours_apart(power: int, decades: int) -> None:
+    marks = log_ticks(10.0**power, 10.0 ** (power + decades))[0]
+    for form in ("number", "percent"):
+        texts = magnitudes(marks, form)
+        assert len(set(texts)) == len(texts)
+        assert max(map(len, texts)) <= 9
 
 
 @given(st.floats(1e-4, 1.0))

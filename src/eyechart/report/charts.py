@@ -8,15 +8,47 @@ from typing import Any
 
 from markupsafe import Markup
 
-from eyechart.core.chart import Bars, Chart, Gallery, Lines, Rule, Series, Table
+from eyechart.core.chart import (
+    Bars,
+    Chart,
+    Circle,
+    Gallery,
+    Heatmap,
+    Lines,
+    Mark,
+    Panels,
+    Rule,
+    Series,
+    Table,
+    Tiles,
+)
 from eyechart.errors import UnknownNameError
 from eyechart.report.bars import draw_bars
+from eyechart.report.heatmap import draw_heatmap, remarks
 from eyechart.report.lines import draw_lines
+from eyechart.report.panels import draw_panels
 from eyechart.report.plot import COMPACT, REGULAR, WIDE, Sheet
-from eyechart.report.tables import Grid, bars_grid, lines_grid, table_grid
+from eyechart.report.tables import Grid, bars_grid, heatmap_grid, lines_grid, panels_grids, table_grid, tiles_grid
+from eyechart.report.tiles import draw_tiles
 
-KINDS: Mapping[str, type[Chart]] = {"lines": Lines, "bars": Bars, "table": Table, "gallery": Gallery}
+Drawn = Lines | Bars | Heatmap | Panels | Tiles
+KINDS: Mapping[str, type[Chart]] = {
+    "lines": Lines,
+    "bars": Bars,
+    "heatmap": Heatmap,
+    "panels": Panels,
+    "tiles": Tiles,
+    "table": Table,
+    "gallery": Gallery,
+}
+NESTED: Mapping[str, type[Series | Rule | Mark | Circle]] = {
+    "series": Series,
+    "rules": Rule,
+    "marks": Mark,
+    "circles": Circle,
+}
 MANY_BARS = 8
+MANY_TILES = 24
 
 
 @dataclass(frozen=True)
@@ -24,16 +56,16 @@ class Figure:
     """A chart ready for the page.
 
     Attributes:
-        title, caption: beside it.
+        title, caption: beside it; the caption also tells of undefined cells.
         drawings: (sheet name, SVG); the page shows the one that suits its width. Empty for a table.
-        grid: its numbers.
+        grids: its numbers, one table for each panel.
         wide: whether it takes a whole row.
     """
 
     title: str
     caption: str
     drawings: tuple[tuple[str, Markup], ...]
-    grid: Grid
+    grids: tuple[Grid, ...]
     wide: bool
 
 
@@ -47,29 +79,69 @@ def from_dict(data: Mapping[str, Any]) -> Chart:
     return cls(**{name: _revive(name, value) for name, value in data.items() if name in known})
 
 
-def figures(charts: list[Lines | Bars | Table], ident: str) -> list[Figure]:
-    """Figures in order: two narrow ones share a row; what has no neighbour, or many bars, takes a whole one."""
-    paired = _paired([isinstance(chart, Table) or _long(chart) for chart in charts])
+def figures(charts: list[Drawn | Table], ident: str) -> list[Figure]:
+    """Figures in order: two narrow ones share a row; what has no neighbour, or much to show, takes a whole one."""
+    paired = _paired([_long(chart) for chart in charts])
     return [
         _figure(chart, not pair, f"{ident}-{i + 1}") for i, (chart, pair) in enumerate(zip(charts, paired, strict=True))
     ]
 
 
-def _figure(chart: Lines | Bars | Table, wide: bool, ident: str) -> Figure:
+def _figure(chart: Drawn | Table, wide: bool, ident: str) -> Figure:
     if isinstance(chart, Table):
-        return Figure(chart.title, chart.caption, (), table_grid(chart), True)
-    sheets = (COMPACT, WIDE if wide else REGULAR)
+        return Figure(chart.title, chart.caption, (), (table_grid(chart),), True)
+    broad = wide and not isinstance(chart, Heatmap)  # a square as wide as the page would be taller than a screen
+    sheets = (COMPACT, WIDE if broad else REGULAR)
     drawings = tuple((sheet.name, _draw(chart, sheet, f"{ident}-{sheet.name}")) for sheet in sheets)
-    grid = lines_grid(chart) if isinstance(chart, Lines) else bars_grid(chart)
-    return Figure(chart.title, chart.caption, drawings, grid, wide)
+    return Figure(chart.title, _caption(chart), drawings, _grids(chart), wide)
 
 
-def _draw(chart: Lines | Bars, sheet: Sheet, ident: str) -> Markup:
-    return draw_lines(chart, sheet, ident) if isinstance(chart, Lines) else draw_bars(chart, sheet, ident)
+def _draw(chart: Drawn, sheet: Sheet, ident: str) -> Markup:
+    match chart:
+        case Lines():
+            return draw_lines(chart, sheet, ident)
+        case Bars():
+            return draw_bars(chart, sheet, ident)
+        case Heatmap():
+            return draw_heatmap(chart, sheet, ident)
+        case Panels():
+            return draw_panels(chart, sheet, ident)
+        case Tiles():
+            return draw_tiles(chart, sheet, ident)
 
 
-def _long(chart: Lines | Bars | Table) -> bool:
-    return isinstance(chart, Bars) and len(chart.categories) * len(chart.series) > MANY_BARS
+def _grids(chart: Drawn) -> tuple[Grid, ...]:
+    match chart:
+        case Lines():
+            return (lines_grid(chart),)
+        case Bars():
+            return (bars_grid(chart),)
+        case Heatmap():
+            return (heatmap_grid(chart),)
+        case Panels():
+            return panels_grids(chart)
+        case Tiles():
+            return (tiles_grid(chart),)
+
+
+def _caption(chart: Drawn) -> str:
+    match chart:
+        case Heatmap():
+            return f"{chart.caption} {remarks((chart,), chart.z_range)}".strip()
+        case Panels():
+            return f"{chart.caption} {remarks(chart.panels, chart.z_range)}".strip()
+        case _:
+            return chart.caption
+
+
+def _long(chart: Drawn | Table) -> bool:
+    match chart:
+        case Bars():
+            return len(chart.categories) * len(chart.series) > MANY_BARS
+        case Tiles():
+            return len(chart.tiles) > MANY_TILES
+        case _:
+            return isinstance(chart, Panels | Table)
 
 
 def _paired(whole_row: list[bool]) -> list[bool]:
@@ -84,10 +156,10 @@ def _paired(whole_row: list[bool]) -> list[bool]:
 
 
 def _revive(name: str, value: Any) -> Any:
-    if name == "series":
-        return tuple(Series(**{key: _tuple(item) for key, item in one.items()}) for one in value)
-    if name == "rules":
-        return tuple(Rule(**one) for one in value)
+    if name == "panels":
+        return tuple(from_dict(one) for one in value)
+    if name in NESTED:
+        return tuple(NESTED[name](**{key: _tuple(item) for key, item in one.items()}) for one in value)
     return _tuple(value)
 
 

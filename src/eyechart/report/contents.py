@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from eyechart.core.chart import Bars, Chart, Finding, Gallery, Lines, Table
+from eyechart.core.chart import Chart, Finding, Gallery
 from eyechart.report.cases import CaseList, KeptCase, case_lists
 from eyechart.report.charts import Figure, figures
 
@@ -106,7 +106,7 @@ def _blocks(section: PageSection, kept: Sequence[KeptCase], anchor: str, lists: 
     for number, (is_gallery, group) in enumerate(groupby(section.charts, lambda chart: isinstance(chart, Gallery))):
         charts = list(group)
         if not is_gallery:
-            drawn = [chart for chart in charts if isinstance(chart, Lines | Bars | Table)]
+            drawn = [chart for chart in charts if not isinstance(chart, Gallery)]
             blocks.append(Block(figures=tuple(figures(drawn, f"{anchor}-{number}"))))
         for chart in charts:
             if isinstance(chart, Gallery):

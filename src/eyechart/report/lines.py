@@ -6,44 +6,50 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from eyechart.core.chart import Lines, Series
+from eyechart.core.chart import Lines, Rule, Series
+from eyechart.report.axes import Axis, on_axes, place_axis, value_axis
 from eyechart.report.lettering import BOLD, LINE, fold, spread, width
-from eyechart.report.numerals import plain, spoken, tick
-from eyechart.report.plot import Scale, Sheet, colour, dash, ends, extent, group, legend, marker, told, words
-from eyechart.report.rules import across
+from eyechart.report.numerals import plain, spoken
+from eyechart.report.plot import Scale, Sheet, colour, dash, ends, group, legend, marker, told, words
+from eyechart.report.rules import across, rows_needed, upright
 from eyechart.report.svg import element, join, path, picture
-from eyechart.report.ticks import apart, nice_range, nice_step, ticks_within
+from eyechart.report.ticks import apart
 
-FEW = 9  # places on the x axis that each get a tick
+DENSE = 60  # places beyond which points are not marked one by one
 CROWD = 4  # lines beyond which the shades are made fainter
 NAME_GAP = 14.0
 
 
 @dataclass(frozen=True)
 class _Plot:
-    """Where things lie on the sheet."""
+    """Where things lie on the sheet, what the axes say, and upright rules."""
 
     x: Scale
     y: Scale
-    y_ticks: tuple[float, ...]
+    across: Axis
+    up: Axis
+    marks: tuple[Rule, ...]
 
 
 def draw_lines(chart: Lines, sheet: Sheet, ident: str) -> Markup:
     """Draw ``chart`` on ``sheet``. Undefined values leave gaps in their line."""
+    chart = on_axes(chart)
     names = [fold(one.name, 0.25 * sheet.width, size=BOLD) for one in chart.series]
     named = len(chart.series) > 1
     whole = all(" ".join(lines) == " ".join(one.name.split()) for lines, one in zip(names, chart.series, strict=True))
     beside = named and whole and sum(NAME_GAP * len(lines) for lines in names) < sheet.height - 90
     room = max((width(line, BOLD) for lines in names for line in lines), default=0.0) + 18
     head, top = words(chart.y_label, sheet.width, x=0, y=11, class_="axis-name"), 28.0
-    key, extra = legend(chart.series, sheet.width, 30, dashed=True) if named and not beside else (Markup(""), 0.0)
-    height = sheet.height + max(0.0, extra - 20)
-    plot = _plot(chart, sheet, top + extra, height, room if beside else 14.0)
+    key, extra = Markup(""), 0.0
+    if named and not beside:
+        key, extra = legend(chart.series, sheet.width, 30, dashed=True, marked=len(chart.x) <= DENSE)
+    plot, height = _plot(chart, sheet, top + extra, max(0.0, extra - 20), room if beside else 14.0)
     body = join(
         head,
         key,
         _grid(chart, plot, sheet, height),
         *(_band(chart, one, i, plot) for i, one in enumerate(chart.series)),
+        upright(plot.marks, plot.x, plot.y.end, plot.y.start, sheet.width),
         across(chart.rules, chart.series, plot.x, plot.y),
         *(_line(chart, one, i, plot) for i, one in enumerate(chart.series)),
         _names(chart, names, plot) if beside else "",
@@ -54,6 +60,7 @@ def draw_lines(chart: Lines, sheet: Sheet, ident: str) -> Markup:
 def describe(chart: Lines) -> str:
     """The chart in words, for those who hear it."""
     said = [f"{chart.y_label} over {chart.x_label}."]
+    said += [f"The {axis} axis is logarithmic." for axis in "xy" if getattr(chart, f"{axis}_scale") == "log"]
     for one in chart.series:
         known = [(x, y) for x, y in zip(chart.x, one.y, strict=True) if y is not None]
         if known:
@@ -61,46 +68,47 @@ def describe(chart: Lines) -> str:
             said.append(
                 f"{one.name}: {spoken(y0, chart.format)} at {plain(x0)}, {spoken(y1, chart.format)} at {plain(x1)}."
             )
+    said += [f"Marked: {mark.label} at {plain(mark.x)}." for mark in chart.marks]
     return " ".join(said)
 
 
-def _plot(chart: Lines, sheet: Sheet, top: float, height: float, right: float) -> _Plot:
-    low, high = extent(chart.series, (*(r.y for r in chart.rules), *(chart.y_range or ())))
-    if chart.y_range is None and 0 <= low <= 0.5 * high:
-        low = 0.0
-    low, high = nice_range(low, high)
-    marks = ticks_within(low, high)
-    step = nice_step(high - low)
-    left = max((width(tick(mark, step, chart.format)) for mark in marks), default=20.0) + 10
-    inset = 10 if len(chart.x) > 1 else 0
-    across_ = Scale(min(chart.x, default=0.0), max(chart.x, default=1.0), left + inset, sheet.width - right - inset)
-    return _Plot(across_, Scale(low, high, height - 42, top), marks)
+def _plot(chart: Lines, sheet: Sheet, top: float, more: float, right: float) -> tuple[_Plot, float]:
+    """Where things lie, and the height of the sheet: each row of words over the marks adds its own."""
+    across_, up = place_axis(chart), value_axis(chart)
+    left = max((width(text) for _, text in up.labels), default=20.0) + 10
+    inset = 10 if across_.high > across_.low else 0
+    log = chart.x_scale == "log" and across_.low > 0
+    x = Scale(across_.low, across_.high, left + inset, sheet.width - right - inset, log)
+    marks = tuple(Rule(mark.x, mark.label) for mark in chart.marks)
+    words_over = 14.0 * rows_needed(marks, x, sheet.width)
+    height = sheet.height + more + words_over
+    y = Scale(up.low, up.high, height - 42, top + words_over, chart.y_scale == "log")
+    return _Plot(x, y, across_, up, marks), height
 
 
 def _grid(chart: Lines, plot: _Plot, sheet: Sheet, height: float) -> Markup:
-    step = nice_step(plot.y.high - plot.y.low)
-    left, right = plot.x.start - 10, plot.x.end + 10
-    parts = []
-    for mark in plot.y_ticks:
+    left, right, floor = plot.x.start - 10, plot.x.end + 10, plot.y.start
+    parts = [element("line", x1=left, x2=left + 4, y1=y, y2=y, class_="stub") for y in map(plot.y, plot.up.minor)]
+    for mark, text in plot.up.labels:
         y = plot.y(mark)
         parts.append(element("line", x1=left, x2=right, y1=y, y2=y, class_="grid" if mark else "grid zero"))
-        parts.append(
-            element("text", tick(mark, step, chart.format), x=left - 6, y=y + 4, class_="tick", text_anchor="end")
-        )
-    parts.append(_below(chart, plot, height))
+        parts.append(element("text", text, x=left - 6, y=y + 4, class_="tick", text_anchor="end"))
+    if plot.y.log:
+        parts.append(element("line", x1=left, x2=right, y1=floor, y2=floor, class_="grid zero"))
+    parts.append(_below(plot))
     middle = (left + right) / 2
     parts.append(words(chart.x_label, sheet.width, x=middle, y=height - 6, class_="axis-name", text_anchor="middle"))
     return join(*parts)
 
 
-def _below(chart: Lines, plot: _Plot, height: float) -> Markup:
-    """Ticks at the measured places if they are few, else at round numbers."""
-    given = sorted(set(chart.x))
-    marks = given if len(given) <= FEW else list(ticks_within(given[0], given[-1], 7))
-    texts = [plain(mark) for mark in marks]
-    places = [plot.x(mark) for mark in marks]
+def _below(plot: _Plot) -> Markup:
+    texts = [text for _, text in plot.across.labels]
+    places = [plot.x(mark) for mark, _ in plot.across.labels]
     floor = plot.y.start
     parts = [element("line", x1=x, x2=x, y1=floor, y2=floor + 4, class_="stub") for x in places]
+    parts += [
+        element("line", x1=x, x2=x, y1=floor, y2=floor + 2, class_="stub") for x in map(plot.x, plot.across.minor)
+    ]
     for i in apart(places, [width(text) for text in texts], 6):
         parts.append(element("text", texts[i], x=places[i], y=floor + 18, class_="tick", text_anchor="middle"))
     return join(*parts)
@@ -141,7 +149,10 @@ def _line(chart: Lines, series: Series, index: int, plot: _Plot) -> Markup:
             strokes.append(
                 element("path", d=path(places), class_=f"line {colour(index)}", stroke_dasharray=dash(index))
             )
-        points += [_point(chart, series, index, i, at) for i, at in zip(run, places, strict=True)]
+        if len(chart.x) <= DENSE:
+            points += [_point(chart, series, index, i, at) for i, at in zip(run, places, strict=True)]
+        elif len(run) == 1:  # a lone value among gaps would not be seen at all
+            points.append(marker(index, *places[0], 1.6))
     return join(*strokes, *points)
 
 

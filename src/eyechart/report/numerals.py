@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from eyechart.core.chart import Format, Number
 
 UNDEFINED = "undefined"
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def spoken(value: Number, form: Format) -> str:
@@ -51,6 +53,18 @@ def tick(value: float, step: float, form: Format) -> str:
     return minus(f"{value * scale:,.{digits}f}" + ("%" if form == "percent" else ""))
 
 
+def magnitudes(values: Sequence[float], form: Format) -> list[str]:
+    """Round numbers of any size, all written out or, where one would be too long, all as powers of ten.
+
+    >>> magnitudes([0.01, 1, 100], "number"), magnitudes([2e-7, 0.001, 0, 1], "number"), magnitudes([0.01], "percent")
+    (['0.01', '1', '100'], ['2×10⁻⁷', '10⁻³', '0', '1'], ['1%'])
+    """
+    sign, scale = ("%", 100) if form == "percent" else ("", 1)
+    scaled = [scale * value for value in values]
+    short = all(value == 0 or 1e-3 <= abs(value) * (1 + 1e-9) < 1e5 for value in scaled)
+    return [(plain(value) if short or value == 0 else _power(value)) + sign for value in scaled]
+
+
 def plain(value: float) -> str:
     """A given coordinate, as short as it can be said.
 
@@ -79,6 +93,15 @@ def _digits(value: float, digits: int) -> str:
     if value and abs(value) < 0.5 * 10**-digits:
         return minus(f"{value:.1g}")
     return minus(f"{value:.{digits}f}")
+
+
+def _power(value: float) -> str:
+    if 1 <= abs(value) <= 100:
+        return plain(value)
+    digits, power = f"{value:.2e}".split("e")
+    front = f"{float(digits):g}×".removesuffix("1×") if digits in ("1.00", "-1.00") else f"{float(digits):g}×"
+    front = minus(front)
+    return f"{front}10{str(int(power)).translate(RAISED)}"
 
 
 def _significant(value: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -33,21 +34,26 @@ WIDE = Sheet("wide", 700, 330)
 
 @dataclass(frozen=True)
 class Scale:
-    """A linear map from values to places on the sheet."""
+    """A map from values to places on the sheet: linear, or linear in the logarithm of values above zero."""
 
     low: float
     high: float
     start: float
     end: float
+    log: bool = False
 
     def __call__(self, value: float) -> float:
         """Where ``value`` lies."""
-        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        low, high = self._along(self.low), self._along(self.high)
+        share = (self._along(value) - low) / (high - low) if high > low else 0.5
         return self.start + share * (self.end - self.start)
 
     def clamped(self, value: float) -> float:
         """Where ``value`` lies, or the nearer end of the axis."""
         return self(min(max(value, self.low), self.high))
+
+    def _along(self, value: float) -> float:
+        return math.log10(value) if self.log else value
 
 
 def colour(index: int) -> str:
@@ -78,8 +84,10 @@ def marker(index: int, x: float, y: float, size: float = 3.6) -> Markup:
     return element("path", d=outlines[shape], class_=style + (" hollow" if shape == "cross" else ""))
 
 
-def legend(series: Sequence[Series], room: float, top: float, *, dashed: bool) -> tuple[Markup, float]:
-    """Names with their marks in rows that fit ``room``, and the height these take."""
+def legend(
+    series: Sequence[Series], room: float, top: float, *, dashed: bool, marked: bool = True
+) -> tuple[Markup, float]:
+    """Names with their dashes and marks in rows that fit ``room``, and the height these take."""
     before = 28 if dashed else 13
     parts, x, y = [], 0.0, top
     for i, one in enumerate(series):
@@ -90,7 +98,8 @@ def legend(series: Sequence[Series], room: float, top: float, *, dashed: bool) -
         if dashed:
             style = f"line {colour(i)}"
             parts.append(element("line", x1=x, x2=x + 22, y1=y, y2=y, class_=style, stroke_dasharray=dash(i)))
-        parts.append(marker(i, x + (11 if dashed else 5), y))
+        if marked:
+            parts.append(marker(i, x + (11 if dashed else 5), y))
         parts.append(element("text", name, x=x + before, y=y + 4, class_=f"label {colour(i)}"))
         x += taken
     return element("g", *parts, class_="legend"), y - top + LINE + 6

@@ -28,8 +28,8 @@ def across(rules: Sequence[Rule], series: Sequence[Series], x: Scale, y: Scale) 
 
 
 def upright(rules: Sequence[Rule], x: Scale, top: float, bottom: float, edge: float) -> Markup:
-    """Upright rules of a bar chart, with their words above the plot; words that would touch take another row."""
-    parts: list[Markup] = []
+    """Upright rules, with their words above the plot; words that would touch take another row."""
+    lines, names = [], []
     row_ends = [-1e9] * max(len(rules), 1)
     for rule in sorted(rules, key=lambda rule: rule.y):
         at, text = x(rule.y), shorten(rule.label, edge)
@@ -37,9 +37,9 @@ def upright(rules: Sequence[Rule], x: Scale, top: float, bottom: float, edge: fl
         middle = min(max(at, half), edge - half)
         row = next(r for r, end in enumerate(row_ends) if end < middle - half - 6)
         row_ends[row] = middle + half
-        parts.append(element("line", x1=at, x2=at, y1=top - 3 - 14 * row, y2=bottom, class_="rule"))
-        parts.append(element("text", text, x=middle, y=top - 7 - 14 * row, class_="rule-name", text_anchor="middle"))
-    return join(*parts)
+        lines.append(element("line", x1=at, x2=at, y1=top - 3 - 14 * row, y2=bottom, class_="rule"))
+        names.append(element("text", text, x=middle, y=top - 7 - 14 * row, class_="rule-name", text_anchor="middle"))
+    return join(*lines, *names)  # so that no line crosses a word
 
 
 def rows_needed(rules: Sequence[Rule], x: Scale, edge: float) -> int:

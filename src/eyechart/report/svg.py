@@ -34,8 +34,13 @@ def path(points: list[tuple[float, float]], *, closed: bool = False) -> str:
     return "M" + "L".join(f"{_tenth(x)} {_tenth(y)}" for x, y in points) + ("Z" if closed else "")
 
 
-def picture(ident: str, width: float, height: float, title: str, description: str, *children: str) -> Markup:
-    """A whole figure: scales with its box, and is read out as its title and description."""
+def picture(
+    ident: str, width: float, height: float, title: str, description: str, *children: str, exact: bool = False
+) -> Markup:
+    """A whole figure: read out as its title and description.
+
+    It scales with its box; an ``exact`` one does not grow beyond its own size, so that its pixels stay whole.
+    """
     return element(
         "svg",
         element("title", title, id=f"{ident}-title"),
@@ -44,7 +49,8 @@ def picture(ident: str, width: float, height: float, title: str, description: st
         viewBox=f"0 0 {_tenth(width)} {_tenth(height)}",
         role="img",
         aria_labelledby=f"{ident}-title {ident}-desc",
-        class_="chart",
+        class_="chart exact" if exact else "chart",
+        width=width if exact else None,
     )
 
 

@@ -46,6 +46,42 @@ def ticks_within(low: float, high: float, most: int = 5) -> tuple[float, ...]:
     return tuple(_times(k, step) for k in range(first, last + 1))
 
 
+def log_range(low: float, high: float) -> tuple[float, float]:
+    """The range from 1, 2 or 5 times a power of ten at or below ``low`` to one at or above ``high``; both above zero.
+
+    >>> log_range(0.003, 71), log_range(5, 5)
+    ((0.002, 100.0), (2.0, 10.0))
+    """
+    if high <= low * (1 + 1e-6):
+        low, high = low / 1.5, high * 1.5
+    near = [m * 10.0**k for k in range(_decade(low), _decade(high) + 2) for m in (1, 2, 5)]
+    return max(v for v in near if v <= low * (1 + 1e-9)), min(v for v in near if v >= high * (1 - 1e-9))
+
+
+def log_ticks(low: float, high: float, most: int = 7) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Where a log axis carries labels, and where only stubs.
+
+    Labels are at powers of ten, at 1, 2 and 5 times them where there are fewer than three, and at round numbers
+    where these are too few as well. Stubs fill the decades, or are the powers that found no room.
+
+    >>> log_ticks(1, 1000)[0], log_ticks(2, 30)[0], log_ticks(10, 18)[0]
+    ((1.0, 10.0, 100.0, 1000.0), (2.0, 5.0, 10.0, 20.0), (10.0, 12.0, 14.0, 16.0, 18.0))
+    """
+    decades = range(_decade(low), _decade(high) + 1)
+    powers = _between([10.0**k for k in decades], low, high)
+    every = math.ceil(len(powers) / most)
+    if every > 1:
+        kept = tuple(v for v in powers if _decade(v) % every == 0)
+        return kept, tuple(v for v in powers if v not in kept)
+    fine = _between([m * 10.0**k for k in decades for m in range(1, 10)], low, high)
+    labelled = powers
+    if len(labelled) < 3:
+        labelled = _between([m * 10.0**k for k in decades for m in (1, 2, 5)], low, high)
+    if len(labelled) < 3:
+        labelled = ticks_within(low, high)
+    return labelled, tuple(v for v in fine if v not in labelled)
+
+
 def apart(places: list[float], widths: list[float], gap: float) -> list[int]:
     """Which of ``places`` (ascending) can carry a label without touching: first and last before those between."""
     if not places:
@@ -65,3 +101,11 @@ def _clear(places: list[float], widths: list[float], a: int, b: int, gap: float)
 def _times(count: int, step: float) -> float:
     """``count * step`` without the dust of binary fractions."""
     return round(count * step, 12 - math.floor(math.log10(step)))
+
+
+def _decade(value: float) -> int:
+    return math.floor(math.log10(value) + 1e-9)
+
+
+def _between(values: list[float], low: float, high: float) -> tuple[float, ...]:
+    return tuple(v for v in values if low * (1 - 1e-9) <= v <= high * (1 + 1e-9))
