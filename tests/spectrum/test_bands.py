@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyechart.spectrum.bands import high_pass, low_from_spectrum, low_pass, spectrum
+from eyechart.spectrum.bands import band_from_spectrum, band_pass, high_pass, low_from_spectrum, low_pass, spectrum
 from eyechart.spectrum.grid import Units, half_plane_weights, low_mask, radius_map
 
 SIZES = [(8, 8), (9, 9), (7, 10), (10, 7), (16, 6), (5, 12), (1, 8), (2, 2)]
@@ -182,3 +182,43 @@ def test_a_spectrum_may_be_shared_between_radii() -> None:
     for r in (2.0, 4.0):
         torch.testing.assert_close(low_from_spectrum(z, (9, 10), r), low_pass(x, r))
     assert torch.equal(z, before)
+
+
+@given(cases(), st.floats(0, 4), st.booleans(), st.sampled_from(UNITS))
+def test_bands_that_touch_tile_the_plane(case: Case, further: float, inclusive: bool, units: Units) -> None:
+    x, r = case
+    s = r + further
+    low, band = low_pass(x, r, inclusive, units), band_pass(x, r, s, inclusive, units)
+    torch.testing.assert_close(low + band + high_pass(x, s, inclusive, units), x)
+    torch.testing.assert_close(band_pass(band, r, s, inclusive, units), band)
+    torch.testing.assert_close(band, low_pass(x, s, inclusive, units) - low)
+    assert low_pass(band, r, inclusive, units).abs().max() < 1e-12
+    energies = [(part**2).sum() for part in (low, band, x - low - band)]
+    torch.testing.assert_close(sum(energies), (x**2).sum())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_band_agrees_with_numpy_on_the_full_plane(size: tuple[int, int]) -> None:
+    x = torch.rand((2, 3, *size), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    for inclusive in (True, False):
+        for units in UNITS:
+            expected = by_numpy(x, 3, inclusive, units) - by_numpy(x, 1, inclusive, units)
+            np.testing.assert_allclose(band_pass(x, 1, 3, inclusive, units).numpy(), expected, atol=1e-12)
+            shared = band_from_spectrum(spectrum(x), size, 1, 3, inclusive, units)
+            np.testing.assert_allclose(shared.numpy(), expected, atol=1e-12)
+
+
+def test_edges_of_bands() -> None:
+    x = torch.rand((1, 9, 8), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    assert band_pass(x, 3, 3).abs().max() == 0
+    torch.testing.assert_close(band_pass(x, -1, 3), low_pass(x, 3))
+    for inner, outer in ((3, 2), (float("nan"), 2)):
+        with pytest.raises(ValueError, match="inner must not lie beyond outer"):
+            band_pass(x, inner, outer)
+
+
+def test_batches_come_in_the_layout_of_nets() -> None:
+    x = torch.rand((5, 3, 9, 8), generator=torch.Generator().manual_seed(1))
+    for shown in (low_pass(x, 3), band_pass(x, 1, 3), high_pass(x.contiguous(memory_format=torch.channels_last), 3)):
+        assert shown.is_contiguous(memory_format=torch.channels_last)
+    assert low_pass(x[0], 3).is_contiguous()
