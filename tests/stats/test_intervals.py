@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.stats import binom
 
 from eyechart.stats import intervals
-from eyechart.stats.intervals import Interval, differences, means, ratios, resampled_sums, wilson
+from eyechart.stats.intervals import Interval, differences, means, median, of_blocks, ratios, resampled_sums, wilson
 
 
 @given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -187,3 +188,48 @@ def test_the_bootstrap_is_repeatable_and_made_in_pieces(monkeypatch: pytest.Monk
 
 def test_every_resample_has_as_many_units_as_there_are() -> None:
     assert (resampled_sums(np.ones((37, 1)), draws=50) == 37).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 30, 101])
+def test_the_median_and_the_order_statistics_around_it(n: int) -> None:
+    values = np.random.default_rng(n).permutation(n).astype(float)
+    found = median(values)
+    assert (found.value, found.n) == (float(np.median(values)), n)
+    assert found.low is not None
+    assert found.high is not None
+    below = int(found.low)  # so many values lie below the lower end
+    assert found.high == n - 1 - below
+    miss = binom.cdf(below, n, 0.5)  # at most so many draws fall below the median
+    assert miss <= 0.025 or below == 0
+    assert binom.cdf(below + 1, n, 0.5) > 0.025
+    assert median(np.zeros(0)).value is None
+
+
+def test_the_medians_interval_covers() -> None:
+    chance = np.random.default_rng(0)
+    hits = [low <= np.log(2) <= high for low, high in (ends(chance.exponential(size=25)) for _ in range(2000))]
+    assert 0.94 <= np.mean(hits) <= 0.995
+
+
+def ends(values: np.ndarray) -> tuple[float, float]:
+    found = median(values)
+    assert found.low is not None
+    assert found.high is not None
+    return found.low, found.high
+
+
+def test_figures_of_blocks_resample_whole_blocks() -> None:
+    chance = np.random.default_rng(1)
+    sums = chance.uniform(1, 2, (64, 3))
+    sums[10:20] = 0  # no image fell there
+    found = of_blocks(lambda pooled: pooled[..., 0] / pooled.sum(-1), sums, 500)
+    assert found.value == pytest.approx(sums[:, 0].sum() / sums.sum())
+    assert found.n == 500
+    held = np.delete(sums, np.arange(10, 20), axis=0)
+    picked = held[chance.integers(0, 54, (4000, 54))].sum(1)
+    low, high = np.percentile(picked[:, 0] / picked.sum(1), [2.5, 97.5])
+    assert found.low == pytest.approx(low, abs=3e-3)
+    assert found.high == pytest.approx(high, abs=3e-3)
+    assert of_blocks(lambda pooled: pooled[..., 0], np.zeros((64, 2)), 0).value is None
+    undefined = of_blocks(lambda pooled: np.full(pooled.shape[:-1], np.nan), sums, 5)
+    assert (undefined.value, undefined.low) == (None, None)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import sqrt
 from typing import Any
 
 import numpy as np
+from scipy.stats import binom
 
 Array = np.ndarray[Any, Any]
 
@@ -154,3 +155,33 @@ def differences(first: Array, second: Array, *, seed: int = 0) -> list[Interval]
             ends = max(-1.0, interval.value - room), min(1.0, interval.value + room)
             found[j] = Interval(interval.value, *ends, interval.n, "wilson")
     return found
+
+
+def median(values: Array) -> Interval:
+    """Median of (n,) values, with the order statistics that hold it in 95 % of samples whatever their distribution."""
+    ordered = np.sort(np.asarray(values, np.float64))
+    n = len(ordered)
+    if not n:
+        return Interval(None, None, None, 0, "order statistics")
+    below = int(binom.ppf(0.025, n, 0.5))  # at most so many of n lie below the median but for 2.5 % of samples
+    low, high = ordered[max(below - 1, 0)], ordered[min(n - below, n - 1)]
+    return Interval(float(np.median(ordered)), float(low), float(high), n, "order statistics")
+
+
+def of_blocks(figure: Callable[[Array], Array], sums: Array, n: int, *, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """A figure of pooled sums, with a bootstrap of the hash blocks that the sums are kept in.
+
+    Args:
+        figure: pooled sums (..., k) -> figures (...,); may be NaN.
+        sums: (blocks, k).
+        n: images in them.
+    """
+    held = sums[np.abs(sums).sum(1) > 0]
+    if not len(held):
+        return Interval(None, None, None, n, "bootstrap of blocks")
+    value = float(figure(held.sum(0)))
+    drawn = figure(resampled_sums(held, draws, seed))
+    if np.isnan(value) or np.isnan(drawn).any():
+        return Interval(None if np.isnan(value) else value, None, None, n, "bootstrap of blocks")
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Interval(value, min(float(low), value), max(float(high), value), n, "bootstrap of blocks")
