@@ -149,6 +149,18 @@ class ToyEye(nn.Module):
         return torch.stack([torch.zeros_like(b), 40 * (b - 0.01)], 1)
 
 
+class BehindKernels(nn.Module):
+    """The eye within, behind a convolution that changes nothing."""
+
+    def __init__(self, eye: nn.Module) -> None:
+        super().__init__()
+        self.eye, self.conv = eye, nn.Conv2d(3, 3, 3, padding=1, bias=False)
+        nn.init.dirac_(self.conv.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.eye(self.conv(x))
+
+
 class ProbabilityEye(nn.Module):
     """The eye within, with a softmax at the end."""
 

@@ -145,7 +145,7 @@ def test_a_fold_that_changes_answers_is_given_up(shake: Shake) -> None:
 
     net = shake(Sly()).eval()
     frames = torch.randn(2, 3, 16, 16)
-    kept, remarks = folded(net, lambda n: n(frames).detach())
+    kept, _, remarks = folded(net, lambda n: n(frames).detach())
     assert kept is net
     assert "not folded: the answers would move" in remarks[0]
 

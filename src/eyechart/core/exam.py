@@ -27,7 +27,7 @@ class Subject:
         size: the model's input frame, (height, width) in pixels.
         class_names: of the model's outputs; empty if unknown.
         n_classes: number of outputs.
-        kind: what the model answers, ``logits`` or ``embedding``.
+        kind: what the model answers, ``logits`` or ``embedding``; ``none`` where images are looked at without a model.
         labelled: whether the images have labels that the model can be right about.
     """
 
@@ -68,14 +68,16 @@ class Exam(BaseModel, ABC):
     Attributes:
         name: in the catalogue and in ``results.json``.
         version: raised whenever the meaning of a measure or row changes; part of the identity of its shards.
+        headline: measures that a command prints when it is done; none = all.
         title, explanation: for the report; the explanation is two sentences for a newcomer.
         needs_labels: without labels the exam is skipped, with a reason.
-        answers: kinds of answers it can read; on other models it is skipped, with a reason.
+        answers: kinds of answers it can read; on other models it is skipped, with a reason. ``none``: it needs no model.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: ClassVar[str]
+    headline: ClassVar[tuple[str, ...]] = ()
     version: ClassVar[int] = 1
     title: ClassVar[str]
     explanation: ClassVar[str]

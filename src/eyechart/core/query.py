@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from eyechart.core.view import Plain, View
+from eyechart.core.weights import Weights
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,7 @@ class Query:
 
     Attributes:
         view: how the image is shown.
+        weights: what the model is asked with; None = its own.
         reading: what is read off. ``answer``: the model's output. ``pixels``: what the view shows, without asking the model.
             ``gradient``: of the negative log likelihood of the image's label with respect to the shown pixels, before
             normalisation; NaN without a label.
@@ -32,6 +34,7 @@ class Query:
 
     view: View = field(default_factory=Plain)
     reading: Reading = "answer"
+    weights: Weights | None = None
 
     @property
     def cost(self) -> int:
@@ -47,13 +50,13 @@ class Answer:
     """A model's answers to one query for a batch.
 
     Attributes:
-        kind: ``logits`` (log p included) or ``embedding``.
+        kind: ``logits`` (log p included) or ``embedding``; ``none``: there is no model.
         values: (n, k) float32.
         notes: name -> (n,), by-products of the view.
         valid: (n,), False where the view could not be drawn for the image.
     """
 
-    kind: Literal["logits", "embedding"]
+    kind: Literal["logits", "embedding", "none"]
     values: np.ndarray[Any, Any]
     notes: Mapping[str, np.ndarray[Any, Any]]
     valid: np.ndarray[Any, Any]
@@ -124,41 +127,45 @@ class Signal:
 
 
 class Answers(Mapping[Query, Answer]):
-    """What was read off for a batch: ``answers[query]`` is an answer, ``answers.signal(query)`` pixels or a gradient."""
+    """What was read off for a batch: ``answers[query]`` is an answer, ``answers.signal(query)`` pixels or a gradient.
 
-    def __init__(self, read: Mapping[Query, Answer | Signal]) -> None:
-        self._read = dict(read)
+    Attributes:
+        replies: all of both kinds.
+    """
+
+    def __init__(self, replies: Mapping[Query, Answer | Signal]) -> None:
+        self.replies = dict(replies)
 
     def __getitem__(self, query: Query) -> Answer:
-        found = self._read[query]
+        found = self.replies[query]
         if not isinstance(found, Answer):
             raise TypeError(f"{query} reads {query.reading}: ask for its signal")
         return found
 
     def __iter__(self) -> Iterator[Query]:
-        return iter(self._read)
+        return iter(self.replies)
 
     def __len__(self) -> int:
-        return len(self._read)
+        return len(self.replies)
 
     def signal(self, query: Query) -> Signal:
         """What a query with the reading ``pixels`` or ``gradient`` gave."""
-        found = self._read[query]
+        found = self.replies[query]
         if not isinstance(found, Signal):
             raise TypeError(f"{query} reads an answer")
         return found
 
     def of(self, queries: Sequence[Query]) -> Answers:
         """What was read off for some of the queries."""
-        return Answers({query: self._read[query] for query in queries})
+        return Answers({query: self.replies[query] for query in queries})
 
     def where(self, chosen: np.ndarray[Any, Any]) -> Answers:
         """What was read off for some of the images: ``chosen`` is (n,) bool."""
-        return Answers({query: found.where(chosen) for query, found in self._read.items()})
+        return Answers({query: found.where(chosen) for query, found in self.replies.items()})
 
     def unfit(self) -> Iterator[tuple[Query, np.ndarray[Any, Any]]]:
         """Queries whose values are not all finite, and for which images (n,) they are not."""
-        for query, found in self._read.items():
+        for query, found in self.replies.items():
             finite = found.finite
             if not finite.all():
                 yield query, ~finite

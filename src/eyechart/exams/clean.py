@@ -38,6 +38,7 @@ class Clean(Exam):
     """
 
     name: ClassVar[str] = "clean"
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "ece")
     title: ClassVar[str] = "The images as they are"
     explanation: ClassVar[str] = (
         "Before anything is changed: how often the model is right, and whether its confidence can be believed. "

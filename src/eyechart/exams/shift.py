@@ -49,6 +49,7 @@ class Shift(Exam):
     """
 
     name: ClassVar[str] = "shift"
+    headline: ClassVar[tuple[str, ...]] = ("p_top1_change",)
     title: ClassVar[str] = "One-pixel shifts"
     explanation: ClassVar[str] = (
         "Each image is shown twice, the second time moved by one pixel, which no person would notice. A model that changes "

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from eyechart.errors import ModelOutputError
 
-Outputs = Literal["logits", "probabilities", "embedding"]
+Outputs = Literal["logits", "probabilities", "embedding", "nothing"]
 Announced = Literal["auto", "logits", "probabilities", "embedding"]
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from timm.layers import get_notrace_functions, is_notrace_module  # type: ignore[attr-defined]
@@ -29,34 +29,49 @@ class Pair:
     norm: str
 
 
-def folded(net: nn.Module, run: Callable[[nn.Module], Tensor]) -> tuple[nn.Module, tuple[str, ...]]:
+class Folded(NamedTuple):
+    """A net to ask: with ``pairs`` folded, or (then there are none) as it was; remarks say which and why."""
+
+    net: nn.Module
+    pairs: tuple[Pair, ...]
+    remarks: tuple[str, ...]
+
+
+def folded(net: nn.Module, run: Callable[[nn.Module], Tensor]) -> Folded:
     """An equal net with BatchNorm folded, proved equal by running both; ``net`` itself where that fails.
 
     Args:
         net: in eval mode; left unchanged.
         run: answers of a net on fixed frames, (n, k).
-
-    Returns:
-        The net to use, and remarks on what was folded or why not.
     """
     norms = sum(isinstance(module, _BatchNorm) for module in net.modules())
     if not norms:
-        return net, ()
+        return Folded(net, (), ())
     trial = copy.deepcopy(net)
     try:
         pairs = find_pairs(trial)
         for pair in pairs:
             _fold(trial, pair)
         if not pairs:
-            return net, (f"{norms} BatchNorm layers not folded into the layers before them: slower, same answers",)
+            return Folded(
+                net, (), (f"{norms} BatchNorm layers not folded into the layers before them: slower, same answers",)
+            )
         wanted, got = run(net), run(trial)
     except Exception as error:  # the net's own code may rely on its BatchNorm layers; then it keeps them
-        return net, (f"{norms} BatchNorm layers not folded: {type(error).__name__}: {str(error)[:120]}",)
+        return Folded(net, (), (f"{norms} BatchNorm layers not folded: {type(error).__name__}: {str(error)[:120]}",))
     if not torch.allclose(got, wanted, rtol=0.0, atol=TOLERANCE * float(wanted.abs().max())):
         worst = float((got - wanted).abs().max())
-        return net, (f"{norms} BatchNorm layers not folded: the answers would move by {worst:.2g}",)
+        return Folded(net, (), (f"{norms} BatchNorm layers not folded: the answers would move by {worst:.2g}",))
     left = norms - len(pairs)
-    return trial, (f"{len(pairs)} BatchNorm layers folded{f', {left} left as they are' if left else ''}",)
+    told = f"{len(pairs)} BatchNorm layers folded{f', {left} left as they are' if left else ''}"
+    return Folded(trial, tuple(pairs), (told,))
+
+
+def refolded(net: nn.Module, pairs: Sequence[Pair]) -> nn.Module:
+    """``net`` itself, with pairs folded that ``folded`` proved right for other weights of it."""
+    for pair in pairs:
+        _fold(net, pair)
+    return net
 
 
 def find_pairs(net: nn.Module, prefix: str = "") -> list[Pair]:

@@ -15,6 +15,7 @@ from eyechart.models.chance_guard import global_chance_untouched
 from eyechart.models.fingerprint import fingerprint
 from eyechart.models.fold import folded
 from eyechart.models.normalise import Normaliser
+from eyechart.models.plain import PlainNet
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.models.private_copy import device_of, private_copy, unwrapped
 from eyechart.models.probe import Probe
@@ -30,7 +31,7 @@ class ImageModel:
         name: as the user wrote it.
         net: eval mode, float32, no gradients, BatchNorm folded, channels_last, on ``device``.
         preprocessing: how an original becomes an input frame, and how that is normalised.
-        outputs: what the net returns; probabilities become log p in ``forward``.
+        outputs: what the net returns; probabilities become log p in ``forward``. ``nothing``: there is no net.
         n_outputs: number of columns of an answer.
         fingerprint: of the original weights, the structure and ``outputs`` (see ``fingerprint``).
         device: of the net.
@@ -39,6 +40,7 @@ class ImageModel:
         channels_last: whether the net takes that layout; if not, ``forward`` converts.
         remarks: what a user should know, such as what was folded or guessed.
         source: where the model comes from (spec, architecture, weights).
+        plain: the net before folding, for other weights; None where there is no net.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ImageModel:
     channels_last: bool = True
     remarks: tuple[str, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
+    plain: PlainNet | None = field(default=None, repr=False)
     _normalise: Normaliser = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -82,18 +85,35 @@ class ImageModel:
             net, copied = private_copy(module, place)
             probe = Probe.of(net, preprocessing, name, place)
             kind, guessed = resolve_outputs(probe.rows, outputs, name)
-            net, told = folded(net, probe.run)
+            ready = folded(net, probe.run)
+            plain = PlainNet.of(net, ready.pairs, probe.run)
         return cls(
             name=name,
-            net=net,
+            net=ready.net,
             preprocessing=preprocessing,
             outputs=kind,
             n_outputs=probe.rows.shape[1],
             fingerprint=fingerprint(unwrapped(module), architecture or type(unwrapped(module)).__qualname__, kind),
             device=place,
             channels_last=probe.channels_last,
-            remarks=(*remarks, *copied, *guessed, *probe.remarks, *told),
+            remarks=(*remarks, *copied, *guessed, *probe.remarks, *ready.remarks),
             source=dict(source or {}),
+            plain=plain,
+        )
+
+    @classmethod
+    def frame_only(cls, preprocessing: Preprocessing, class_names: tuple[str, ...] = ()) -> ImageModel:
+        """No model: a frame in which images are looked at, for exams of images alone."""
+        return cls(
+            name="no model",
+            net=nn.Identity(),
+            preprocessing=preprocessing,
+            outputs="nothing",
+            n_outputs=len(class_names),
+            fingerprint="none",
+            device=torch.device("cpu"),
+            class_names=class_names,
+            source={"spec": "no model"},
         )
 
     def with_classes(self, names: tuple[str, ...], ids: tuple[str, ...] = ()) -> ImageModel:
@@ -113,8 +133,10 @@ class ImageModel:
         return replace(self, class_names=tuple(names), class_ids=tuple(ids))
 
     @property
-    def kind(self) -> Literal["logits", "embedding"]:
-        """What an answer is: ``logits`` (log p included) or ``embedding``."""
+    def kind(self) -> Literal["logits", "embedding", "none"]:
+        """What an answer is: ``logits`` (log p included) or ``embedding``; ``none`` where there is only a frame."""
+        if self.outputs == "nothing":
+            return "none"
         return "embedding" if self.outputs == "embedding" else "logits"
 
     def buffer(self, n: int) -> Tensor:

@@ -45,7 +45,8 @@ def _page(run: Run) -> Page:
     fates = stored["fates"]
     odd = [BadImage(o["id"], o["status"], o["reason"]) for o in fates["odd"]]
     bad = tuple(o for o in odd if o.status != "converted")
-    named = " and ".join(m["name"] for m in record["models"][:3])
+    shown = [m for m in record["models"] if m["outputs"] != "nothing"]
+    named = " and ".join(m["name"] for m in shown[:3]) or record["images"]["name"]
     return Page(
         title=f"Eye exam of {named}",
         created=record.get("ended") or record.get("started", ""),
@@ -93,11 +94,16 @@ def _card(model: Mapping[str, Any]) -> ModelCard:
             f"{shape['size'][0]} x {shape['size'][1]} pixels"
             + (f", resized to {resize}, centre crop" if resize else ""),
         ),
-        ("Answers", f"{model['n_outputs']:,} {model['outputs']}"),
-        ("Device", model["device"]),
+        *_answers(model),
         *(("Note", remark) for remark in model["remarks"]),
     ]
     return ModelCard(model["name"], tuple(lines))
+
+
+def _answers(model: Mapping[str, Any]) -> list[tuple[str, str]]:
+    if model["outputs"] == "nothing":
+        return []
+    return [("Answers", f"{model['n_outputs']:,} {model['outputs']}"), ("Device", model["device"])]
 
 
 def _images(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

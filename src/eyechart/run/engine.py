@@ -92,14 +92,15 @@ class Engine:
             self._indices = {name: i for i, name in enumerate(self.images.ids)}
         return self._indices[image_id]
 
-    def shelf(self, exam: Exam, stage: int) -> Shelf:
+    def shelf(self, exam: Exam, stage: int, queries: Sequence[Query]) -> Shelf:
         """Where the shards of a stage of an exam lie."""
-        return Shelf(self.folder, f"shards/{self.slot}/{exam_key(exam, stage, self.identity)}", self.reporter.say)
+        key = exam_key(exam, stage, self.identity, queries if stage else ())
+        return Shelf(self.folder, f"shards/{self.slot}/{key}", self.reporter.say)
 
     def works(self, exams: Sequence[Exam], stage: int, so_far: dict[Exam, tuple[Tally, ...]]) -> list[Work]:
         """What the exams ask in a stage."""
         asked = [(exam, exam.ask(self.subject, so_far[exam])) for exam in exams]
-        return [Work(e, stage, tuple(dict.fromkeys(q)), self.shelf(e, stage)) for e, q in asked if q is not None]
+        return [Work(e, stage, tuple(dict.fromkeys(q)), self.shelf(e, stage, q)) for e, q in asked if q is not None]
 
     def run(self, exams: Sequence[Exam]) -> dict[Exam, list[Work]]:
         """Run all stages of the exams; returns the works of each, by stage."""
@@ -121,7 +122,9 @@ class Engine:
 
     @cached_property
     def seconds_per_forward(self) -> float:
-        """Seconds a frame takes in a first forward."""
+        """Seconds a frame takes in a first forward; without a model, about what it takes to look at one."""
+        if self.model.kind == "none":
+            return 1e-5
         size = min(16, self._forwarder.batch_size.largest)
         frames = self.model.buffer(size).zero_()
         with torch.inference_mode():

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import torch
 from PIL import Image
@@ -110,7 +111,7 @@ class Fates:
     def add(self, table: pa.Table) -> None:
         """Take note of the rows of an exam on a model."""
         self.images = max(self.images, table.num_rows)
-        odd = table.filter(pa.compute.not_equal(table["status"], "ok")).select(["id", "status", "reason"])
+        odd = table.filter(pc.not_equal(table["status"], "ok")).select(["id", "status", "reason"])
         for row in odd.to_pylist():
             if row["id"] not in self._odd or self._odd[row["id"]][0] == "converted":
                 self._odd[row["id"]] = (row["status"], row["reason"])

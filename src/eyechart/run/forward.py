@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any, Literal, cast
 
@@ -13,6 +13,7 @@ import torch
 
 from eyechart.core.query import COST, Answer, Answers, Query, Signal
 from eyechart.core.view import Pixels, SourceView, View, split_stages
+from eyechart.core.weights import Weights
 from eyechart.models.image_model import ImageModel
 from eyechart.run.draw import Drawn
 from eyechart.run.gradients import loss_gradient
@@ -20,6 +21,7 @@ from eyechart.run.gradients import loss_gradient
 Array = np.ndarray[Any, Any]
 CANDIDATES = (8, 16, 32, 64, 128, 256)
 CLEARLY_SLOWER = 1.1
+OTHER_WEIGHTS = 8  # nets kept
 BUFFER_BYTES = 64 << 20
 RENDER_BYTES = 4 << 20  # frames rendered together: larger tensors cost page faults, and leave the cache between steps
 
@@ -79,7 +81,7 @@ class _Found:
         if fine is not None:
             self.valid[part] &= fine
 
-    def reply(self, query: Query, kind: Literal["logits", "embedding"]) -> Answer | Signal:
+    def reply(self, query: Query, kind: Literal["logits", "embedding", "none"]) -> Answer | Signal:
         """All of it, for the exams."""
         if query.reading == "answer":
             return Answer(kind, self.values, self.notes, self.valid)
@@ -107,6 +109,8 @@ class Forwarder:
         self.model, self.seed, self._progress = model, seed, progress
         self.batch_size = BatchSize(batch_size, 4 * model.preprocessing.channels * height * width)
         self._buffer = model.buffer(self.batch_size.largest)
+        self._asked = model
+        self._others: dict[Weights, ImageModel] = {}
         self._filled = 0
         self._wanted: list[tuple[Array, slice]] = []
         self.seconds = 0.0
@@ -122,18 +126,44 @@ class Forwarder:
             drawn: frames from the decode workers.
             ids, labels: of the images that could be decoded.
         """
-        kept = np.flatnonzero(drawn.examined)
         found: dict[Query, _Found] = {}
+        for weights in dict.fromkeys(q.weights for q in queries):
+            self._asked = self.model if weights is None else self._altered(weights)
+            self._with_weights([q for q in queries if q.weights == weights], views, drawn, ids, labels, found)
+            self._flush()
+        return Answers({query: found[query].reply(query, self.model.kind) for query in queries})
+
+    def _with_weights(
+        self,
+        queries: Sequence[Query],
+        views: Sequence[SourceView],
+        drawn: Drawn,
+        ids: tuple[str, ...],
+        labels: Array,
+        found: dict[Query, _Found],
+    ) -> None:
+        """All queries that ask with the weights at hand."""
+        kept = np.flatnonzero(drawn.examined)
         for v, source in enumerate(views):
+            mine = [q for q in queries if split_stages(q.view)[0] == source]
+            if not mine:
+                continue
             frames = drawn.frames[v] if len(kept) == drawn.frames.shape[1] else drawn.frames[v][kept]
             about = {name: column[kept] for name, column in drawn.notes[v].items()}
-            mine = [q for q in queries if split_stages(q.view)[0] == source]
             for query in mine:
                 values = np.empty((len(kept) if query.reading == "answer" else 0, self.model.n_outputs), np.float32)
                 found[query] = _Found(values, dict(about), drawn.valid[v][kept])
             self._source({query: found[query] for query in mine}, frames, ids, labels)
-        self._flush()
-        return Answers({query: found[query].reply(query, self.model.kind) for query in queries})
+
+    def _altered(self, weights: Weights) -> ImageModel:
+        """The model with other weights; the latest few are kept."""
+        if weights in self._others:
+            self._others[weights] = self._others.pop(weights)
+        else:
+            while len(self._others) >= OTHER_WEIGHTS:
+                del self._others[next(iter(self._others))]
+            self._others[weights] = altered(self.model, weights)
+        return self._others[weights]
 
     def _source(self, found: Mapping[Query, _Found], frames: Array, ids: tuple[str, ...], labels: Array) -> None:
         """All queries that start from one source view."""
@@ -165,7 +195,7 @@ class Forwarder:
             some = known[start : start + self.batch_size.now]
             numbers = torch.from_numpy(labels[some]).to(pixels.device)
             with _full_float32(self.model.device):
-                gradient[some] = loss_gradient(self.model, pixels[some], numbers)
+                gradient[some] = loss_gradient(self._asked, pixels[some], numbers)
         self._progress(COST["gradient"] * len(pixels))
         return gradient
 
@@ -202,7 +232,7 @@ class Forwarder:
         """The model's answers; where memory runs out, by halves."""
         try:
             with _full_float32(self.model.device):
-                return self.model.forward(frames)
+                return self._asked.forward(frames)
         except RuntimeError as error:
             if not _out_of_memory(error) or len(frames) == 1:
                 raise
@@ -239,6 +269,13 @@ def show(view: View, first: Pixels) -> tuple[torch.Tensor, dict[str, Array], Arr
             fine = shown.valid if fine is None else fine & shown.valid
         batch = Pixels(shown.pixels, first.ids, first.seed)
     return batch.tensor, dict(notes), fine
+
+
+def altered(model: ImageModel, weights: Weights) -> ImageModel:
+    """The model with other weights."""
+    if model.plain is None:
+        raise ValueError(f"{model.name} has no weights")
+    return replace(model, net=model.plain.altered(lambda own, kernels: dict(weights.changed(own, kernels))))
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

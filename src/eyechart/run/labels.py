@@ -26,6 +26,8 @@ def labels_for(model: ImageModel, images: ImageSet, mode: str) -> tuple[Array, l
     labels = images.labels
     if labels is None or model.kind == "embedding":
         return np.full(len(images), -1, np.int64), []
+    if model.kind == "none":
+        return np.asarray(labels, np.int64), []
     if not images.class_names:
         largest = int(labels.max(initial=-1))
         if largest >= model.n_outputs:

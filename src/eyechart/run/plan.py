@@ -49,13 +49,14 @@ def source_views(queries: Sequence[Query]) -> tuple[SourceView, ...]:
     return tuple(dict.fromkeys(split_stages(q.view)[0] for q in queries))
 
 
-def exam_key(exam: Exam, stage: int, identity: str) -> str:
+def exam_key(exam: Exam, stage: int, identity: str, later: Sequence[Query] = ()) -> str:
     """Names an exam's shards: changes with the exam's version, any setting, the stage, and the run's identity.
 
-    The identity is part of it so that shards speak for themselves, even if the run's record is lost.
+    The identity is part of it so that shards speak for themselves, even if the run's record is lost. ``later``: what a stage
+    after the first asks, which depends on the images of the stages before.
     """
     settings = json.dumps(exam.model_dump(mode="json"), sort_keys=True)
-    text = f"{identity}\0{exam.name}\0{exam.version}\0{settings}\0{stage}"
+    text = f"{identity}\0{exam.name}\0{exam.version}\0{settings}\0{stage}{repr(tuple(later)) if later else ''}"
     return f"{exam.name}-{blake2b(text.encode(), digest_size=6).hexdigest()}"
 
 

@@ -219,12 +219,19 @@ def _numbered(names: Sequence[str]) -> list[str]:
 def _unfit(exam: Exam, engine: Engine) -> str:
     """Why the exam cannot be run on the engine's model and images, or nothing."""
     if engine.model.kind not in exam.answers:
+        if engine.model.kind == "none":
+            return "it needs a model"
         return (
-            f"it needs a model that answers {' or '.join(exam.answers)}, this one answers with an {engine.model.kind}"
+            f"it needs a model that answers {' or '.join(kind for kind in exam.answers if kind != 'none')}, "
+            f"this one answers with an {engine.model.kind}"
         )
-    gradients = any(query.reading == "gradient" for query in exam.ask(engine.subject, ()) or ())
+    queries = exam.ask(engine.subject, ()) or ()
+    gradients = any(query.reading == "gradient" for query in queries)
     if (exam.needs_labels or gradients) and not engine.subject.labelled:
         return "the images have no labels: give class folders or --labels"
+    plain = engine.model.plain
+    if any(query.weights for query in queries) and not (plain and plain.convolutions):
+        return "it changes convolution kernels, and none can be found in this model"
     if gradients and not engine.differentiable:
         return "it needs gradients, which this model does not have"
     return ""

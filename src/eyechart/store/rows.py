@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 Array = np.ndarray[Any, Any]
@@ -53,14 +54,14 @@ def from_bytes(data: bytes) -> pa.Table:
 
 def exam_columns(table: pa.Table) -> dict[str, Array]:
     """The exam's own columns over the examined images, as numpy arrays."""
-    taken = table.filter(pa.compute.is_in(table["status"], pa.array(["ok", "converted"])))
+    taken = table.filter(pc.is_in(table["status"], pa.array(["ok", "converted"])))
     own = [c for c in table.column_names if c not in (*HEAD, "model", "label") and not c.startswith("target_")]
     return {name: to_numpy(taken[name]) for name in own}
 
 
 def examined_labels(table: pa.Table) -> Array:
     """Labels of the examined images (-1 = none)."""
-    taken = table.filter(pa.compute.is_in(table["status"], pa.array(["ok", "converted"])))
+    taken = table.filter(pc.is_in(table["status"], pa.array(["ok", "converted"])))
     if "label" not in taken.column_names:
         return np.full(taken.num_rows, -1, np.int64)
     return np.asarray(taken["label"].to_numpy(), np.int64)

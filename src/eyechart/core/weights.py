@@ -1,0 +1,27 @@
+"""Changes of a net's weights: frozen values, so that equal changes are one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Weights(ABC):
+    """Other weights to ask a net with. Defined on the net as its author made it; BatchNorm is folded afterwards."""
+
+    @abstractmethod
+    def changed(
+        self, parameters: Mapping[str, torch.Tensor], convolutions: Sequence[str]
+    ) -> Mapping[str, torch.Tensor]:
+        """The parameters that differ, by name; what is given is left alone.
+
+        Args:
+            parameters: all of the net's, by dotted name.
+            convolutions: names of the kernels (out, in, kh, kw), in the order in which the net uses them.
+        """
