@@ -70,3 +70,15 @@ def test_preview_means_fewer_than_all(tmp_path: Path, limit: int | None, preview
     run = small_run(tmp_path, numbered(20), [CLEAN], limit=limit)
     assert run.results["preview"] is preview
     assert run.rows("clean").num_rows == (19 if preview else 20)
+
+
+def test_a_later_stage_is_asked_anew_where_more_images_change_its_questions(tmp_path: Path) -> None:
+    exam, images = Bands(radii=(3,), head="pooled", head_share=0.5), numbered(60)
+    first = small_run(tmp_path / "grown", images, [exam], limit=3).estimates.one("head_radius")
+    grown = small_run(tmp_path / "grown", images, [exam])
+    fresh = small_run(tmp_path / "fresh", images, [exam])
+    last = grown.estimates.one("head_radius")
+    assert first is not None
+    assert last is not None
+    assert first.value != last.value
+    assert_alike(grown, fresh)

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from eyechart.core.chart import Chart, Finding
-from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
-from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.tally import Kept, Tally, best, sums_by_block
 from eyechart.core.view import Plain, View
-from eyechart.core.words import figure
+from eyechart.exams.bands_comparisons import further_charts, further_findings
+from eyechart.exams.bands_estimates import Reckoning
+from eyechart.exams.bands_groups import group_columns
+from eyechart.exams.bands_head import pooled_radius, ring_power
+from eyechart.exams.bands_layout import SIDES, Head, Layout, Name
 from eyechart.exams.bands_pictures import charts, findings
-from eyechart.stats.intervals import differences, means, wilson
 from eyechart.views.bands import Band, Grey
+from eyechart.views.splits import PooledHead
 
-Side = Literal["low", "high"]
-SIDES: tuple[Side, Side] = ("low", "high")
 REFERENCE_RADII, REFERENCE_SIZE = (4.0, 8.0, 12.0, 16.0), 32
+PIXELS = Query(reading="pixels")
 
 
 class Bands(Exam):
@@ -36,6 +39,8 @@ class Bands(Exam):
         accuracy_loss {band}: share of images right whole minus share right on the band, paired (below 0: a gain).
         nll {band}: mean negative log likelihood of the label on that band, nats.
         outcome_share {image, low, high: right | wrong}: the 2 x 2 x 2 table, shares of all images.
+        outcome_confidence {image, low, high, on: image | low | high}: mean top-1 confidence on one of the three pictures
+            over the images of one cell of the table.
         high_not_low: share of all images with image and high band right but low band wrong.
         low_not_high: its reverse: image and low band right, high band wrong.
         high_not_low_by_chance: what high_not_low would be if each band's answers were permuted among the images.
@@ -45,14 +50,43 @@ class Bands(Exam):
         commonest_answer_share {band}: share of the band's answers that are its commonest class (1 = always the same); band
             whole: of the answers to whole images, without a radius.
         expected_accuracy_by_chance {band}: accuracy if the band's answers were permuted among the images.
+        empty_band {band}: 0, the number of frequencies in a band that holds none in this frame, such as the high band at
+            a radius beyond the corner; only such bands have this measure. What they are given as is a picture of zeros.
+    area_under_curve, at {band: low | high} alone: mean height of accuracy over the radius between the smallest and the
+        largest of the radii by the trapezoid rule (the area under accuracy over r/(n/2), divided by the span of the radii:
+        1 = always right, whatever the radii); images are resampled whole, one area each. Undefined for a single radius.
+
+    With bands that name ``pass``: accuracy, nll and commonest_answer_share at {band: pass, inner, radius, radius_nyquist}
+    of the images made of inner < D <= radius, inner being the next smaller of the radii. The first, inner 0, is low(r) with
+    the mean in it. high_agrees_not_low, the table and all that follows from it need both low and high.
+
+    With head (Lin et al., NeurIPS 2023: the spectrum of natural images has a head and a long tail): all measures
+    of a radius, at {split: head_pooled | head_per_image, radius, radius_nyquist} (per image: the mean radius), where low is
+    the head, D <= the smallest radius that holds head_share of the power of the grey image (.2989 R + .587 G + .114 B)
+    without zero frequency, and high the tail; and at {split} alone:
+        head_radius: the radius from the power summed over all images, or the mean of the images' own, cycles per image.
+        images_without_head (head_per_image): flat images, which take no part in the split.
+
+    With control: all measures of a radius, at {control: svd, radius, radius_nyquist}, where low is made of each channel's
+    fewest largest singular values that hold at least the energy of its low band at that radius (the paper does not say how
+    many it took), and high is the rest; and at the radius
+        high_not_low_above_control: high_not_low minus that of the control, paired by image.
+
+    With by: accuracy at {band, radius, radius_nyquist, by: column, value} and, of whole images, {band: whole, by, value}.
 
     Rows: ``image_top1``, ``image_confidence``, and per radius (arrays in the order of the radii) ``low_top1``,
-    ``low_confidence``, ``low_nll``, ``high_top1``, ``high_confidence``, ``high_nll``.
+    ``low_confidence``, ``low_nll``, ``high_top1``, ``high_confidence``, ``high_nll``; with the settings above the same
+    three for ``pass_``, ``svd_low_``, ``svd_high_``, and, one an image, for ``head_low_``, ``head_high_``; ``head_radius``
+    (NaN = none); ``group_<column>`` (name as bytes, empty = none).
+
+    Sums (head pooled): ``power`` of the grey images at each distinct radius above 0.
 
     Kept: the most confident ``high_not_low`` and ``low_not_high`` cases per radius, with image, low and high band.
     """
 
     name: ClassVar[str] = "bands"
+    version: ClassVar[int] = 2
+    headline: ClassVar[tuple[str, ...]] = ("accuracy", "high_not_low")
     title: ClassVar[str] = "Coarse and fine detail"
     explanation: ClassVar[str] = (
         "Every image is a sum of coarse waves (shapes, shading) and fine waves (edges, grain); here the model sees only the "
@@ -66,6 +100,15 @@ class Bands(Exam):
     inclusive: bool = Field(True, description="low keeps D <= r (the paper); false: D < r (its code).")
     units: Literal["index", "isotropic"] = Field("index", description="Radius on frames that are not square.")
     gallery: int = Field(6, ge=0, description="Cases kept per radius and direction.")
+    bands: tuple[Name, ...] = Field(
+        ("low", "high"), min_length=1, description="low, high, pass (between each two neighbours of the radii)."
+    )
+    head: Head = Field(
+        "none", description="Split also where the images' power says, at one radius for all or at each image's own."
+    )
+    head_share: float = Field(0.8, gt=0, lt=1, description="head: share of the power that the head holds.")
+    control: bool = Field(False, description="Split also by singular values, at the energy of each low band.")
+    by: tuple[str, ...] = Field((), description="Accuracy also per group: label, or columns of the images' table.")
 
     @field_validator("radii")
     @classmethod
@@ -74,102 +117,81 @@ class Bands(Exam):
             raise ValueError("give one radius or more, all different, none below 0")
         return radii if radii is None else tuple(sorted(radii))
 
+    @field_validator("bands", "by")
+    @classmethod
+    def _distinct_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(names)) < len(names):
+            raise ValueError("name each once")
+        return names
+
+    @model_validator(mode="after")
+    def _control_has_a_counterpart(self) -> Self:
+        if self.control and not {*SIDES} <= {*self.bands}:
+            raise ValueError("control compares with the bands low and high: name both in bands, or leave it off")
+        return self
+
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
-        """The clean pass and two bands a radius."""
-        if so_far:
+        """The clean pass and the parts; before that the pixels, where a pooled spectrum is to say how to part them."""
+        layout = self._layout(subject)
+        if self.head != "pooled":
+            return None if so_far else (CLEAN, *layout.queries(None))
+        if not so_far:
+            return (PIXELS,)
+        if len(so_far) > 1:
             return None
-        return (CLEAN, *(Query(self._band(s, r)) for r in self._radii(subject) for s in SIDES))
+        radius = float(pooled_radius(so_far[0].sums["power"].sum(0), subject.size, self.head_share, self.units))
+        return (CLEAN, PIXELS, *layout.queries(radius if np.isfinite(radius) else None))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry per radius in the band columns."""
-        radii, clean = self._radii(batch.subject), answers[CLEAN]
-        rows: dict[str, Array] = {
-            "image_top1": clean.top1.astype(np.int32),
-            "image_confidence": clean.confidence.astype(np.float32),
+        sums = {}
+        if self.head == "pooled":
+            sums["power"] = sums_by_block(ring_power(answers.signal(PIXELS).values, self.units), batch.ids)
+            if CLEAN not in answers:
+                return Tally(sums=sums)
+        rows = {
+            "image_top1": answers[CLEAN].top1.astype(np.int32),
+            "image_confidence": answers[CLEAN].confidence.astype(np.float32),
         }
-        for side in SIDES:
-            seen = [answers[Query(self._band(side, r))] for r in radii]
-            rows[f"{side}_top1"] = np.stack([a.top1 for a in seen], 1).astype(np.int32)
-            rows[f"{side}_confidence"] = np.stack([a.confidence for a in seen], 1).astype(np.float32)
-            rows[f"{side}_nll"] = np.stack([a.nll(batch.labels) for a in seen], 1).astype(np.float32)
-        return Tally(rows, kept=best(self.gallery, self._cases(rows, batch, radii)), limit=self.gallery)
+        layout = self._layout(batch.subject)
+        pooled = next((q.view.radius for q in answers if isinstance(q.view, PooledHead)), None)
+        for name, views in layout.views(pooled).items():
+            seen = [answers[Query(view)] for view in views]
+            columns = {
+                "top1": np.stack([a.top1 for a in seen], 1).astype(np.int32),
+                "confidence": np.stack([a.confidence for a in seen], 1).astype(np.float32),
+                "nll": np.stack([a.nll(batch.labels) for a in seen], 1).astype(np.float32),
+            }
+            rows |= {f"{name}_{k}": v[:, 0] if name.startswith("head") else v for k, v in columns.items()}
+            if name == "head_low":
+                own = seen[0].notes.get("head_radius", np.full(len(batch.ids), pooled))
+                rows["head_radius"] = own.astype(np.float32)
+        rows |= group_columns(self.by, batch.targets)
+        cases = self._cases(rows, batch, layout.radii) if layout.sides == SIDES else ()
+        return Tally(rows, sums, best(self.gallery, cases), self.gallery)
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The image and its two bands; the high band on mid grey, since it has no brightness of its own."""
         radius = float(case.facts["radius"])
-        low, high = self._band("low", radius), self._band("high", radius)
+        low, high = (Band(side, radius, self.inclusive, self.units) for side in SIDES)
         return {"image": Plain(), "low": low, "high": high.then(Grey())}
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Figures per radius; those about right and wrong only over images with a label."""
-        found: list[Estimate] = []
-        nlls = {s: means(tally.rows[f"{s}_nll"][labels >= 0]) for s in SIDES} if (labels >= 0).any() else {}
-        whole = tally.rows["image_top1"]
-        found.append(self._commonest(whole, {"band": "whole"}))
-        for j, radius in enumerate(self._radii(subject)):
-            at = {"radius": radius, "radius_nyquist": radius / (max(subject.size) / 2)}
-            told: dict[str, Array] = {"image": whole}
-            told |= {s: tally.rows[f"{s}_top1"][:, j] for s in SIDES}
-            found += self._label_free(told, at)
-            if nlls:
-                known = labels >= 0
-                found += self._labelled({k: v[known] for k, v in told.items()}, labels[known], at)
-                found += self._losses(tally, labels, j, at)
-                found += [self.estimate("nll", unit="nats", at={"band": s, **at}, **figure(nlls[s][j])) for s in SIDES]
-        return Estimates(found)
+        return Reckoning(self.estimate, self._layout(subject), self.by, tally, labels, subject).estimates()
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
-        """Curves over the radius, the table, the gallery."""
-        return charts(estimates)
+        """Curves over the radius, the table, the gallery; then what further settings ask for."""
+        return (*charts(estimates), *further_charts(estimates, self.head_share))
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
-        """What is lost without fine detail; whether the model reads what people cannot."""
-        return findings(estimates)
+        """What is lost without fine detail; whether the model reads what people cannot; what further settings tell."""
+        return (*findings(estimates), *further_findings(estimates, self.head_share))
 
-    def _radii(self, subject: Subject) -> tuple[float, ...]:
-        if self.radii is not None:
-            return self.radii
-        return tuple(r * max(subject.size) / REFERENCE_SIZE for r in REFERENCE_RADII)
-
-    def _band(self, side: Side, radius: float) -> Band:
-        return Band(side, radius, self.inclusive, self.units)
-
-    def _label_free(self, told: Mapping[str, Array], at: Mapping[str, Any]) -> Iterator[Estimate]:
-        agrees = (told["high"] == told["image"]) & (told["low"] != told["image"])
-        yield self.estimate("high_agrees_not_low", at=at, **figure(wilson(int(agrees.sum()), len(agrees))))
-        for side in SIDES:
-            yield self._commonest(told[side], {"band": side, **at})
-
-    def _commonest(self, answers: Array, at: Mapping[str, Any]) -> Estimate:
-        most = int(np.bincount(answers).max()) if len(answers) else 0
-        return self.estimate("commonest_answer_share", at=at, **figure(wilson(most, len(answers))))
-
-    def _labelled(self, told: Mapping[str, Array], labels: Array, at: Mapping[str, Any]) -> Iterator[Estimate]:
-        n = len(labels)
-        right = {k: v == labels for k, v in told.items()}
-        shares: dict[str, Array] = {s: _answer_shares(told[s], labels) for s in SIDES}
-        for side in SIDES:
-            yield self.estimate("accuracy", at={"band": side, **at}, **figure(wilson(int(right[side].sum()), n)))
-            by_chance = float(shares[side].mean())
-            yield self.estimate("expected_accuracy_by_chance", at={"band": side, **at}, value=by_chance, n=n)
-        for outcome in product((True, False), repeat=3):
-            names = dict(zip(("image", *SIDES), ("right" if o else "wrong" for o in outcome), strict=True))
-            count = np.logical_and.reduce(
-                [right[k] == o for k, o in zip(("image", *SIDES), outcome, strict=True)]
-            ).sum()
-            yield self.estimate("outcome_share", at={**names, **at}, **figure(wilson(int(count), n)))
-        for hit, miss in (("high", "low"), ("low", "high")):
-            count = right["image"] & right[hit] & ~right[miss]
-            yield self.estimate(f"{hit}_not_{miss}", at=at, **figure(wilson(int(count.sum()), n)))
-            chance = float((right["image"] * shares[hit] * (1 - shares[miss])).mean())
-            yield self.estimate(f"{hit}_not_{miss}_by_chance", at=at, value=chance, n=n)
-
-    def _losses(self, tally: Tally, labels: Array, j: int, at: Mapping[str, Any]) -> Iterator[Estimate]:
-        known = labels >= 0
-        whole = (tally.rows["image_top1"] == labels)[known]
-        band = np.stack([(tally.rows[f"{s}_top1"][:, j] == labels)[known] for s in SIDES], axis=1)
-        for side, loss in zip(SIDES, differences(whole[:, None], band), strict=True):
-            yield self.estimate("accuracy_loss", unit="difference of shares", at={"band": side, **at}, **figure(loss))
+    def _layout(self, subject: Subject) -> Layout:
+        radii = self.radii or tuple(r * max(subject.size) / REFERENCE_SIZE for r in REFERENCE_RADII)
+        shown = (self.bands, self.inclusive, self.units, self.head, self.head_share, self.control)
+        return Layout(subject.size, radii, *shown)
 
     def _cases(self, rows: Mapping[str, Array], batch: Batch, radii: Sequence[float]) -> Iterator[Kept]:
         label = batch.labels
@@ -190,12 +212,6 @@ class Bands(Exam):
                     float(rows[f"{hit}_confidence"][i, j]), 6
                 )  # rounding noise must not choose among the certain
                 yield Kept(f"bands/{hit}_not_{miss}/{radius:g}/", score, batch.ids[i], facts)
-
-
-def _answer_shares(answers: Array, labels: Array) -> Array:
-    """For each image: the share of all answers that are its label, the chance to be right after a permutation."""
-    size = int(max(answers.max(initial=0), labels.max(initial=0))) + 1
-    return np.asarray((np.bincount(answers, minlength=size) / len(answers))[labels])
 
 
 def _name(batch: Batch, index: int) -> str:

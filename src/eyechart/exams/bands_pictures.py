@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 from eyechart.core.chart import Chart, Finding, Format, Gallery, Lines, Series, Table
@@ -14,18 +14,28 @@ NAMES = {"low": "coarse only (low-pass)", "high": "fine only (high-pass)"}
 
 
 def charts(estimates: Estimates) -> Sequence[Chart]:
-    """Accuracy and loss by band, disagreements against chance, the table of outcomes, the gallery."""
+    """Accuracy and loss by band, disagreements against chance, the table of outcomes, the gallery: of each what there is."""
+    estimates = at_radii(estimates)
     found: list[Chart] = []
     if estimates.of("accuracy"):
-        found += [_accuracy(estimates), _disagreement(estimates)]
-        found += [_gallery("high_not_low", ""), *_mirror(estimates), _outcomes(estimates), _loss(estimates)]
-    return (*found, _commonest(estimates))
+        found.append(_accuracy(estimates))
+    if estimates.of("high_not_low"):
+        found += [_disagreement(estimates), _gallery("high_not_low", ""), *_mirror(estimates), _outcomes(estimates)]
+    if estimates.of("nll"):
+        found.append(_loss(estimates))
+    return (*found, *_commonest(estimates))
 
 
 def findings(estimates: Estimates) -> Sequence[Finding]:
     """What is lost without fine detail; whether the model reads what the coarse image does not say."""
-    found = [*_lean(estimates), *_reads_detail(estimates), *_one_answer(estimates)]
-    return found
+    estimates = at_radii(estimates)
+    return [*_lean(estimates), *_reads_detail(estimates), *_one_answer(estimates)]
+
+
+def at_radii(estimates: Estimates) -> Estimates:
+    """Figures of the low and the high band at the given radii: not those of groups, other splits, or between radii."""
+    others = {"by", "split", "control", "inner"}
+    return Estimates(e for e in estimates if not others & e.at.keys())
 
 
 def judged(estimates: Estimates, measure: str, **at: str) -> Estimate | None:
@@ -85,72 +95,80 @@ def _one_answer(estimates: Estimates) -> Iterator[Finding]:
         )
 
 
-def _curve(estimates: Estimates, measure: str, name: str, **at: str) -> tuple[list[float], Series]:
-    found: list[Estimate] = estimates.of(measure, **at)
+def series(name: str, found: Sequence[Estimate]) -> Series:
+    """Estimates as one line or set of bars, with their intervals if they have any."""
     ends = [e.low for e in found], [e.high for e in found]
-    no_interval = all(end is None for end in ends[0])
-    x = [float(e.at["radius"]) for e in found]
-    return x, Series(name, [e.value for e in found], *((), ()) if no_interval else ends)
+    return Series(name, [e.value for e in found], *((), ()) if all(end is None for end in ends[0]) else ends)
 
 
-def _lines(
-    title: str, y_label: str, curves: Sequence[tuple[list[float], Series]], caption: str, percent: bool = True
+def lines(
+    title: str,
+    y_label: str,
+    curves: Mapping[str, Sequence[Estimate]],
+    caption: str,
+    y_range: tuple[float, float] | None,
+    *more: Series,
 ) -> Lines:
+    """Curves over the radius, which all estimates of a curve have; shares if they have a range."""
     return Lines(
         title=title,
         x_label="radius r (waves across the image)",
         y_label=y_label,
-        x=curves[0][0],
-        series=[series for _, series in curves],
+        x=[float(e.at["radius"]) for e in next(iter(curves.values()))],
+        series=[*(series(name, found) for name, found in curves.items()), *more],
         caption=caption,
-        format="percent" if percent else "number",
-        y_range=(0.0, 1.0) if percent else None,
+        format="percent" if y_range else "number",
+        y_range=y_range,
     )
 
 
+def _by_band(estimates: Estimates, measure: str) -> dict[str, list[Estimate]]:
+    """Name -> estimates, for the bands that were shown."""
+    found = {name: estimates.of(measure, band=band) for band, name in NAMES.items()}
+    return {name: curve for name, curve in found.items() if curve}
+
+
 def _accuracy(estimates: Estimates) -> Lines:
-    curves = [_curve(estimates, "accuracy", NAMES[band], band=band) for band in NAMES]
-    clean = [
-        sum(o.value or 0.0 for o in estimates.of("outcome_share", image="right", radius=e.at["radius"]))
-        for e in estimates.of("accuracy", band="low")
-    ]
-    whole = Series("whole image", clean)
+    curves = _by_band(estimates, "accuracy")
+    losses = next(iter(_by_band(estimates, "accuracy_loss").values()))
+    known = zip(next(iter(curves.values())), losses, strict=True)
+    whole = Series("whole image", [(e.value or 0.0) + (loss.value or 0.0) for e, loss in known])
     caption = (
         "Right answers when only waves up to r are kept (coarse) or only those above r (fine). The earlier the coarse curve "
         "reaches the whole image's line, the less the model needs fine detail."
     )
-    return _lines("Right answers by band", "share of images", [*curves, (curves[0][0], whole)], caption)
+    return lines("Right answers by band", "share of images", curves, caption, (0.0, 1.0), whole)
 
 
 def _disagreement(estimates: Estimates) -> Lines:
-    curves = [
-        _curve(estimates, "high_not_low", "right on fine, wrong on coarse"),
-        _curve(estimates, "high_not_low_by_chance", "the same by chance"),
-    ]
+    curves = {
+        "right on fine, wrong on coarse": estimates.of("high_not_low"),
+        "the same by chance": estimates.of("high_not_low_by_chance"),
+    }
     caption = (
         "Images that the model gets right whole and from fine detail alone, but wrong from the coarse part. "
         "The second line is what unrelated answers would give: only the gap between the two speaks of the model."
     )
-    lines = _lines("Right from fine detail alone", "share of all images", curves, caption)
     top = max((e.high or e.value or 0.0) for e in estimates.of("high_not_low"))
-    return Lines(**{**lines.__dict__, "y_range": (0.0, max(0.01, top))})
+    title = "Right from fine detail alone"
+    return lines(title, "share of all images", curves, caption, (0.0, max(0.01, top)))
 
 
 def _loss(estimates: Estimates) -> Lines:
-    curves = [_curve(estimates, "nll", NAMES[band], band=band) for band in NAMES]
     caption = (
         "Mean negative log likelihood of the label, in nats: how surprised the model is by the truth. Lower is better."
     )
-    return _lines("Loss by band", "nats", curves, caption, percent=False)
+    return lines("Loss by band", "nats", _by_band(estimates, "nll"), caption, None)
 
 
-def _commonest(estimates: Estimates) -> Lines:
-    curves = [_curve(estimates, "commonest_answer_share", NAMES[band], band=band) for band in NAMES]
+def _commonest(estimates: Estimates) -> Iterator[Lines]:
+    curves = _by_band(estimates, "commonest_answer_share")
     caption = (
         "How often the model gives its commonest answer. Near 100% it says one thing whatever it sees, and accuracy on that "
         "band is luck."
     )
-    return _lines("Does it still look?", "share of answers", curves, caption)
+    if curves:
+        yield lines("Does it still look?", "share of answers", curves, caption, (0.0, 1.0))
 
 
 def _outcomes(estimates: Estimates) -> Table:
