@@ -93,3 +93,17 @@ def test_version(command: Command) -> None:
     from eyechart import __version__
 
     assert command("--version").out.strip() == f"eyechart {__version__}"
+
+
+def test_spectrum_needs_no_model(command: Command, tmp_path: Path) -> None:
+    out = str(tmp_path / "run")
+    said = command("spectrum", "demo", "--limit", "200", "--out", out)
+    assert said.code == 0
+    assert "Frame: 32 x 32 pixels." in said.err
+    assert "head_radius (of pooled)" in " ".join(said.out.split())
+    page = Path(out, "report.html").read_text(encoding="utf-8")
+    assert "no model" not in page.split("<main")[0]
+    larger = command("spectrum", "demo", "--limit", "200", "--size", "48", "--out", out)
+    assert larger.code == 2
+    assert "preprocessing" in larger.err
+    assert command("spectrum", "demo", "--set", "spectrum.share=2", "--out", str(tmp_path / "b")).code == 2

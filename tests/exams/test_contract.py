@@ -8,6 +8,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from eyechart.core.exam import Exam
 from eyechart.core.query import Query
 from eyechart.core.tally import Tally
 from eyechart.report.charts import from_dict
-from eyes import LowPassEye, ProbabilityEye, Sitting, image_set, noise_images, seen_by, sitting
+from eyes import BehindKernels, LowPassEye, ProbabilityEye, Sitting, image_set, noise_images, seen_by, sitting
 
 N = 23
 NAMES = sorted(exam_table())
@@ -37,7 +38,7 @@ def exam(request: pytest.FixtureRequest) -> Exam:
 def sat(exam: Exam) -> Sitting:
     labels = np.random.default_rng(1).integers(-1, 6, N)
     assert {-1, 5} < set(labels)
-    return sitting(exam, seen_by(LowPassEye(4, 16, classes=6)), image_set(noise_images(N), labels))
+    return sitting(exam, seen_by(BehindKernels(LowPassEye(4, 16, classes=6))), image_set(noise_images(N), labels))
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +99,13 @@ def test_reading_in_parts_and_merging_is_reading_the_whole(sat: Sitting, edges: 
 
 
 def test_reading_leaves_answers_alone_and_repeats_itself(sat: Sitting) -> None:
-    before = {q: (a.values.copy(), {k: v.copy() for k, v in a.notes.items()}) for q, a in sat.answers.items()}
+    replies = sat.answers.replies
+    before = {q: (deepcopy(a.values), {k: v.copy() for k, v in a.notes.items()}) for q, a in replies.items()}
     first, second = sat.whole, sat.whole
     for query, (values, notes) in before.items():
-        np.testing.assert_array_equal(sat.answers[query].values, values)
+        np.testing.assert_array_equal(replies[query].values, values)
         for key, column in notes.items():
-            np.testing.assert_array_equal(sat.answers[query].notes[key], column)
+            np.testing.assert_array_equal(replies[query].notes[key], column)
     assert all(np.array_equal(first.rows[k], second.rows[k], equal_nan=True) for k in first.rows)
     assert first.kept == second.kept
 
@@ -207,7 +209,7 @@ def test_findings_are_sentences(sat: Sitting, estimates: Estimates) -> None:
 def test_probabilities_and_logits_of_one_eye_give_one_result(exam: Exam) -> None:
     eye, images = LowPassEye(4, 16, classes=6), image_set(noise_images(N), np.arange(N) % 6)
     ends = []
-    for model in (seen_by(ScaledDown(eye)), seen_by(ProbabilityEye(ScaledDown(eye)))):
+    for model in (seen_by(BehindKernels(ScaledDown(eye))), seen_by(ProbabilityEye(BehindKernels(ScaledDown(eye))))):
         ends.append(sitting(exam, model, images).whole)
     for name, column in ends[0].rows.items():
         np.testing.assert_allclose(ends[1].rows[name], column, atol=1e-5, err_msg=name)

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import BaseModel, Field, field_validator
@@ -15,6 +15,9 @@ from eyechart.cli.config import with_config
 from eyechart.cli.console import Teller, stderr
 from eyechart.errors import SettingError
 from eyechart.run.options import RunOptions
+
+if TYPE_CHECKING:
+    from eyechart.run.session import Session
 
 MOST_MODELS = 16
 SHOWN_CLASSES = 10
@@ -89,14 +92,21 @@ def exam(
 
 
 def examine_and_tell(models: tuple[str, ...], options: ExamOptions, *, as_json: bool, dry_run: bool) -> None:
-    """Run, write the report, and say what was found."""
-    from eyechart.cli.summary import print_plan, print_summary
-    from eyechart.examination import open_run, write_report
+    """Do what a command asks for, or with ``dry_run`` say what that would be."""
+    from eyechart.cli.summary import print_plan
 
     session, out = _session(models, options, writes=not dry_run)
     if dry_run:
         print_plan(session.plan(), as_json=as_json)
-        return
+    else:
+        finish_and_tell(session, out, as_json=as_json)
+
+
+def finish_and_tell(session: Session, out: str, *, as_json: bool) -> None:
+    """Run a session, write the report, and say what was found."""
+    from eyechart.cli.summary import print_summary
+    from eyechart.examination import open_run, write_report
+
     try:
         session.run()
     except KeyboardInterrupt:
@@ -110,7 +120,7 @@ def examine_and_tell(models: tuple[str, ...], options: ExamOptions, *, as_json: 
             print_summary(open_run(out), as_json=as_json)
 
 
-def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> tuple[Any, str]:
+def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> tuple[Session, str]:
     """The session of a command, and its run folder."""
     from eyechart.core.catalogue import make_exams
     from eyechart.examination import exam_names
@@ -122,7 +132,7 @@ def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> 
     from eyechart.store.folder import Folder
 
     exams = make_exams(exam_names(options.exams, options.suite), settings_of(options.set))
-    out = options.out or _default_out(models)
+    out = options.out or default_out(models)
     folder = Folder(out)
     if writes:
         folder.check_writable()
@@ -197,7 +207,7 @@ def settings_of(texts: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _default_out(models: tuple[str, ...]) -> str:
+def default_out(models: tuple[str, ...]) -> str:
     """A new folder in the current one, named after the model.
 
     Raises:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
+from itertools import groupby
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
 from eyechart.cli.console import stderr, stdout
+from eyechart.core.catalogue import exam_class, exam_table
+from eyechart.core.estimate import Estimate
 from eyechart.store.run_folder import Run
 
-HEADLINES = {
-    "clean": ("accuracy", "ece"),
-    "bands": ("accuracy", "high_not_low"),
-    "shift": ("p_top1_change",),
-}
+MOST_ROWS = 24  # an exam and model
 
 
 def print_summary(run: Run, *, as_json: bool) -> None:
@@ -55,14 +54,25 @@ def print_plan(plan: dict[str, Any], *, as_json: bool) -> None:
 def _table(run: Run) -> Table:
     table = Table("exam", "measure", "value", "95 % interval", "n", box=None, pad_edge=False)
     several = len(run.record["models"]) > 1
-    for e in run.estimates:
-        if e.measure in HEADLINES.get(e.exam, (e.measure,)) and e.value is not None:
-            at = ", ".join(
-                f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in e.at.items() if k != "radius_nyquist"
-            )
-            name = f"{e.measure} ({at})" if at else e.measure
+    for (exam, model), found in groupby(run.estimates, lambda e: (e.exam, e.model)):
+        name = escape(f"{model}: {exam}" if several else exam)
+        shown = [e for e in found if e.value is not None and e.measure in (_headline(exam) or (e.measure,))]
+        for e in shown[:MOST_ROWS]:
             ends = f"{e.low:.4f} to {e.high:.4f}" if e.low is not None and e.high is not None else ""
-            table.add_row(
-                escape(f"{e.model}: {e.exam}" if several else e.exam), escape(name), f"{e.value:.4f}", ends, f"{e.n:,}"
-            )
+            table.add_row(name, escape(_address(e)), f"{e.value:.4f}", ends, f"{e.n:,}")
+        if len(shown) > MOST_ROWS:
+            table.add_row(name, f"... and {len(shown) - MOST_ROWS} more in results.json", "", "", "")
     return table
+
+
+def _address(e: Estimate) -> str:
+    """The measure with its coordinates."""
+    at = ", ".join(
+        f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in e.at.items() if k != "radius_nyquist"
+    )
+    return f"{e.measure} ({at})" if at else e.measure
+
+
+def _headline(exam: str) -> tuple[str, ...]:
+    """The measures that an exam wants printed; an exam that is no longer installed: all."""
+    return exam_class(exam).headline if exam in exam_table() else ()

@@ -17,12 +17,16 @@ EXAMS: Mapping[str, str] = {
     "clean": "eyechart.exams.clean:Clean",
     "bands": "eyechart.exams.bands:Bands",
     "shift": "eyechart.exams.shift:Shift",
+    "spectrum": "eyechart.exams.spectrum:Spectrum",
+    "fourier_heatmap": "eyechart.exams.fourier_heatmap:FourierHeatmap",
+    "gradient_spectrum": "eyechart.exams.gradient_spectrum:GradientSpectrum",
+    "kernel_smoothing": "eyechart.exams.kernel_smoothing:KernelSmoothing",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {
     "quick": ("clean", "bands"),
     "standard": ("clean", "bands", "shift"),
-    "full": ("clean", "bands", "shift"),
+    "full": tuple(EXAMS),
 }
 
 
