@@ -6,9 +6,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from eyechart.cli.spectrum import frame_of
 from eyechart.core.catalogue import SUITES, exam_class, exam_table
+from eyechart.images.load import load_images
 from eyechart.models.nets import OWN_NETS
 from numbered import numbered
 from small_run import EXAMS, small_run
@@ -107,3 +111,24 @@ def test_spectrum_needs_no_model(command: Command, tmp_path: Path) -> None:
     assert larger.code == 2
     assert "preprocessing" in larger.err
     assert command("spectrum", "demo", "--set", "spectrum.share=2", "--out", str(tmp_path / "b")).code == 2
+
+
+@pytest.mark.parametrize(
+    ("sizes", "frame"),
+    [
+        ([(60, 40), (60, 40)], (40, 60)),
+        ([(60, 40), (40, 60)], (40, 40)),
+        ([(60, 40), (90, 30)], (30, 30)),
+        ([(900, 700)], (512, 512)),
+    ],
+)
+def test_the_frame_of_a_spectrum_has_no_black_bars(
+    tmp_path: Path, sizes: list[tuple[int, int]], frame: tuple[int, int]
+) -> None:
+    for i, size in enumerate(sizes):
+        Image.new("RGB", size, (200, 200, 200)).save(tmp_path / f"{i}.png")
+    images = load_images(str(tmp_path), labels="{label}.png")
+    found = frame_of(images, None)
+    assert found.size == frame
+    for i in range(len(sizes)):
+        assert np.asarray(found.frame(images.source(i).open().picture)).min() == 200

@@ -18,7 +18,9 @@ from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.query import CLEAN, Query
 from eyechart.core.tally import Tally
+from eyechart.errors import BadImagesError
 from eyechart.exams.bands import PIXELS, Bands
+from eyechart.images.sources import RefusedSource
 from eyechart.models.load import wrap
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.report.charts import from_dict
@@ -37,6 +39,8 @@ from eyes import (
     sitting,
     toy_images,
 )
+from numbered import numbered
+from small_run import small_run
 
 LABELS = [1, 0, 1, 1, 0, 1, 0, 1] * 2
 P = 5 / 8  # of them are 1
@@ -278,7 +282,7 @@ def test_images_whose_rows_are_alike_have_rank_one() -> None:
     assert value(found, "high_not_low_above_control", radius=7) == 0.0
 
 
-@pytest.mark.parametrize(("wave", "told"), [(7, "it is the fine waves"), (1, "no clear difference")])
+@pytest.mark.parametrize(("wave", "told"), [(7, "it is the fine waves"), (1, "neither split tells")])
 def test_the_summary_says_what_the_control_says(wave: int, told: str) -> None:
     """Of rank one either way; only wave 7 lies above the radius."""
     exam, labels = Bands(radii=(6,), control=True), np.arange(60) % 2
@@ -431,3 +435,10 @@ def test_a_frame_of_one_pixel_has_brightness_alone(tmp_path: Path, head: str) ->
         ("pass", 1.0),
     }
     assert all(e.value is None for e in run.estimates.of("head_radius"))
+
+
+def test_a_pooled_head_of_no_image_at_all(tmp_path: Path) -> None:
+    bad = dict.fromkeys(range(12), RefusedSource("missing", "the link leads nowhere"))
+    with pytest.raises(BadImagesError):
+        small_run(tmp_path, numbered(12, bad), [Bands(radii=(3,), head="pooled")])
+    assert [s["reason"] for s in Run(tmp_path).results["skipped"]] == ["no image could be examined"]

@@ -23,6 +23,7 @@ from eyechart.models.load import wrap
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.views.waves import STREAM, Wave
 from eyes import (
+    ConstantEye,
     HighPassEye,
     LinearEye,
     LowPassEye,
@@ -389,10 +390,16 @@ def test_strength_follows_the_papers_two_points() -> None:
     assert {w.norm for w in views(FourierHeatmap(norm=2.5).ask(Subject((64, 64), 3), ()))} == {2.5}
 
 
-def told(rise: Mapping[str, tuple[float, float, float]], clipped: float = 0.05, n: int = 500) -> Estimates:
+MADE_UP = ("third_error_rise", "clipped_share", "clean_error")
+
+
+def told(
+    rise: Mapping[str, tuple[float, float, float]], clipped: float = 0.05, n: int = 500, clean: float = 0.1
+) -> Estimates:
     """Made-up figures of a whole exam at 8 x 8 pixels."""
     exam = FourierHeatmap()
-    others = [e for e in results(made_up((8, 8))) if e.measure not in ("third_error_rise", "clipped_share")]
+    others = [e for e in results(made_up((8, 8))) if e.measure not in MADE_UP]
+    others.append(exam.estimate("clean_error", value=clean, n=n))
     rises = [
         exam.estimate(
             "third_error_rise", value=v, low=low, high=high, n=n, unit="difference of shares", at={"third": t}
@@ -410,8 +417,17 @@ def test_verdicts_follow_thresholds_fixed_beforehand() -> None:
     assert "more than 3 across" in first[0].sentence
     assert "a rise of 30.0 points (95% interval 11.0 to 40.0); 500 images" in first[0].sentence
     assert "aliasing" in first[0].advice
+    hopeless = told({"low": (0.0, 0.02, 0.04)}, clean=0.6)
+    assert FourierHeatmap().findings(hopeless)[0].verdict == "note"
     unsure = told({"low": (-0.1, 0.02, 0.06), "high": (0.09, 0.3, 0.4)})
     assert [f.verdict for f in FourierHeatmap().findings(unsure)[:2]] == ["note", "note"]
+
+
+def test_a_stopped_clock_is_not_strong() -> None:
+    for labels in (np.arange(150) % 4, None):
+        constant = seen_by(ConstantEye(0.0, 1.0, 0.0, 0.0))
+        found = results(sitting(FourierHeatmap(norm=2.0), constant, image_set(grey_noise(150), labels)))
+        assert {f.verdict for f in FourierHeatmap().findings(found)} == {"note"}
 
 
 def test_much_clipping_is_said() -> None:

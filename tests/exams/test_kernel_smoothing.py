@@ -152,4 +152,16 @@ def test_without_convolutions_it_is_left_out(tmp_path: Path) -> None:
     images = image_set(noise_images(6, SIZE), [0, 1, 2, 3, 0, 1])
     run = examined(seen_by(eye, SIZE), images, [Clean(), KernelSmoothing()], tmp_path)
     assert [s["exam"] for s in run.results["skipped"]] == ["kernel_smoothing"]
-    assert "convolution" in run.results["skipped"][0]["reason"]
+    assert "cannot be found" in run.results["skipped"][0]["reason"]
+
+
+@pytest.mark.parametrize("layer", [0, 2])
+def test_layers_that_cannot_be_changed_are_a_reason_to_leave_it_out(tmp_path: Path, layer: int) -> None:
+    net = Normed().eval()
+    if not layer:
+        nn.utils.parametrizations.weight_norm(net.first)
+        nn.utils.parametrizations.weight_norm(net.later)
+    images = image_set(noise_images(6, SIZE), [0, 1, 2, 3, 0, 1])
+    run = examined(seen_by(net, SIZE), images, [Clean(), KernelSmoothing(layer=layer)], tmp_path)
+    assert [s["exam"] for s in run.results["skipped"]] == ["kernel_smoothing"]
+    assert {e.exam for e in run.estimates} == {"clean"}

@@ -164,6 +164,14 @@ def test_flat_images_are_counted_and_have_no_part() -> None:
     assert Spectrum().findings(nothing)
 
 
+def test_flat_images_have_no_part_where_brightness_counts_either() -> None:
+    flat = np.full((2, 16, 16, 3), 77, np.uint8)
+    alone, mixed = (told(images, dc=True) for images in (noise_images(8), np.concatenate([flat, noise_images(8)])))
+    for of in ("image_mean", "image_median"):
+        assert alone.of("head_radius", of=of) == mixed.of("head_radius", of=of)
+    assert mixed.one("flat_images").value == 2.0
+
+
 def test_classes_of_five_images_or_more() -> None:
     images = np.concatenate([waves(16, 0, 2, 6), waves(16, 0, 5, 5), waves(16, 0, 7, 4)])
     found = told(images, [0] * 6 + [1] * 5 + [2] * 4)

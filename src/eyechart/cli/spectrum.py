@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from eyechart.models.preprocessing import Preprocessing
 
 TRIED = 20  # images opened to find the size
+LARGEST = 512  # pixels; the spectra of larger frames cost much and say little more
 
 
 class SpectrumOptions(RunOptions):
@@ -29,7 +29,10 @@ class SpectrumOptions(RunOptions):
     size: int | None = Field(
         None,
         ge=2,
-        description="Frame in pixels: the short side is resized to it, the centre cropped. Default: the first image's size.",
+        description=(
+            "Frame in pixels: the short side is resized to it, the centre cropped. "
+            "Default: the images' own size where the first are alike and small, else a square."
+        ),
     )
     labels: str | None = Field(None, description="Labels of a flat folder, for figures per class.")
 
@@ -68,30 +71,35 @@ def spectrum(
 
 
 def frame_of(images: ImageSet, size: int | None) -> Preprocessing:
-    """The frame in which images are looked at: ``size`` squared, or as large as the first that can be opened.
+    """The frame in which images are looked at: ``size`` squared, or what suits the first that can be opened.
+
+    Images of one size up to 512 pixels are looked at as they are. Others are cropped to a square, since a frame of the first
+    image's shape would put black bars beside those of another.
 
     Raises:
         ImagesError: none of the first images can be opened.
-        SettingError: the first image has a side of one pixel, which has no spectrum.
+        SettingError: an image has a side of one pixel, which has no spectrum.
     """
     from eyechart.images.image_set import UndecodableError
     from eyechart.models.preprocessing import Preprocessing
 
     if size is not None:
         return Preprocessing(size=(size, size), resize=size, interpolation="bicubic")
-    for index in itertools.islice(range(len(images)), TRIED):
+    sizes: dict[tuple[int, int], None] = {}  # (height, width)
+    for index in range(min(len(images), TRIED)):
         try:
-            width, height = images.source(index).open().picture.size
+            sizes[images.source(index).open().picture.size[::-1]] = None
         except UndecodableError:
             continue
-        if min(width, height) < 2:
-            raise SettingError(
-                "The first image has no spectrum.",
-                setting="images",
-                value=f"{width} x {height}",
-                way_out="Give --size.",
-            )
-        return Preprocessing(size=(height, width), resize=min(height, width), interpolation="bicubic")
+    if sizes:
+        short = min(map(min, sizes))
+        if short < 2:
+            way_out = "Give --size."
+            raise SettingError("An image has no spectrum.", setting="images", value=f"{short} pixel", way_out=way_out)
+        if len(sizes) == 1 and max(next(iter(sizes))) <= LARGEST:
+            return Preprocessing(size=next(iter(sizes)), resize=None)
+        side = min(short, LARGEST)
+        return Preprocessing(size=(side, side), resize=side, interpolation="bicubic")
     raise ImagesError(
         "None of the first images can be opened.",
         setting="images",

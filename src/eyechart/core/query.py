@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     import torch
 
 Reading = Literal["answer", "pixels", "gradient"]
-COST: Mapping[Reading, int] = {"answer": 1, "pixels": 0, "gradient": 3}  # forwards; a backward counts as two
+# In forwards; a backward counts as two, and a look at the pixels, which is mostly decoding, as one.
+COST: Mapping[Reading, int] = {"answer": 1, "pixels": 1, "gradient": 3}
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Query:
         weights: what the model is asked with; None = its own.
         reading: what is read off. ``answer``: the model's output. ``pixels``: what the view shows, without asking the model.
             ``gradient``: of the negative log likelihood of the image's label with respect to the shown pixels, before
-            normalisation; NaN without a label.
+            normalisation; 0 and not ``valid`` without a label.
     """
 
     view: View = field(default_factory=Plain)
@@ -38,7 +39,7 @@ class Query:
 
     @property
     def cost(self) -> int:
-        """Forwards of the model (a backward counts as two) for one image, the view's own included."""
+        """Forwards of the model, or what is counted as such (see COST), for one image, the view's own included."""
         return self.view.cost + COST[self.reading]
 
 
@@ -121,7 +122,7 @@ class Signal:
 
     @property
     def finite(self) -> np.ndarray[Any, Any]:
-        """(n,) bool: no value is infinite, nor NaN for want of a label."""
+        """(n,) bool: no value is NaN or infinite."""
         finite: np.ndarray[Any, Any] = self.values.isfinite().flatten(1).all(1).cpu().numpy()
         return finite
 

@@ -137,7 +137,7 @@ class Bands(Exam):
             return None if so_far else (CLEAN, *layout.queries(None))
         if not so_far:
             return (PIXELS,)
-        if len(so_far) > 1:
+        if len(so_far) > 1 or "power" not in so_far[0].sums:  # no image could be examined
             return None
         radius = float(pooled_radius(so_far[0].sums["power"].sum(0), subject.size, self.head_share, self.units))
         return (CLEAN, PIXELS, *layout.queries(radius if np.isfinite(radius) else None))

@@ -118,7 +118,10 @@ def _control_found(estimates: Estimates) -> Iterator[Finding]:
         f"Parted by singular values instead of frequency, at the energy of radius {gap.at['radius']:g}, {percent(control)} of "
         "the images are right from the rest alone and wrong from the main part"
     )
-    if gap.low > 0:
+    plain, chance = judged(estimates, "high_not_low"), judged(estimates, "high_not_low_by_chance")
+    if plain is None or chance is None or (plain.low or 0.0) <= (chance.value or 0.0):
+        verdict = "but by frequency they are no more than unrelated answers would give, so neither split tells."
+    elif gap.low > 0:
         verdict = f"fewer by {points(gap)}, so it is the fine waves that it reads."
     elif gap.high < 0:
         verdict = "no fewer than by frequency, so such images do not tell that it reads fine waves."
@@ -200,7 +203,8 @@ def _groups_found(estimates: Estimates) -> Iterator[Finding]:
         yield Finding(
             "note",
             f"Shown only what is coarser than {best.at['radius']:g} waves, it does best and worst on these two of "
-            f"{len(rivals)} values of {column}: {'; '.join(told)}.",
+            f"{len(rivals)} values of {column}: {'; '.join(told)}. Some value always comes first and last: "
+            "look at both again with other images.",
         )
 
 

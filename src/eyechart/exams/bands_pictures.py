@@ -62,7 +62,9 @@ def _lean(estimates: Estimates) -> Iterator[Finding]:
         advice = "It leans on fine detail, which blur and resizing take away: train with blurred or low-passed copies."
         yield Finding("weak", sentence, advice)
     else:
-        yield Finding("strong" if loss.high is not None and loss.high < TELLING else "note", sentence)
+        stuck = estimates.one("commonest_answer_share", band="whole")
+        sees = stuck is not None and (kept.low or 0.0) > (stuck.value or 0.0)  # a stopped clock loses nothing, too
+        yield Finding("strong" if sees and loss.high is not None and loss.high < TELLING else "note", sentence)
 
 
 def _reads_detail(estimates: Estimates) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ class FourierHeatmap(Exam):
     name: ClassVar[str] = "fourier_heatmap"
     title: ClassVar[str] = "Fourier heat map"
     explanation: ClassVar[str] = (
-        "Faint stripes of one width and direction are laid over each image, from broad ones to the finest the pixels can show, "
+        "Stripes of one width and direction are laid over each image, from broad ones to the finest the pixels can show, "
         "and for each kind the errors are counted. Where errors are many, this scale of detail sways the model, and whatever "
         "disturbs it (haze for broad stripes, grain for fine ones) will mislead the model, too."
     )

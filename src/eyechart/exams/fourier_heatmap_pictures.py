@@ -12,6 +12,7 @@ from eyechart.exams.fourier_heatmap_waves import THIRDS, Chosen
 
 MUCH, LITTLE = 0.10, 0.05  # verdicts: ten points more errors are much, less than five little
 NAMES = {"low": "broad", "middle": "medium", "high": "fine"}
+HALF = 0.5  # wrong more often than this on plain images: too little to lose
 FEW = 30  # images: fewer say too little of a single wave
 CLIPPED = 0.2  # of the noise's energy: beyond, a map says less about single frequencies
 ADVICE = {
@@ -61,7 +62,16 @@ def _verdict(e: Estimate, estimates: Estimates, chosen: Chosen) -> Finding:
     sentence += f"; {e.n:,} images."
     if (e.low or 0.0) > MUCH:
         return Finding("weak", sentence, ADVICE[third])
-    return Finding("strong" if e.high is not None and e.high < LITTLE else "note", sentence)
+    steady = e.high is not None and e.high < LITTLE
+    return Finding("strong" if steady and _sees(estimates) else "note", sentence)
+
+
+def _sees(estimates: Estimates) -> bool:
+    """Whether there is anything to lose: a stopped clock is steady, too."""
+    clean = estimates.one("clean_error")
+    if clean is not None and clean.value is not None:
+        return clean.value < HALF
+    return any((e.low or 0.0) > LITTLE for e in estimates.of("third_answer_change_rate"))
 
 
 def _highest(estimates: Estimates) -> Iterator[Finding]:

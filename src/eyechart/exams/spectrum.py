@@ -98,7 +98,7 @@ class Spectrum(Exam):
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Over all images, pooled, per class, and per ring."""
         rows, nyquist = tally.rows, self._last(subject)
-        fine = ~np.isnan(rows["head_radius"])
+        fine = rows["density"].sum(1) > 0
         found = [self.estimate("flat_images", unit="count", value=float((~fine).sum()), n=len(fine))]
         if not fine.any():
             return Estimates([*found, *self._heads("image_mean", figure(Interval(None, None, None, 0, "")), nyquist)])

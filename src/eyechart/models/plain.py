@@ -63,4 +63,5 @@ def _in_order(net: nn.Module, run: Callable[[nn.Module], object]) -> tuple[str, 
     finally:
         for handle in handles:
             handle.remove()
-    return tuple(met)
+    own = dict(net.named_parameters())  # not those that are computed, as by weight normalisation
+    return tuple(name for name in met if name in own)

@@ -35,6 +35,7 @@ from eyechart.store.shards import Shelf
 
 Array = np.ndarray[Any, Any]
 SHARD_SECONDS = 20.0
+DECODE_SECONDS = {True: 1e-4, False: 0.02}  # of an image, about
 JOB_BYTES = 48 << 20
 JOB_FRAMES = 4096
 JOB_IMAGES = {True: 256, False: 32}  # in memory; to be decoded: the first job is what the model waits for
@@ -135,19 +136,28 @@ class Engine:
 
     def shard_size(self, queries: Sequence[Query]) -> int:
         """Images a shard, a power of two: at most about 20 seconds at the speed of a first forward."""
-        each = self.seconds_per_forward * max(0.1, sum(q.cost for q in queries))
+        each = self.seconds_per_forward * sum(q.cost for q in queries) + DECODE_SECONDS[self.images.in_memory]
         return 1 << int(np.clip(np.log2(SHARD_SECONDS / each), 0, 13))
+
+    def shard_sizes(self, works: Sequence[Work]) -> dict[Work, int]:
+        """For each work; those that want a few images only must not cut the shards of the others small."""
+        usual = [w for w in works if w.exam.most is None]
+        sizes = {
+            few: self.shard_size(tuple(dict.fromkeys(q for w in chosen for q in w.queries)))
+            for few, chosen in ((False, usual or works), (True, works))
+        }
+        return {w: sizes[w.exam.most is not None] for w in works}
 
     def _stage(self, works: Sequence[Work]) -> None:
         """Do what is missing; then wait for what others are doing, and take over what nobody finishes."""
-        size = self.shard_size(tuple(dict.fromkeys(q for w in works for q in w.queries)))
-        todo = tasks(works, self.n, size)
+        sizes = self.shard_sizes(works)
+        todo = tasks(works, self.n, sizes)
         self.reporter.begin(self.model.name, sum(task.forwards for task in todo))
         try:
             self._walk(self.rank.rotated(todo))
             waited = monotonic()
             again = 0
-            while left := tasks(works, self.n, size):
+            while left := tasks(works, self.n, sizes):
                 if len(left) < len(todo):
                     todo, waited, again = left, monotonic(), 0
                 elif again > 1:
@@ -176,6 +186,7 @@ class Engine:
                 self._examine(current, job, drawn)
                 if len(current.head["id"]) == current.task.span[1] - current.task.span[0]:
                     self._commit(open_tasks.popleft())
+        self._forwarder.forget_other_weights()
 
     def _workers(self, todo: Sequence[Task]) -> int:
         """Decode processes: none where images lie in memory in the model's size and are shown as they are."""

@@ -155,6 +155,11 @@ class Forwarder:
                 found[query] = _Found(values, dict(about), drawn.valid[v][kept])
             self._source({query: found[query] for query in mine}, frames, ids, labels)
 
+    def forget_other_weights(self) -> None:
+        """Let go of all altered nets."""
+        self._asked = self.model
+        self._others.clear()
+
     def _altered(self, weights: Weights) -> ImageModel:
         """The model with other weights; the latest few are kept."""
         if weights in self._others:
@@ -184,6 +189,7 @@ class Forwarder:
                     self._add(pixels, mine.values[part])
                 elif query.reading == "pixels":
                     mine.signals.append(pixels)
+                    self._progress(COST["pixels"] * len(pixels))
                 else:
                     mine.signals.append(self._gradient(pixels, labels[part], mine.valid[part]))
 
@@ -276,6 +282,18 @@ def altered(model: ImageModel, weights: Weights) -> ImageModel:
     if model.plain is None:
         raise ValueError(f"{model.name} has no weights")
     return replace(model, net=model.plain.altered(lambda own, kernels: dict(weights.changed(own, kernels))))
+
+
+def can_alter(model: ImageModel, weights: Weights) -> bool:
+    """Whether the model has the weights that are to be changed."""
+    if model.plain is None:
+        return False
+    own = {name: value.detach() for name, value in model.plain.net.named_parameters()}
+    try:
+        weights.changed(own, model.plain.convolutions)
+    except LookupError:  # no such layer, or no parameter of that name
+        return False
+    return True
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

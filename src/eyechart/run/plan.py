@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
@@ -60,10 +60,10 @@ def exam_key(exam: Exam, stage: int, identity: str, later: Sequence[Query] = ())
     return f"{exam.name}-{blake2b(text.encode(), digest_size=6).hexdigest()}"
 
 
-def tasks(works: Sequence[Work], images: int, shard_size: int) -> list[Task]:
-    """Missing work in order, cut at multiples of ``shard_size`` and wherever the set of missing works changes."""
+def tasks(works: Sequence[Work], images: int, sizes: Mapping[Work, int]) -> list[Task]:
+    """Missing work in order, each cut at multiples of its size and wherever the set of missing works changes."""
     gaps = {w: missing([(p.start, p.stop) for p in w.shelf.pieces(images)], _wanted(w, images)) for w in works}
-    edges = sorted({edge for found in gaps.values() for span in cut(found, shard_size) for edge in span})
+    edges = sorted({edge for work, found in gaps.items() for span in cut(found, sizes[work]) for edge in span})
     found = []
     for span in pairwise(edges):
         lacking = tuple(w for w in works if any(a <= span[0] and span[1] <= b for a, b in gaps[w]))

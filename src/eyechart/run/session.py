@@ -18,6 +18,7 @@ from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
 from eyechart.run.engine import Engine
 from eyechart.run.finish import Fates, Finished, finish, write_kept, write_rows
+from eyechart.run.forward import can_alter
 from eyechart.run.identity import digests, identity
 from eyechart.run.labels import labels_for
 from eyechart.run.options import RunOptions
@@ -99,7 +100,7 @@ class Session:
         for engine in self.engines:
             works = engine.works(self._fitting(engine), 0, dict.fromkeys(self.exams, ()))
             queries = tuple(dict.fromkeys(q for w in works for q in w.queries))
-            todo = tasks(works, self.n, engine.shard_size(queries)) if works else []
+            todo = tasks(works, self.n, engine.shard_sizes(works)) if works else []
             per_model.append(
                 {
                     "model": engine.model.name,
@@ -229,9 +230,9 @@ def _unfit(exam: Exam, engine: Engine) -> str:
     gradients = any(query.reading == "gradient" for query in queries)
     if (exam.needs_labels or gradients) and not engine.subject.labelled:
         return "the images have no labels: give class folders or --labels"
-    plain = engine.model.plain
-    if any(query.weights for query in queries) and not (plain and plain.convolutions):
-        return "it changes convolution kernels, and none can be found in this model"
+    weights = dict.fromkeys(query.weights for query in queries if query.weights is not None)
+    if not all(can_alter(engine.model, one) for one in weights):
+        return "it changes weights that cannot be found in this model"
     if gradients and not engine.differentiable:
         return "it needs gradients, which this model does not have"
     return ""

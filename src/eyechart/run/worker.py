@@ -13,7 +13,7 @@ import sys
 from mmap import mmap
 from typing import Any, BinaryIO
 
-from eyechart.errors import EyechartError, ImagesError
+from eyechart.errors import EyechartError, ImagesError, SettingError
 from eyechart.run.draw import Drawn, Job, draw
 
 WORD = 8
@@ -68,7 +68,7 @@ def _exactly(stream: BinaryIO, size: int) -> Part | None:
     Large parts get a mapping of their own, which goes back to the system as a whole: on the heap, what is allocated
     beside passing pictures and stays keeps their pages.
     """
-    data: Part = bytearray(size) if size < LARGE else mmap(-1, size)
+    data: Part = bytearray(size) if size < LARGE else _mapped(size)
     at, view = 0, memoryview(data)
     while at < size:
         got = stream.readinto(view[at:])  # type: ignore[attr-defined]
@@ -76,6 +76,18 @@ def _exactly(stream: BinaryIO, size: int) -> Part | None:
             return None
         at += got
     return data
+
+
+def _mapped(size: int) -> mmap:
+    try:
+        return mmap(-1, size)
+    except OSError as error:  # which would look like a worker that died
+        raise SettingError(
+            f"There is no memory for {size:,} bytes of frames.",
+            setting="workers",
+            value="those at work",
+            way_out="Use fewer (--workers 1), a smaller frame, or a machine with more memory.",
+        ) from error
 
 
 def serve(requests: BinaryIO, replies: BinaryIO) -> None:

@@ -158,14 +158,27 @@ def differences(first: Array, second: Array, *, seed: int = 0) -> list[Interval]
 
 
 def median(values: Array) -> Interval:
-    """Median of (n,) values, with the order statistics that hold it in 95 % of samples whatever their distribution."""
+    """Median of (n,) values, with the order statistics that hold it in 95 % of samples whatever their distribution.
+
+    Fewer than six values have no such interval.
+    """
     ordered = np.sort(np.asarray(values, np.float64))
     n = len(ordered)
     if not n:
         return Interval(None, None, None, 0, "order statistics")
     below = int(binom.ppf(0.025, n, 0.5))  # at most so many of n lie below the median but for 2.5 % of samples
-    low, high = ordered[max(below - 1, 0)], ordered[min(n - below, n - 1)]
-    return Interval(float(np.median(ordered)), float(low), float(high), n, "order statistics")
+    if not below:
+        return Interval(float(np.median(ordered)), None, None, n, "order statistics")
+    return Interval(
+        float(np.median(ordered)), float(ordered[below - 1]), float(ordered[n - below]), n, "order statistics"
+    )
+
+
+def _pieces(n: int, columns: int, draws: int, seed: int) -> Iterator[Array]:
+    """``resamples`` in pieces whose sums over so many columns bound the memory, too."""
+    step = max(1, _CHUNK // max(columns, 1))
+    for weights in resamples(n, draws, seed):
+        yield from (weights[at : at + step] for at in range(0, len(weights), step))
 
 
 def of_blocks(figure: Callable[[Array], Array], sums: Array, n: int, *, draws: int = DRAWS, seed: int = 0) -> Interval:
@@ -180,7 +193,9 @@ def of_blocks(figure: Callable[[Array], Array], sums: Array, n: int, *, draws: i
     if not len(held):
         return Interval(None, None, None, n, "bootstrap of blocks")
     value = float(figure(held.sum(0)))
-    drawn = figure(resampled_sums(held, draws, seed))
+    if len(held) == 1:  # nothing varies
+        return Interval(None if np.isnan(value) else value, None, None, n, "bootstrap of blocks")
+    drawn = np.concatenate([figure(weights @ held) for weights in _pieces(len(held), held.shape[1], draws, seed)])
     if np.isnan(value) or np.isnan(drawn).any():
         return Interval(None if np.isnan(value) else value, None, None, n, "bootstrap of blocks")
     low, high = np.percentile(drawn, [2.5, 97.5])
