@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from eyechart.report.lettering import fold, shorten, spread, width
@@ -16,6 +16,7 @@ VALUES = st.floats(-1e6, 1e6, allow_nan=False).map(lambda v: round(v, 6))
 
 
 @given(VALUES, VALUES, st.integers(3, 9))
+@example(600001.0, -200001.0, 6)
 def test_nice_range_covers_and_ends_on_ticks(a: float, b: float, most: int) -> None:
     low, high = min(a, b), max(a, b)
     assume(high - low > 1e-6 * max(abs(low), abs(high), 1e-3))

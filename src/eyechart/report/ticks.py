@@ -27,11 +27,15 @@ def nice_range(low: float, high: float, most: int = 5) -> tuple[float, float]:
     """
     if low == high:
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
-    for allowed in range(most, 1, -1):  # rounding outwards can need one tick more than was asked for
-        step = nice_step(high - low, allowed)
-        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-        if last - first <= most - 1:
+    span = high - low
+    step = nice_step(span * (1 - 1e-6), most)
+    for _ in STEPS:  # rounding outwards can need one tick more, or let a smaller step do
+        dust = 5e-7 * span / step  # what rounding leaves over must not take a step of its own
+        first, last = math.floor(low / step + dust), math.ceil(high / step - dust)
+        finest = nice_step((last - first) * step, most)  # what the ticks will be
+        if abs(step / finest - round(step / finest)) < 1e-6:
             break
+        step = nice_step(step * (most - 1) * (1 + 1e-6), most)  # the next larger one
     return _times(first, step), _times(last, step)
 
 
