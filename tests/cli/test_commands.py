@@ -116,7 +116,7 @@ def test_spectrum_needs_no_model(command: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sizes", "frame"),
     [
-        ([(60, 40), (60, 40)], (40, 60)),
+        ([(60, 40), (60, 40)], (40, 40)),
         ([(60, 40), (40, 60)], (40, 40)),
         ([(60, 40), (90, 30)], (30, 30)),
         ([(900, 700)], (512, 512)),

@@ -17,6 +17,8 @@ from eyechart.errors import SettingError
 from eyechart.run.options import RunOptions
 
 if TYPE_CHECKING:
+    from eyechart.images.image_set import ImageSet
+    from eyechart.run.reporter import Reporter
     from eyechart.run.session import Session
 
 MOST_MODELS = 16
@@ -126,9 +128,7 @@ def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> 
     from eyechart.examination import exam_names
     from eyechart.images.load import load_images
     from eyechart.run.provenance import command_line
-    from eyechart.run.reporter import Silent
     from eyechart.run.session import Session
-    from eyechart.run.spread import Rank
     from eyechart.store.folder import Folder
 
     exams = make_exams(exam_names(options.exams, options.suite), settings_of(options.set))
@@ -137,21 +137,34 @@ def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> 
     if writes:
         folder.check_writable()
     images = load_images(options.images, labels=options.labels)
-    teller = Teller() if Rank.from_environment().number == 0 else Silent()
-    for remark in images.remarks:
-        teller.say(f"Images: {remark}")
+    teller = teller_of(images)
     loaded = _load_models(models, options)
     for model in loaded:
         for remark in model.remarks:
             teller.say(f"{model.name}: {remark}")
-    run_options = RunOptions(**{name: getattr(options, name) for name in RunOptions.model_fields})
     classes = options.classes if _maps_images(options.classes) else "auto"
-    session = Session(loaded, images, exams, folder, run_options, teller, classes, command_line())
+    session = Session(loaded, images, exams, folder, run_options(options), teller, classes, command_line())
     for line in dict.fromkeys(line for lines in session.class_lines for line in _some(lines, options.classes)):
         teller.say(f"Classes: {line}")
     for skipped in session.skipped():
         teller.say(f"Skipped: {skipped['exam']} on {skipped['model']}: {skipped['reason']}.")
     return session, out
+
+
+def teller_of(images: ImageSet) -> Reporter:
+    """Who tells how it goes: one process of several. Begins with what is to be known of the images."""
+    from eyechart.run.reporter import Silent
+    from eyechart.run.spread import Rank
+
+    teller: Reporter = Teller() if Rank.from_environment().number == 0 else Silent()
+    for remark in images.remarks:
+        teller.say(f"Images: {remark}")
+    return teller
+
+
+def run_options(options: RunOptions) -> RunOptions:
+    """Of a command's settings those of a run."""
+    return RunOptions(**{name: getattr(options, name) for name in RunOptions.model_fields})
 
 
 def _load_models(specs: tuple[str, ...], options: ExamOptions) -> list[Any]:

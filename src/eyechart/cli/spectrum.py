@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from pydantic import Field
 
-from eyechart.cli.console import Teller
 from eyechart.errors import ImagesError, SettingError
 from eyechart.run.options import RunOptions
 
@@ -31,7 +30,7 @@ class SpectrumOptions(RunOptions):
         ge=2,
         description=(
             "Frame in pixels: the short side is resized to it, the centre cropped. "
-            "Default: the images' own size where the first are alike and small, else a square."
+            "Default: the least short side of the first images, 512 at most."
         ),
     )
     labels: str | None = Field(None, description="Labels of a flat folder, for figures per class.")
@@ -47,7 +46,7 @@ def spectrum(
 
     Example: eyechart spectrum photos/ --out spectrum-of-photos
     """
-    from eyechart.cli.exam import default_out, finish_and_tell, settings_of
+    from eyechart.cli.exam import default_out, finish_and_tell, run_options, settings_of, teller_of
     from eyechart.core.catalogue import make_exams
     from eyechart.images.load import load_images
     from eyechart.models.image_model import ImageModel
@@ -59,47 +58,47 @@ def spectrum(
     exams = make_exams(["spectrum"], settings_of(options.set))
     out = options.out or default_out(("spectrum",))
     Folder(out).check_writable()
-    found, teller = load_images(images, labels=options.labels), Teller()
-    for remark in found.remarks:
-        teller.say(f"Images: {remark}")
+    found = load_images(images, labels=options.labels)
+    teller = teller_of(found)
     frame = frame_of(found, options.size)
     teller.say(f"Frame: {frame.size[0]} x {frame.size[1]} pixels.")
-    run_options = RunOptions(**{name: getattr(options, name) for name in RunOptions.model_fields})
     model = ImageModel.frame_only(frame, found.class_names)
-    session = Session([model], found, exams, Folder(out), run_options, teller, command=command_line())
+    session = Session([model], found, exams, Folder(out), run_options(options), teller, command=command_line())
     finish_and_tell(session, out, as_json=json)
 
 
 def frame_of(images: ImageSet, size: int | None) -> Preprocessing:
-    """The frame in which images are looked at: ``size`` squared, or what suits the first that can be opened.
+    """The square in which images are looked at: of ``size``, or of the least short side of the first images.
 
-    Images of one size up to 512 pixels are looked at as they are. Others are cropped to a square, since a frame of the first
-    image's shape would put black bars beside those of another.
+    A square, since any other frame would put black bars beside images of another shape. Images of its size are not resized.
 
     Raises:
         ImagesError: none of the first images can be opened.
         SettingError: an image has a side of one pixel, which has no spectrum.
     """
-    from eyechart.images.image_set import UndecodableError
     from eyechart.models.preprocessing import Preprocessing
 
-    if size is not None:
-        return Preprocessing(size=(size, size), resize=size, interpolation="bicubic")
-    sizes: dict[tuple[int, int], None] = {}  # (height, width)
+    side = size if size is not None else min(_short_side(images), LARGEST)
+    return Preprocessing(size=(side, side), resize=side, interpolation="bicubic")
+
+
+def _short_side(images: ImageSet) -> int:
+    """The least side of the first images that can be opened."""
+    from eyechart.images.image_set import UndecodableError
+
+    found = []
     for index in range(min(len(images), TRIED)):
         try:
-            sizes[images.source(index).open().picture.size[::-1]] = None
+            found.append(min(images.source(index).open().picture.size))
         except UndecodableError:
             continue
-    if sizes:
-        short = min(map(min, sizes))
-        if short < 2:
-            way_out = "Give --size."
-            raise SettingError("An image has no spectrum.", setting="images", value=f"{short} pixel", way_out=way_out)
-        if len(sizes) == 1 and max(next(iter(sizes))) <= LARGEST:
-            return Preprocessing(size=next(iter(sizes)), resize=None)
-        side = min(short, LARGEST)
-        return Preprocessing(size=(side, side), resize=side, interpolation="bicubic")
+    if found and min(found) > 1:
+        return min(found)
+    if found:
+        way_out = "Give --size."
+        raise SettingError(
+            "An image of one pixel has no spectrum.", setting="images", value=images.name, way_out=way_out
+        )
     raise ImagesError(
         "None of the first images can be opened.",
         setting="images",
