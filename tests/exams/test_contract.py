@@ -91,9 +91,12 @@ def test_reading_in_parts_and_merging_is_reading_the_whole(sat: Sitting, edges: 
     merged, whole = Tally.merge(sat.part(which == k) for k in range(len(edges) + 1)), sat.whole
     assert merged.rows.keys() == whole.rows.keys()
     for name, column in whole.rows.items():
-        np.testing.assert_array_equal(merged.rows[name], column, err_msg=name)
+        if column.dtype.kind == "f":  # a matrix product may round differently for other numbers of images
+            np.testing.assert_allclose(merged.rows[name], column, rtol=1e-5, atol=1e-6, err_msg=name)
+        else:
+            np.testing.assert_array_equal(merged.rows[name], column, err_msg=name)
     for name, total in whole.sums.items():
-        np.testing.assert_allclose(merged.sums[name], total, rtol=1e-12)
+        np.testing.assert_allclose(merged.sums[name], total, rtol=1e-6)
     assert merged.kept == whole.kept
     assert merged.limit == whole.limit
 
