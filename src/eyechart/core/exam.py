@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +15,11 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.query import Answers, Query
 from eyechart.core.tally import Kept, Tally
 from eyechart.core.view import View
+
+if TYPE_CHECKING:
+    import torch
+
+    from eyechart.models.layers import Layer
 
 Array = np.ndarray[Any, Any]
 
@@ -29,6 +34,9 @@ class Subject:
         n_classes: number of outputs.
         kind: what the model answers, ``logits`` or ``embedding``; ``none`` where images are looked at without a model.
         labelled: whether the images have labels that the model can be right about.
+        layers: the steps that the net takes, in their order (see ``eyechart show-layers``); empty if it cannot be watched.
+        convolutions: names of the convolutions' kernels, in the order of use.
+        weights: the net's parameters and floating buffers before folding, by name; float32 tensors on the CPU when asked for.
     """
 
     size: tuple[int, int]
@@ -36,6 +44,9 @@ class Subject:
     class_names: tuple[str, ...] = ()
     kind: str = "logits"
     labelled: bool = True
+    layers: tuple[Layer, ...] = ()
+    convolutions: tuple[str, ...] = ()
+    weights: Mapping[str, torch.Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     def class_name(self, index: int) -> str:
         """The name of class ``index``."""
@@ -72,6 +83,8 @@ class Exam(BaseModel, ABC):
         title, explanation: for the report; the explanation is two sentences for a newcomer.
         needs_labels: without labels the exam is skipped, with a reason.
         answers: kinds of answers it can read; on other models it is skipped, with a reason. ``none``: it needs no model.
+        asks: False for an exam of the model's weights alone, which is shown no image.
+        training: whether it also looks at training images, where they are given beside those to be examined.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -83,6 +96,8 @@ class Exam(BaseModel, ABC):
     explanation: ClassVar[str]
     needs_labels: ClassVar[bool] = False
     answers: ClassVar[tuple[str, ...]] = ("logits",)
+    asks: ClassVar[bool] = True
+    training: ClassVar[bool] = False
 
     @property
     def most(self) -> int | None:
@@ -108,6 +123,14 @@ class Exam(BaseModel, ABC):
     @abstractmethod
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Plain sentences for the summary, most telling first."""
+
+    def tolerates(self, query: Query) -> bool:
+        """Whether it copes with NaN and infinity in what this query gives; else such an image has no part in the exam."""
+        return False
+
+    def plates(self, tally: Tally, subject: Subject) -> Sequence[Chart]:
+        """Further figures for the report, of what is too much to be estimates, such as pictures of kernels."""
+        return ()
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """Views to picture a kept case with, by name; drawn once, for the cases that are kept in the end."""

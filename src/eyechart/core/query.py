@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import log_softmax
 
+from eyechart.core.tap import Tap
 from eyechart.core.view import Plain, View
 from eyechart.core.weights import Weights
 
 if TYPE_CHECKING:
     import torch
 
-Reading = Literal["answer", "pixels", "gradient"]
+Reading = Literal["answer", "pixels", "gradient", "layers"]
 # In forwards; a backward counts as two, and a look at the pixels, which is mostly decoding, as one.
-COST: Mapping[Reading, int] = {"answer": 1, "pixels": 1, "gradient": 3}
+COST: Mapping[Reading, int] = {"answer": 1, "pixels": 1, "gradient": 3, "layers": 1}
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,21 @@ class Query:
         weights: what the model is asked with; None = its own.
         reading: what is read off. ``answer``: the model's output. ``pixels``: what the view shows, without asking the model.
             ``gradient``: of the negative log likelihood of the image's label with respect to the shown pixels, before
-            normalisation; 0 and not ``valid`` without a label.
+            normalisation; 0 and not ``valid`` without a label. ``layers``: what ``tap`` reads, of the net before folding.
+        tap: for the reading ``layers``.
+
+    Raises:
+        ValueError: a tap without that reading, or the reverse, or one of a net with other weights.
     """
 
     view: View = field(default_factory=Plain)
     reading: Reading = "answer"
     weights: Weights | None = None
+    tap: Tap | None = None
+
+    def __post_init__(self) -> None:
+        if (self.tap is None) == (self.reading == "layers") or (self.tap and self.weights):
+            raise ValueError(f"reading {self.reading} of {self.weights or 'the own weights'} with the tap {self.tap}")
 
     @property
     def cost(self) -> int:
@@ -127,20 +137,51 @@ class Signal:
         return finite
 
 
-class Answers(Mapping[Query, Answer]):
-    """What was read off for a batch: ``answers[query]`` is an answer, ``answers.signal(query)`` pixels or a gradient.
+@dataclass(frozen=True)
+class Features:
+    """What a tap read off layers, for a batch.
 
     Attributes:
-        replies: all of both kinds.
+        values: layer -> (n, ...) float32.
+        notes, valid: see Answer.
     """
 
-    def __init__(self, replies: Mapping[Query, Answer | Signal]) -> None:
+    values: Mapping[str, np.ndarray[Any, Any]]
+    notes: Mapping[str, np.ndarray[Any, Any]]
+    valid: np.ndarray[Any, Any]
+
+    def where(self, chosen: np.ndarray[Any, Any]) -> Features:
+        """The features of some of the images: ``chosen`` is (n,) bool."""
+        if chosen.all():
+            return self
+        values = {name: column[chosen] for name, column in self.values.items()}
+        notes = {name: column[chosen] for name, column in self.notes.items()}
+        return Features(values, notes, self.valid[chosen])
+
+    @property
+    def finite(self) -> np.ndarray[Any, Any]:
+        """(n,) bool: no number is NaN or infinite."""
+        each = [np.isfinite(column.reshape(len(self.valid), -1)).all(1) for column in self.values.values()]
+        return np.asarray(np.logical_and.reduce([np.ones(len(self.valid), bool), *each]))
+
+
+Reply = Answer | Signal | Features
+
+
+class Answers(Mapping[Query, Answer]):
+    """What was read off for a batch: an answer by ``answers[query]``, else by ``signal`` or ``features``.
+
+    Attributes:
+        replies: all, of whatever kind.
+    """
+
+    def __init__(self, replies: Mapping[Query, Reply]) -> None:
         self.replies = dict(replies)
 
     def __getitem__(self, query: Query) -> Answer:
         found = self.replies[query]
         if not isinstance(found, Answer):
-            raise TypeError(f"{query} reads {query.reading}: ask for its signal")
+            raise TypeError(f"{query} reads {query.reading}: ask for its signal or features")
         return found
 
     def __iter__(self) -> Iterator[Query]:
@@ -153,7 +194,14 @@ class Answers(Mapping[Query, Answer]):
         """What a query with the reading ``pixels`` or ``gradient`` gave."""
         found = self.replies[query]
         if not isinstance(found, Signal):
-            raise TypeError(f"{query} reads an answer")
+            raise TypeError(f"{query} reads no pixels and no gradient, but an answer or layers")
+        return found
+
+    def features(self, query: Query) -> Features:
+        """What a query with the reading ``layers`` gave."""
+        found = self.replies[query]
+        if not isinstance(found, Features):
+            raise TypeError(f"{query} reads no layers")
         return found
 
     def of(self, queries: Sequence[Query]) -> Answers:

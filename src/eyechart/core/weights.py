@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 class Weights(ABC):
     """Other weights to ask a net with. Defined on the net as its author made it; BatchNorm is folded afterwards."""
 
+    @property
+    def settled_on(self) -> int:
+        """Plain images on which BatchNorm's statistics are taken anew; 0 = they stay the net's own."""
+        return 0
+
     @abstractmethod
     def changed(
         self, parameters: Mapping[str, torch.Tensor], convolutions: Sequence[str]
@@ -22,6 +27,6 @@ class Weights(ABC):
         """The parameters that differ, by name; what is given is left alone.
 
         Args:
-            parameters: all of the net's, by dotted name.
+            parameters: all of the net's, and its floating buffers, by dotted name.
             convolutions: names of the kernels (out, in, kh, kw), in the order in which the net uses them.
         """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from eyechart.models.fold import Pair, refolded
+from eyechart.models.layers import Layer, layers_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,30 +22,48 @@ class PlainNet:
         net: private, eval mode, without gradients.
         pairs: folded in the net that is asked; empty if it is this one.
         convolutions: names of the convolutions' kernels, in the order in which the net first uses them.
+        layers: the steps it takes, in their order.
     """
 
     net: nn.Module
     pairs: tuple[Pair, ...]
     convolutions: tuple[str, ...]
+    layers: tuple[Layer, ...] = ()
 
     @classmethod
     def of(cls, net: nn.Module, pairs: tuple[Pair, ...], run: Callable[[nn.Module], object]) -> PlainNet:
         """Watch ``net`` answer once, by ``run``."""
-        return cls(net, pairs, _in_order(net, run))
+        return cls(net, pairs, _in_order(net, run), layers_of(net, run))
+
+    @property
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Parameters and floating buffers (such as BatchNorm's statistics), by dotted name."""
+        return {name: t.detach() for name, t in _tensors(self.net)}
 
     def altered(
-        self, change: Callable[[dict[str, torch.Tensor], tuple[str, ...]], dict[str, torch.Tensor]]
+        self,
+        change: Callable[[dict[str, torch.Tensor], tuple[str, ...]], dict[str, torch.Tensor]],
+        settle: Callable[[nn.Module], None] = lambda _: None,
     ) -> nn.Module:
-        """A folded copy with the parameters that ``change`` gives back. Raises ValueError on names or shapes not its own."""
+        """A folded copy with the tensors that ``change`` gives back; ``settle`` is shown the copy before it is folded.
+
+        Raises:
+            ValueError: names or shapes are not its own.
+        """
         with torch.inference_mode(False), torch.no_grad():
             net = copy.deepcopy(self.net)
-            own = dict(net.named_parameters())
-            changed = change({name: p.detach() for name, p in self.net.named_parameters()}, self.convolutions)
-            for name, value in changed.items():
+            own = dict(_tensors(net))
+            for name, value in change(self.tensors, self.convolutions).items():
                 if name not in own or own[name].shape != value.shape:
                     raise ValueError(f"the net has no parameter {name} of shape {tuple(value.shape)}")
                 own[name].copy_(value)
+            settle(net)
             return refolded(net, self.pairs)
+
+
+def _tensors(net: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    yield from net.named_parameters()
+    yield from ((name, t) for name, t in net.named_buffers() if t.is_floating_point())
 
 
 def _in_order(net: nn.Module, run: Callable[[nn.Module], object]) -> tuple[str, ...]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import monotonic, sleep
 from typing import Any
@@ -16,11 +16,12 @@ import torch
 from eyechart.core.exam import Batch, Exam, Subject
 from eyechart.core.query import Query
 from eyechart.core.tally import Gathering, Tally
+from eyechart.core.view import Plain
 from eyechart.errors import RunFolderError
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
 from eyechart.run.batches import Artist
-from eyechart.run.draw import Drawn, Job
+from eyechart.run.draw import Drawn, Job, draw
 from eyechart.run.forward import Forwarder
 from eyechart.run.gradients import differentiable
 from eyechart.run.memory import give_back
@@ -52,6 +53,31 @@ class _Open:
     began: float = field(default_factory=monotonic)
 
 
+class _OnCpu(Mapping[str, torch.Tensor]):
+    """A net's tensors, copied to the CPU one by one when asked for."""
+
+    def __init__(self, own: Mapping[str, torch.Tensor]) -> None:
+        self._own = own
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self._own[name].to("cpu", torch.float32, copy=True)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._own)
+
+    def __len__(self) -> int:
+        return len(self._own)
+
+
+def subject_of(model: ImageModel, labelled: bool) -> Subject:
+    """What exams may know of a model and whether its images have labels."""
+    known = Subject(model.preprocessing.size, model.n_outputs, model.class_names, model.kind, labelled)
+    if model.plain is None:
+        return known
+    plain = model.plain
+    return replace(known, layers=plain.layers, convolutions=plain.convolutions, weights=_OnCpu(plain.tensors))
+
+
 class Engine:
     """Runs exams on one model.
 
@@ -80,11 +106,10 @@ class Engine:
         self.model, self.images, self.labels, self.order, self.n = model, images, labels, order, n
         self.identity = identity
         self.folder, self.slot, self.options, self.reporter, self.rank = folder, slot, options, reporter, rank
-        names = model.class_names
-        labelled = bool((labels >= 0).any())
-        self.subject = Subject(model.preprocessing.size, model.n_outputs, names, model.kind, labelled)
-        self._forwarder = Forwarder(model, options.batch_size, options.seed, reporter.advance)
+        self.subject = subject_of(model, bool((labels >= 0).any()))
+        self._forwarder = Forwarder(model, options.batch_size, options.seed, reporter.advance, self._first_frames)
         self._slowest = 0.0
+        self._frames: dict[int, torch.Tensor] = {}
         self._indices: dict[str, int] | None = None
 
     def index_of(self, image_id: str) -> int:
@@ -92,6 +117,15 @@ class Engine:
         if self._indices is None:
             self._indices = {name: i for i, name in enumerate(self.images.ids)}
         return self._indices[image_id]
+
+    def _first_frames(self, n: int) -> torch.Tensor:
+        """The first plain frames of the order that can be decoded, at most n: (n, c, h, w) uint8."""
+        if n not in self._frames:
+            picked = self.order[:n]
+            ids, sources = tuple(self.images.ids[i] for i in picked), tuple(self.images.source(int(i)) for i in picked)
+            drawn = draw(Job(ids, sources, (Plain(),), self.model.preprocessing, self.options.seed))
+            self._frames = {n: torch.from_numpy(drawn.frames[0][drawn.examined]).permute(0, 3, 1, 2)}
+        return self._frames[n]
 
     def shelf(self, exam: Exam, stage: int, queries: Sequence[Query]) -> Shelf:
         """Where the shards of a stage of an exam lie."""
@@ -211,7 +245,9 @@ class Engine:
             views = source_views(task.queries)
             height, width = self.model.preprocessing.size
             frame_bytes = height * width * self.model.preprocessing.channels * len(views)
-            most = min(JOB_IMAGES[self.images.in_memory], max(16, JOB_FRAMES // len(task.queries)))
+            # Each change of weights costs about as much as some forwards: what one net is shown counts, not what all are.
+            shown = max(Counter(query.weights for query in task.queries).values())
+            most = min(JOB_IMAGES[self.images.in_memory], max(16, JOB_FRAMES // shown))
             step = max(1, min(JOB_BYTES // frame_bytes, most))
             for start in range(*task.span, step):
                 picked = self.order[start : min(start + step, task.span[1])]
@@ -238,6 +274,8 @@ class Engine:
         for work in current.task.works:
             mine, fine = answers.of(work.queries), np.ones(len(where), bool)
             for query, unfit in mine.unfit():
+                if work.exam.tolerates(query):
+                    continue
                 reason = f"the model answered NaN or infinity to {query.view}"
                 current.unfit.setdefault(work, {}).update(dict.fromkeys(where[unfit & fine].tolist(), reason))
                 fine &= ~unfit

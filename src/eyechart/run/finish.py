@@ -17,7 +17,7 @@ from PIL import Image
 
 from eyechart.core.chart import Section
 from eyechart.core.estimate import Estimates
-from eyechart.core.exam import Exam
+from eyechart.core.exam import Exam, Subject
 from eyechart.core.query import Query
 from eyechart.core.tally import Kept, Tally
 from eyechart.core.view import Pixels, split_stages
@@ -39,7 +39,7 @@ class Finished:
     Attributes:
         estimates: with the model's name filled in.
         section: for the report; None if no image could be examined.
-        table: the exam's rows, with a column ``model``.
+        table: the exam's rows; None where no image was shown.
         cases: kept cases with pictures, as plain data (pictures as lossless WebP bytes).
     """
 
@@ -47,7 +47,7 @@ class Finished:
     exam: Exam
     estimates: Estimates
     section: Section | None
-    table: pa.Table
+    table: pa.Table | None
     cases: list[dict[str, Any]]
 
 
@@ -65,16 +65,34 @@ def finish(engine: Engine, exam: Exam, works: Sequence[Work]) -> Finished:
     tally = Tally.merge(tallies)
     found = exam.estimates(tally, np.concatenate(labels), engine.subject)
     found = Estimates(replace(e, model=name) for e in found)
-    section = Section(exam.name, exam.title, exam.explanation, tuple(exam.findings(found)), tuple(exam.charts(found)))
+    section = _section(exam, found, tally, engine.subject)
     return Finished(name, exam, found, section, table, [_pictured(engine, exam, case) for case in tally.kept])
+
+
+def finish_without_images(engine: Engine, exam: Exam) -> Finished:
+    """What an exam of weights alone says."""
+    found = Estimates(
+        replace(e, model=engine.model.name) for e in exam.estimates(Tally(), np.empty(0, np.int64), engine.subject)
+    )
+    section = _section(exam, found, Tally(), engine.subject)
+    return Finished(engine.model.name, exam, found, section, None, [])
+
+
+def _section(exam: Exam, found: Estimates, tally: Tally, subject: Subject) -> Section:
+    charts = (*exam.charts(found), *exam.plates(tally, subject))
+    return Section(exam.name, exam.title, exam.explanation, tuple(exam.findings(found)), charts)
 
 
 def write_rows(folder: Folder, finished: Sequence[Finished]) -> None:
     """``rows/<exam>.parquet``: the models' rows of one exam below one another, in the seeded order."""
     tables = []
     for found in finished:
+        if found.table is None:
+            continue
         names = pa.array([found.model] * found.table.num_rows).dictionary_encode()
         tables.append(found.table.add_column(len(HEAD), "model", names))
+    if not tables:
+        return
     # A model that could examine nothing lacks the exam's columns: nulls.
     whole = pa.concat_tables(tables, promote_options="default")
     folder.write(f"rows/{finished[0].exam.name}.parquet", to_bytes(whole))

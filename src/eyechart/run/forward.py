@@ -11,11 +11,12 @@ from typing import Any, Literal, cast
 import numpy as np
 import torch
 
-from eyechart.core.query import COST, Answer, Answers, Query, Signal
+from eyechart.core.query import COST, Answer, Answers, Features, Query, Reply, Signal
 from eyechart.core.view import Pixels, SourceView, View, split_stages
 from eyechart.core.weights import Weights
 from eyechart.models.image_model import ImageModel
 from eyechart.run.draw import Drawn
+from eyechart.run.features import PlainLayers, settle
 from eyechart.run.gradients import loss_gradient
 
 Array = np.ndarray[Any, Any]
@@ -24,6 +25,7 @@ CLEARLY_SLOWER = 1.1
 OTHER_WEIGHTS = 8  # nets kept
 BUFFER_BYTES = 64 << 20
 RENDER_BYTES = 4 << 20  # frames rendered together: larger tensors cost page faults, and leave the cache between steps
+REMEMBER_BYTES = 256 << 20  # rendered frames kept where nets with several weights are shown the same
 
 
 class BatchSize:
@@ -73,6 +75,7 @@ class _Found:
     notes: dict[str, Array]
     valid: Array
     signals: list[torch.Tensor] = field(default_factory=list)
+    features: list[dict[str, Array]] = field(default_factory=list)
 
     def note(self, part: slice, about: Mapping[str, Array], fine: Array | None, n: int) -> None:
         """Keep what the view says about some of the n images, and which of them it could show."""
@@ -81,11 +84,37 @@ class _Found:
         if fine is not None:
             self.valid[part] &= fine
 
-    def reply(self, query: Query, kind: Literal["logits", "embedding", "none"]) -> Answer | Signal:
+    def reply(self, query: Query, kind: Literal["logits", "embedding", "none"]) -> Reply:
         """All of it, for the exams."""
         if query.reading == "answer":
             return Answer(kind, self.values, self.notes, self.valid)
+        if query.reading == "layers":
+            names = self.features[0] if self.features else ()
+            whole = {name: np.concatenate([part[name] for part in self.features]) for name in names}
+            return Features(whole, self.notes, self.valid)
         return Signal(torch.cat(self.signals), self.notes, self.valid)
+
+
+Rendered = tuple[torch.Tensor, dict[str, Array], Array | None]
+
+
+class _Remembered:
+    """What views showed of one job, up to REMEMBER_BYTES."""
+
+    def __init__(self) -> None:
+        self._kept: dict[object, Rendered] = {}
+        self._bytes = 0
+
+    def get(self, key: object, render: Callable[[], Rendered]) -> Rendered:
+        """The rendering of a key, made if it is not at hand."""
+        if key in self._kept:
+            return self._kept[key]
+        rendered = render()
+        size = rendered[0].numel() * rendered[0].element_size()
+        if self._bytes + size <= REMEMBER_BYTES:
+            self._kept[key] = rendered
+            self._bytes += size
+        return rendered
 
 
 class Forwarder:
@@ -96,6 +125,7 @@ class Forwarder:
         batch_size: frames a forward, or ``auto``.
         seed: of the run, for views that draw on the device.
         progress: called with the number of frames after each forward.
+        calibration: gives the first so many plain frames (n, c, h, w) uint8, for weights that settle on images.
     """
 
     def __init__(
@@ -104,12 +134,15 @@ class Forwarder:
         batch_size: int | Literal["auto"] = "auto",
         seed: int = 0,
         progress: Callable[[int], None] = lambda _: None,
+        calibration: Callable[[int], torch.Tensor] | None = None,
     ) -> None:
         height, width = model.preprocessing.size
         self.model, self.seed, self._progress = model, seed, progress
         self.batch_size = BatchSize(batch_size, 4 * model.preprocessing.channels * height * width)
         self._buffer = model.buffer(self.batch_size.largest)
+        self._calibration = calibration
         self._asked = model
+        self._remembered: _Remembered | None = None
         self._others: dict[Weights, ImageModel] = {}
         self._filled = 0
         self._wanted: list[tuple[Array, slice]] = []
@@ -127,10 +160,13 @@ class Forwarder:
             ids, labels: of the images that could be decoded.
         """
         found: dict[Query, _Found] = {}
-        for weights in dict.fromkeys(q.weights for q in queries):
+        nets = dict.fromkeys(q.weights for q in queries)
+        self._remembered = _Remembered() if len(nets) > 1 else None
+        for weights in nets:
             self._asked = self.model if weights is None else self._altered(weights)
             self._with_weights([q for q in queries if q.weights == weights], views, drawn, ids, labels, found)
             self._flush()
+        self._remembered = None
         return Answers({query: found[query].reply(query, self.model.kind) for query in queries})
 
     def _with_weights(
@@ -153,7 +189,7 @@ class Forwarder:
             for query in mine:
                 values = np.empty((len(kept) if query.reading == "answer" else 0, self.model.n_outputs), np.float32)
                 found[query] = _Found(values, dict(about), drawn.valid[v][kept])
-            self._source({query: found[query] for query in mine}, frames, ids, labels)
+            self._source(source, {query: found[query] for query in mine}, frames, ids, labels)
 
     def forget_other_weights(self) -> None:
         """Let go of all altered nets."""
@@ -167,10 +203,26 @@ class Forwarder:
         else:
             while len(self._others) >= OTHER_WEIGHTS:
                 del self._others[next(iter(self._others))]
-            self._others[weights] = altered(self.model, weights)
+            self._others[weights] = altered(self.model, weights, self._settle(weights))
         return self._others[weights]
 
-    def _source(self, found: Mapping[Query, _Found], frames: Array, ids: tuple[str, ...], labels: Array) -> None:
+    def _settle(self, weights: Weights) -> Callable[[torch.nn.Module], None]:
+        """What takes BatchNorm's statistics anew, if the weights ask for that."""
+        if not weights.settled_on:
+            return lambda _: None
+        if self._calibration is None:
+            raise ValueError(f"{weights} settle on images, and there are none")
+        frames = self._calibration(weights.settled_on).to(self.model.device)
+        return lambda net: settle(net, self.model.normalise(frames, self.model.buffer(len(frames))))
+
+    def _source(
+        self,
+        source: SourceView,
+        found: Mapping[Query, _Found],
+        frames: Array,
+        ids: tuple[str, ...],
+        labels: Array,
+    ) -> None:
         """All queries that start from one source view."""
         shown = torch.from_numpy(frames).permute(0, 3, 1, 2).to(self.model.device, non_blocking=True)
         plain = [q for q in found if q.reading == "answer" and not split_stages(q.view)[1]]
@@ -181,8 +233,9 @@ class Forwarder:
         for start in range(0, len(frames) if others else 0, step):
             part = slice(start, start + step)
             first = Pixels(unit(shown[part]), ids[part], self.seed)
+            layers = PlainLayers(self.model, first.tensor)
             for query in others:
-                pixels, about, fine = show(query.view, first)
+                pixels, about, fine = self._shown((source, query.view, start), query.view, first)
                 mine = found[query]
                 mine.note(part, about, fine, len(ids))
                 if query.reading == "answer":
@@ -190,8 +243,17 @@ class Forwarder:
                 elif query.reading == "pixels":
                     mine.signals.append(pixels)
                     self._progress(COST["pixels"] * len(pixels))
+                elif query.tap is not None:
+                    mine.features.append(layers.features(query.tap, pixels, self.batch_size.now))
+                    self._progress(COST["layers"] * len(pixels))
                 else:
                     mine.signals.append(self._gradient(pixels, labels[part], mine.valid[part]))
+
+    def _shown(self, key: object, view: View, first: Pixels) -> Rendered:
+        """What the view shows, from memory if other weights were shown the same."""
+        if self._remembered is None:
+            return show(view, first)
+        return self._remembered.get(key, lambda: show(view, first))
 
     def _gradient(self, pixels: torch.Tensor, labels: Array, valid: Array) -> torch.Tensor:
         """Loss gradients, in batches; ``valid`` loses the images without a label, whose gradient is 0."""
@@ -263,7 +325,7 @@ def unit(frames: torch.Tensor) -> torch.Tensor:
     return frames.to(torch.float32).div_(255)
 
 
-def show(view: View, first: Pixels) -> tuple[torch.Tensor, dict[str, Array], Array | None]:
+def show(view: View, first: Pixels) -> Rendered:
     """Render the input stages of ``view`` one after another: pixels, notes, which images could be shown."""
     batch = first
     notes: dict[str, Array] = {}
@@ -277,20 +339,21 @@ def show(view: View, first: Pixels) -> tuple[torch.Tensor, dict[str, Array], Arr
     return batch.tensor, dict(notes), fine
 
 
-def altered(model: ImageModel, weights: Weights) -> ImageModel:
-    """The model with other weights."""
+def altered(
+    model: ImageModel, weights: Weights, settle: Callable[[torch.nn.Module], None] = lambda _: None
+) -> ImageModel:
+    """The model with other weights; ``settle``: see ``PlainNet.altered``."""
     if model.plain is None:
         raise ValueError(f"{model.name} has no weights")
-    return replace(model, net=model.plain.altered(lambda own, kernels: dict(weights.changed(own, kernels))))
+    return replace(model, net=model.plain.altered(lambda own, kernels: dict(weights.changed(own, kernels)), settle))
 
 
 def can_alter(model: ImageModel, weights: Weights) -> bool:
     """Whether the model has the weights that are to be changed."""
     if model.plain is None:
         return False
-    own = {name: value.detach() for name, value in model.plain.net.named_parameters()}
     try:
-        weights.changed(own, model.plain.convolutions)
+        weights.changed(model.plain.tensors, model.plain.convolutions)
     except LookupError:  # no such layer, or no parameter of that name
         return False
     return True

@@ -25,6 +25,7 @@ class Record:
     the record of a finished run stays true while it is being extended.
 
     Attributes:
+        new: nothing stands in the folder yet.
         slots: folder names of the models, in order; empty for a new run.
 
     Raises:
@@ -41,6 +42,7 @@ class Record:
         if found:
             compare(found["identity"], identity, folder.root)
         self._stored: dict[str, Any] = found or {"schema": SCHEMA, "identity": dict(identity), "started": now()}
+        self.new = not found
         self.slots: list[str] = self._stored.get("slots", [])
 
     @property

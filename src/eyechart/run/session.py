@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from typing import Any
@@ -17,7 +17,7 @@ from eyechart.images.image_set import ImageSet
 from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
 from eyechart.run.engine import Engine
-from eyechart.run.finish import Fates, Finished, finish, write_kept, write_rows
+from eyechart.run.finish import Fates, Finished, finish, finish_without_images, write_kept, write_rows
 from eyechart.run.forward import can_alter
 from eyechart.run.identity import digests, identity
 from eyechart.run.labels import labels_for
@@ -118,7 +118,7 @@ class Session:
 
     def run(self) -> None:
         """Do what is missing, then write rows, kept cases, results and the page's words."""
-        if self.rank.number == 0:
+        if self.rank.number == 0 or self.record.new:  # whoever ends first can open the run
             self.record.begin(self._state())
         done = [engine.run(self._fitting(engine)) for engine in self.engines]
         if self.rank.number == 0:
@@ -129,11 +129,12 @@ class Session:
         for exam in self.exams:
             found: list[Finished] = []
             for engine, slot, works in zip(self.engines, self.slots, done, strict=True):
-                if not works.get(exam):
+                if exam not in works or (exam.asks and not works[exam]):
                     continue
-                result = finish(engine, exam, works[exam])
+                result = finish(engine, exam, works[exam]) if exam.asks else finish_without_images(engine, exam)
                 found.append(result)
-                fates.add(result.table)
+                if result.table is not None:
+                    fates.add(result.table)
                 if result.section is None:
                     skipped.append({"exam": exam.name, "model": result.model, "reason": "no image could be examined"})
                     continue
@@ -219,20 +220,27 @@ def _numbered(names: Sequence[str]) -> list[str]:
 
 def _unfit(exam: Exam, engine: Engine) -> str:
     """Why the exam cannot be run on the engine's model and images, or nothing."""
+    return next(_obstacles(exam, engine), "")
+
+
+def _obstacles(exam: Exam, engine: Engine) -> Iterator[str]:
     if engine.model.kind not in exam.answers:
         if engine.model.kind == "none":
-            return "it needs a model"
-        return (
-            f"it needs a model that answers {' or '.join(kind for kind in exam.answers if kind != 'none')}, "
-            f"this one answers with an {engine.model.kind}"
-        )
+            yield "it needs a model"
+        else:
+            wanted = " or ".join(kind for kind in exam.answers if kind != "none")
+            yield f"it needs a model that answers {wanted}, this one answers with an {engine.model.kind}"
+        return
+    if not (exam.asks or engine.subject.weights):
+        yield "it looks at weights, and this model shows none"
     queries = exam.ask(engine.subject, ()) or ()
     gradients = any(query.reading == "gradient" for query in queries)
     if (exam.needs_labels or gradients) and not engine.subject.labelled:
-        return "the images have no labels: give class folders or --labels"
+        yield "the images have no labels: give class folders or --labels"
     weights = dict.fromkeys(query.weights for query in queries if query.weights is not None)
     if not all(can_alter(engine.model, one) for one in weights):
-        return "it changes weights that cannot be found in this model"
+        yield "it changes weights that cannot be found in this model"
+    if any(query.tap for query in queries) and not engine.subject.layers:
+        yield "it reads layers, and this model cannot be watched while it answers"
     if gradients and not engine.differentiable:
-        return "it needs gradients, which this model does not have"
-    return ""
+        yield "it needs gradients, which this model does not have"

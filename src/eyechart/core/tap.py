@@ -1,0 +1,29 @@
+"""Taps: what is read off a net's layers while it answers. Frozen values, so that equal taps are one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    import torch
+
+    from eyechart.models.layers import Layer
+
+
+@dataclass(frozen=True)
+class Tap(ABC):
+    """A few numbers of each image at some layers: feature maps themselves never leave the device.
+
+    Attributes:
+        layers: names, as in ``Subject.layers``.
+        against_plain: whether ``read`` is also given what the layer says of the plain image.
+    """
+
+    layers: tuple[str, ...]
+    against_plain: ClassVar[bool] = False
+
+    @abstractmethod
+    def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor:
+        """Numbers (n, ...) of a layer's output (n, ...), each image for itself; ``plain``: see ``against_plain``."""

@@ -1,0 +1,166 @@
+"""The steps of a net, met while it answers: its modules, and the functions that do a layer's work without one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
+
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from torch.utils.hooks import RemovableHandle
+
+Kind = Literal["convolution", "linear", "norm", "activation", "pool", "attention", "sum", "block", "other"]
+
+# Names of functions, and what names of leaf modules' classes begin with: libraries have classes of their own for one step.
+FUNCTIONS: dict[str, Kind] = {
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d", "conv_transpose2d"), "convolution"),
+    **dict.fromkeys(("linear",), "linear"),
+    **dict.fromkeys(("batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"), "norm"),
+    **dict.fromkeys(("relu", "relu_", "relu6", "leaky_relu", "prelu", "gelu", "silu", "elu", "mish"), "activation"),
+    **dict.fromkeys(("sigmoid", "tanh", "hardswish", "hardsigmoid", "hardtanh", "softplus"), "activation"),
+    **dict.fromkeys(("max_pool2d", "boolean_dispatch", "avg_pool2d", "adaptive_avg_pool2d"), "pool"),
+    **dict.fromkeys(("scaled_dot_product_attention", "multi_head_attention_forward"), "attention"),
+    **dict.fromkeys(("add", "add_", "__add__", "__iadd__", "__radd__"), "sum"),
+}
+CLASSES: dict[str, Kind] = {
+    **dict.fromkeys(("Conv", "StdConv", "ScaledStdConv"), "convolution"),
+    **dict.fromkeys(("Linear", "NonDynamicallyQuantizableLinear"), "linear"),
+    **dict.fromkeys(("BatchNorm", "LayerNorm", "GroupNorm", "InstanceNorm", "RMSNorm", "SyncBatchNorm"), "norm"),
+    **dict.fromkeys(("LocalResponseNorm", "FrozenBatchNorm"), "norm"),
+    **dict.fromkeys(
+        ("ReLU", "LeakyReLU", "PReLU", "GELU", "SiLU", "Swish", "ELU", "CELU", "SELU", "Mish"), "activation"
+    ),
+    **dict.fromkeys(("Sigmoid", "Tanh", "Hard", "Softplus", "QuickGELU"), "activation"),
+    **dict.fromkeys(("MaxPool", "AvgPool", "Adaptive", "BlurPool", "FastAdaptive"), "pool"),
+    **dict.fromkeys(("MultiheadAttention",), "attention"),
+}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A step of a net.
+
+    Attributes:
+        name: a module's dotted name; a function's is that of the module it is called in and its own, as
+            ``layer1.0.relu()``. From the second call on with the number of the call, as ``layer1.0.relu():2``.
+        kind: what sort of step; ``block``: a module that holds others.
+        shape: of its output, without the batch.
+        source: the step whose output it takes first; empty if that is unknown, such as the picture.
+    """
+
+    name: str
+    kind: Kind
+    shape: tuple[int, ...]
+    source: str = ""
+
+
+class Watch(TorchFunctionMode):
+    """While it is entered, every step of ``net`` that gives a tensor is shown to ``see``.
+
+    Args:
+        net: its hooks are taken off on leaving.
+        see: called with the step and its output, before whatever follows may change that in place.
+        sources: find out where each step's input comes from; keeps all outputs in memory until the end.
+    """
+
+    def __init__(self, net: nn.Module, see: Callable[[Layer, Tensor], None], *, sources: bool = False) -> None:
+        super().__init__()
+        self._net, self._see, self._sources = net, see, sources
+        self._handles: list[RemovableHandle] = []
+        self._inside: list[_Open] = []
+        self._calls: Counter[str] = Counter()
+        self._made: dict[int, tuple[Tensor, str]] = {}  # the tensor is kept so that its id stays its own
+
+    def __enter__(self) -> Self:
+        for name, module in self._net.named_modules():
+            self._handles.append(module.register_forward_pre_hook(self._begin(name)))
+            if name:
+                self._handles.append(module.register_forward_hook(self._end))
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)  # type: ignore[no-untyped-call]
+        for handle in self._handles:
+            handle.remove()
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        name = getattr(func, "__name__", "")
+        source = self._source(args)  # before the function, which may work in place
+        output = func(*args, **(kwargs or {}))
+        kind, here = FUNCTIONS.get(name), self._inside[-1] if self._inside else None
+        # a leaf module that calls the function is the step itself
+        if kind and here and not here.leaf and _has_plane(output) and (kind != "sum" or _of_two(args)):
+            title = {"sum": "add", "pool": "pool"}.get(kind, name.strip("_"))
+            self._meet(f"{here.name}.{title}()".lstrip("."), kind, source, output)
+        return output
+
+    def _begin(self, name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, args: Any) -> None:
+            if not name:  # a new pass
+                self._inside.clear()
+                self._calls.clear()
+            self._inside.append(_Open(name, not any(module.children()), self._source(args)))
+
+        return hook
+
+    def _end(self, module: nn.Module, args: Any, output: Any) -> None:
+        ended = self._inside.pop()
+        first = output[0] if isinstance(output, (tuple, list)) and output else output
+        if isinstance(first, Tensor):
+            self._meet(ended.name, kind_of(module), ended.source, first)
+
+    def _source(self, args: Any) -> str:
+        first = args[0] if isinstance(args, (tuple, list)) and args else None
+        return self._made[id(first)][1] if id(first) in self._made else ""
+
+    def _meet(self, name: str, kind: Kind, source: str, output: Tensor) -> None:
+        self._calls[name] += 1
+        if self._calls[name] > 1:
+            name = f"{name}:{self._calls[name]}"
+        if self._sources:
+            self._made[id(output)] = (output, name)
+        self._see(Layer(name, kind, tuple(output.shape[1:]), source), output)
+
+
+class _Open(NamedTuple):
+    """A module that is being called."""
+
+    name: str
+    leaf: bool
+    source: str
+
+
+def kind_of(module: nn.Module) -> Kind:
+    """What sort of step a module is, by its class's name if it holds no others."""
+    if any(module.children()) and not isinstance(module, nn.MultiheadAttention):
+        return "block"
+    name = type(module).__name__
+    return next((kind for start, kind in CLASSES.items() if name.startswith(start)), "other")
+
+
+def layers_of(net: nn.Module, run: Callable[[nn.Module], object]) -> tuple[Layer, ...]:
+    """The steps that ``net`` takes when ``run`` lets it answer, in their order; none where it cannot be watched."""
+    met: list[Layer] = []
+    try:
+        with Watch(net, lambda layer, _: met.append(layer), sources=True):
+            run(net)
+    except Exception:  # code that bears neither hooks nor stand-ins for torch's functions: it has no layers for us
+        return ()
+    return tuple(met)
+
+
+def _has_plane(output: Any) -> bool:
+    return isinstance(output, Tensor) and output.ndim >= 3
+
+
+def _of_two(args: Sequence[Any]) -> bool:
+    """Whether two feature maps are added, and not an offset to one."""
+    return len(args) > 1 and all(_has_plane(a) for a in args[:2]) and args[0].shape == args[1].shape

@@ -1,0 +1,95 @@
+"""Reading layers: a net is watched while it answers, and taps read their numbers on the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from eyechart.core.tap import Tap
+from eyechart.models.image_model import ImageModel
+from eyechart.models.layers import Layer, Watch
+
+Array = np.ndarray[Any, Any]
+
+
+class PlainLayers:
+    """Layers of a model for some images, and what they say of the plain ones, asked once.
+
+    Args:
+        model: its net before folding is asked, so that what folding joins can be told apart.
+        pixels: (n, c, h, w) of the plain images.
+    """
+
+    def __init__(self, model: ImageModel, pixels: torch.Tensor) -> None:
+        self._model, self._pixels = model, pixels
+        self._kept: dict[tuple[str, ...], dict[str, torch.Tensor]] = {}
+
+    def features(self, tap: Tap, pixels: torch.Tensor, batch: int) -> dict[str, Array]:
+        """What the tap reads of shown ``pixels`` (n, c, h, w), by layer: (n, ...) float32.
+
+        Args:
+            batch: frames a forward, at most.
+        """
+        parts: list[dict[str, Array]] = []
+        for start in range(0, len(pixels), batch):
+            some = slice(start, start + batch)
+            plain = self._plain(tap.layers, batch) if tap.against_plain else {}
+            read: dict[str, Array] = {}
+
+            def see(
+                layer: Layer,
+                output: torch.Tensor,
+                read: dict[str, Array] = read,
+                some: slice = some,
+                plain: dict[str, torch.Tensor] = plain,
+            ) -> None:
+                if layer.name in tap.layers:
+                    numbers = tap.read(layer, output, plain[layer.name][some] if plain else None)
+                    read[layer.name] = numbers.float().cpu().numpy()
+
+            watched(self._model, pixels[some], see)
+            parts.append(read)
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _plain(self, layers: tuple[str, ...], batch: int) -> dict[str, torch.Tensor]:
+        """Outputs of layers for all plain images."""
+        if layers not in self._kept:
+            met: dict[str, list[torch.Tensor]] = {name: [] for name in layers}
+
+            def see(layer: Layer, output: torch.Tensor) -> None:
+                if layer.name in met:
+                    met[layer.name].append(output.clone())
+
+            for start in range(0, len(self._pixels), batch):
+                watched(self._model, self._pixels[start : start + batch], see)
+            self._kept[layers] = {name: torch.cat(parts) for name, parts in met.items()}
+        return self._kept[layers]
+
+
+def watched(model: ImageModel, pixels: torch.Tensor, see: Any) -> None:
+    """Let the net before folding answer ``pixels`` (n, c, h, w), not normalised, and show its steps to ``see``."""
+    if model.plain is None:
+        raise ValueError(f"{model.name} has no layers")
+    frames = model.normalise(pixels, model.buffer(len(pixels)))
+    with torch.no_grad(), Watch(model.plain.net, see):
+        model.plain.net(frames if model.channels_last else frames.contiguous())
+
+
+SETTLE_BATCH = 64
+
+
+def settle(net: torch.nn.Module, frames: torch.Tensor) -> None:
+    """Take BatchNorm's statistics anew: means over batches of 64 of what ``frames`` (n, c, h, w), normalised, give."""
+    norms = [m for m in net.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over batches
+        norm.train()
+    for start in range(0, len(frames), SETTLE_BATCH):
+        net(frames[start : start + SETTLE_BATCH])
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
