@@ -218,7 +218,7 @@ def toy_images(labels: Sequence[int], size: int = 16, low: int = 1, high: int = 
 def answered(eye: nn.Module, images: Array) -> Array:
     """The eye's own top class for 8-bit images in its frame, asked without eyechart."""
     with torch.inference_mode():
-        return eye(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255).argmax(1).numpy()
+        return eye(torch.from_numpy(images.copy()).permute(0, 3, 1, 2).float() / 255).argmax(1).numpy()
 
 
 def examined(model: ImageModel, images: ArraySet, exams: Sequence[str | Exam], out: Path, **more: Any) -> Run:

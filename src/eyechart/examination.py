@@ -38,6 +38,7 @@ def examine(
     workers: int | Literal["auto"] = "auto",
     max_bad: int = 0,
     classes: Literal["auto", "sorted"] = "auto",
+    training: ImageSet | str | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
     """Examine a model on images. Asked again with the same ``out``, it goes on where it stopped.
@@ -50,6 +51,7 @@ def examine(
         out: run folder, local or an fsspec URL; a new temporary folder if None.
         limit, seed, batch_size, workers, max_bad: see ``RunOptions``.
         classes: how image classes are matched with outputs: by name or wnid, or (``sorted``) by their sorted order.
+        training: images that the model was fitted to, for exams that compare with them (``clean``, ``bands``).
         reporter: told how the run goes.
 
     Returns:
@@ -72,6 +74,7 @@ def examine(
         reporter=reporter or Silent(),
         classes=classes,
         command=command_line(),
+        training=load_images(training) if isinstance(training, str) else training,
     )
     session.run()
     return open_run(folder.root)

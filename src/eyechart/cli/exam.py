@@ -52,6 +52,10 @@ class Asked(BaseModel):
     labels: str | None = Field(
         None, description="Labels of a flat folder: a CSV file, or a rule such as '{label}.jpg'."
     )
+    train_images: str | None = Field(
+        None, description="Images that the model was fitted to, to compare with (clean, bands)."
+    )
+    train_labels: str | None = Field(None, description="Their labels, as --labels.")
     preprocess: str = Field(
         "auto", description="auto, or a TOML FILE with size, resize, crop, interpolation, mean, std."
     )
@@ -143,7 +147,8 @@ def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> 
         for remark in model.remarks:
             teller.say(f"{model.name}: {remark}")
     classes = options.classes if _maps_images(options.classes) else "auto"
-    session = Session(loaded, images, exams, folder, run_options(options), teller, classes, command_line())
+    training = load_images(options.train_images, labels=options.train_labels) if options.train_images else None
+    session = Session(loaded, images, exams, folder, run_options(options), teller, classes, command_line(), training)
     for line in dict.fromkeys(line for lines in session.class_lines for line in _some(lines, options.classes)):
         teller.say(f"Classes: {line}")
     for skipped in session.skipped():

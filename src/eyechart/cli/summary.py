@@ -45,7 +45,8 @@ def print_plan(plan: dict[str, Any], *, as_json: bool) -> None:
     stdout.print(f"Images: {plan['images']:,} of {plan['of']:,}")
     for model in plan["models"]:
         asked = ", ".join(f"{exam} {n}" for exam, n in model["exams"].items())
-        stdout.print(f"{escape(model['model'])}: queries an image: {asked}; {model['queries_distinct']} distinct")
+        who = f"{model['model']} on {model['images']}"
+        stdout.print(f"{escape(who)}: queries an image: {asked}; {model['queries_distinct']} distinct")
         stdout.print(
             f"  left: {model['forwards_left']:,} forwards in {model['shards_left']} shards, about {model['seconds_left']:,} s"
         )

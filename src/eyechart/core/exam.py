@@ -84,7 +84,8 @@ class Exam(BaseModel, ABC):
         needs_labels: without labels the exam is skipped, with a reason.
         answers: kinds of answers it can read; on other models it is skipped, with a reason. ``none``: it needs no model.
         asks: False for an exam of the model's weights alone, which is shown no image.
-        training: whether it also looks at training images, where they are given beside those to be examined.
+        training: measures that are also taken on training images, where these are given beside those to be examined; their
+            coordinates are then joined by ``images: training``, and ``<measure>_gap`` is training minus examined.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,7 +98,7 @@ class Exam(BaseModel, ABC):
     needs_labels: ClassVar[bool] = False
     answers: ClassVar[tuple[str, ...]] = ("logits",)
     asks: ClassVar[bool] = True
-    training: ClassVar[bool] = False
+    training: ClassVar[tuple[str, ...]] = ()
 
     @property
     def most(self) -> int | None:
@@ -123,6 +124,14 @@ class Exam(BaseModel, ABC):
     @abstractmethod
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Plain sentences for the summary, most telling first."""
+
+    def charts_beside(self, estimates: Estimates, training: Estimates) -> Sequence[Chart]:
+        """Figures of examined and training images side by side; ``training``: see there, gaps included."""
+        return ()
+
+    def findings_beside(self, training: Estimates) -> Sequence[Finding]:
+        """Plain sentences on what training images add."""
+        return ()
 
     def tolerates(self, query: Query) -> bool:
         """Whether it copes with NaN and infinity in what this query gives; else such an image has no part in the exam."""

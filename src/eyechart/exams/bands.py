@@ -21,6 +21,7 @@ from eyechart.exams.bands_groups import group_columns
 from eyechart.exams.bands_head import pooled_radius, ring_power
 from eyechart.exams.bands_layout import SIDES, Head, Layout, Name
 from eyechart.exams.bands_pictures import charts, findings
+from eyechart.exams.bands_training import charts_beside, findings_beside
 from eyechart.views.bands import Band, Grey
 from eyechart.views.splits import PooledHead
 
@@ -72,6 +73,9 @@ class Bands(Exam):
     many it took), and high is the rest; and at the radius
         high_not_low_above_control: high_not_low minus that of the control, paired by image.
 
+    Beside training images: accuracy and nll at {..., images: training}, and accuracy_gap, nll_gap at the coordinates of either:
+        training minus examined (images differ, so these are not paired).
+
     With by: accuracy at {band, radius, radius_nyquist, by: column, value} and, of whole images, {band: whole, by, value}.
 
     Rows: ``image_top1``, ``image_confidence``, and per radius (arrays in the order of the radii) ``low_top1``,
@@ -86,6 +90,7 @@ class Bands(Exam):
 
     name: ClassVar[str] = "bands"
     version: ClassVar[int] = 2
+    training: ClassVar[tuple[str, ...]] = ("accuracy", "nll")
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "high_not_low")
     title: ClassVar[str] = "Coarse and fine detail"
     explanation: ClassVar[str] = (
@@ -187,6 +192,14 @@ class Bands(Exam):
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """What is lost without fine detail; whether the model reads what people cannot; what further settings tell."""
         return (*findings(estimates), *further_findings(estimates, self.head_share))
+
+    def charts_beside(self, estimates: Estimates, training: Estimates) -> Sequence[Chart]:
+        """Both bands over the radius, on training and on examined images."""
+        return charts_beside(estimates, training)
+
+    def findings_beside(self, training: Estimates) -> Sequence[Finding]:
+        """How much better each band is on training images."""
+        return findings_beside(training)
 
     def _layout(self, subject: Subject) -> Layout:
         radii = self.radii or tuple(r * max(subject.size) / REFERENCE_SIZE for r in REFERENCE_RADII)

@@ -13,7 +13,7 @@ from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Tally
-from eyechart.core.words import figure, percent
+from eyechart.core.words import figure, percent, points
 from eyechart.stats.calibration import ece, ece_if_calibrated
 from eyechart.stats.intervals import means, wilson
 
@@ -31,7 +31,8 @@ class Clean(Exam):
         ece_if_calibrated: the calibration error that a perfectly calibrated model with these confidences stays below in
             97.5 % of such samples; only an ece above it speaks of the model.
 
-    Coordinates: none.
+    Coordinates: none; beside training images also accuracy, nll and ece at {images: training}, and accuracy_gap, nll_gap,
+    ece_gap: training minus examined (images differ, so these are not paired).
 
     Rows: ``top1`` (class index), ``confidence`` (probability of it), ``rank`` (of the label, 0 = top), ``nll`` (nats),
     ``brier``.
@@ -39,6 +40,7 @@ class Clean(Exam):
 
     name: ClassVar[str] = "clean"
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "ece")
+    training: ClassVar[tuple[str, ...]] = ("accuracy", "nll", "ece")
     title: ClassVar[str] = "The images as they are"
     explanation: ClassVar[str] = (
         "Before anything is changed: how often the model is right, and whether its confidence can be believed. "
@@ -115,6 +117,14 @@ class Clean(Exam):
                 caption=_calibration_line(estimates),
             ),
         )
+
+    def findings_beside(self, training: Estimates) -> Sequence[Finding]:
+        """How much better it is on images that it was fitted to."""
+        accuracy, gap = training.one("accuracy"), training.one("accuracy_gap")
+        if accuracy is None or gap is None or accuracy.value is None:
+            return ()
+        told = f"On the training images beside them it is right {percent(accuracy)} of the time, a difference of {points(gap)}."
+        return [Finding("note", told)]
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Accuracy, and whether confidence can be believed."""

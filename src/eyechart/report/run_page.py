@@ -112,6 +112,8 @@ def _images(record: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     if images["classes"]:
         lines.append(("Classes", f"{images['classes']:,}"))
     lines += [("Note", remark) for remark in images["remarks"]]
+    if training := record.get("training"):
+        lines.append(("Beside them", f"{training['limit']:,} training images of {training['name']}"))
     lines += [("Class map", model["classes"][0]) for model in record["models"][:1] if model["classes"]]
     return tuple(lines)
 

@@ -26,6 +26,7 @@ from eyechart.run.engine import Engine
 from eyechart.run.forward import show, unit
 from eyechart.run.merge import parts
 from eyechart.run.plan import Work, source_views
+from eyechart.run.training import beside
 from eyechart.store.folder import Folder
 from eyechart.store.rows import HEAD, examined_labels, to_bytes
 
@@ -40,6 +41,7 @@ class Finished:
         estimates: with the model's name filled in.
         section: for the report; None if no image could be examined.
         table: the exam's rows; None where no image was shown.
+        training: likewise of training images; None where there are none.
         cases: kept cases with pictures, as plain data (pictures as lossless WebP bytes).
     """
 
@@ -49,53 +51,82 @@ class Finished:
     section: Section | None
     table: pa.Table | None
     cases: list[dict[str, Any]]
+    training: pa.Table | None = None
 
 
-def finish(engine: Engine, exam: Exam, works: Sequence[Work]) -> Finished:
-    """Read the last stage's shards and compute."""
+def finish(engine: Engine, exam: Exam, works: Sequence[Work], training: Training | None = None) -> Finished:
+    """Read the last stage's shards and compute; ``training``: the engine of the training images, and what it did."""
+    name, (table, tally, found) = engine.model.name, _measured(engine, exam, works)
+    if tally is None:
+        return Finished(name, exam, Estimates(), None, table, [])
+    other, _, fitted = _measured(training[0], exam, training[1]) if training else (None, None, Estimates())
+    more = beside(exam, found, fitted)
+    section = _section(exam, found, tally, engine.subject, more)
+    cases = [_pictured(engine, exam, case) for case in tally.kept]
+    return Finished(name, exam, Estimates((*found, *more)), section, table, cases, other)
+
+
+Training = tuple[Engine, Sequence[Work]]
+
+
+def _measured(engine: Engine, exam: Exam, works: Sequence[Work]) -> tuple[pa.Table, Tally | None, Estimates]:
+    """All rows of an exam, and, if an image could be examined, its tally and estimates."""
     tables, labels, tallies = [], [], []
     for table, tally in parts(works[-1].shelf, engine.n):
         tables.append(table)
         labels.append(examined_labels(table))
         if tally.rows or tally.sums or tally.kept:
             tallies.append(tally)
-    name, table = engine.model.name, pa.concat_tables(tables, promote_options="default")
+    whole = pa.concat_tables(tables, promote_options="default")
     if not tallies:
-        return Finished(name, exam, Estimates(), None, table, [])
-    tally = Tally.merge(tallies)
-    found = exam.estimates(tally, np.concatenate(labels), engine.subject)
-    found = Estimates(replace(e, model=name) for e in found)
-    section = _section(exam, found, tally, engine.subject)
-    return Finished(name, exam, found, section, table, [_pictured(engine, exam, case) for case in tally.kept])
+        return whole, None, Estimates()
+    merged = Tally.merge(tallies)
+    return whole, merged, _estimates(engine, exam, merged, np.concatenate(labels))
+
+
+def _estimates(engine: Engine, exam: Exam, tally: Tally, labels: Array) -> Estimates:
+    """What the exam makes of its tally, under the model's name."""
+    found = exam.estimates(tally, labels, engine.subject)
+    return Estimates(replace(e, model=engine.model.name) for e in found)
 
 
 def finish_without_images(engine: Engine, exam: Exam) -> Finished:
     """What an exam of weights alone says."""
-    found = Estimates(
-        replace(e, model=engine.model.name) for e in exam.estimates(Tally(), np.empty(0, np.int64), engine.subject)
-    )
-    section = _section(exam, found, Tally(), engine.subject)
+    found = _estimates(engine, exam, Tally(), np.empty(0, np.int64))
+    section = _section(exam, found, Tally(), engine.subject, Estimates())
     return Finished(engine.model.name, exam, found, section, None, [])
 
 
-def _section(exam: Exam, found: Estimates, tally: Tally, subject: Subject) -> Section:
+def _section(exam: Exam, found: Estimates, tally: Tally, subject: Subject, training: Estimates) -> Section:
     charts = (*exam.charts(found), *exam.plates(tally, subject))
-    return Section(exam.name, exam.title, exam.explanation, tuple(exam.findings(found)), charts)
+    findings = tuple(exam.findings(found))
+    if training:
+        charts = (*charts, *exam.charts_beside(found, training))
+        findings = (*findings, *exam.findings_beside(training))
+    return Section(exam.name, exam.title, exam.explanation, findings, charts)
 
 
 def write_rows(folder: Folder, finished: Sequence[Finished]) -> None:
-    """``rows/<exam>.parquet``: the models' rows of one exam below one another, in the seeded order."""
-    tables = []
-    for found in finished:
-        if found.table is None:
-            continue
-        names = pa.array([found.model] * found.table.num_rows).dictionary_encode()
-        tables.append(found.table.add_column(len(HEAD), "model", names))
-    if not tables:
+    """``rows/<exam>.parquet``: the models' rows of one exam below one another, in the seeded order.
+
+    Those of training images lie in ``rows/<exam>.training.parquet``.
+    """
+    name = finished[0].exam.name
+    _write_table(folder, name, [(found.model, found.table) for found in finished])
+    _write_table(folder, f"{name}.training", [(found.model, found.training) for found in finished])
+
+
+def _write_table(folder: Folder, name: str, tables: Sequence[tuple[str, pa.Table | None]]) -> None:
+    named = []
+    for model, table in tables:
+        if table is not None:
+            names = pa.array([model] * table.num_rows).dictionary_encode()
+            named.append(table.add_column(len(HEAD), "model", names))
+    if not named:
+        folder.remove(f"rows/{name}.parquet")  # of an earlier command
         return
     # A model that could examine nothing lacks the exam's columns: nulls.
-    whole = pa.concat_tables(tables, promote_options="default")
-    folder.write(f"rows/{finished[0].exam.name}.parquet", to_bytes(whole))
+    folder.write(f"rows/{name}.parquet", to_bytes(pa.concat_tables(named, promote_options="default")))
 
 
 def write_kept(folder: Folder, slot: str, finished: Finished) -> None:

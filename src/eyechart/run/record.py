@@ -51,6 +51,11 @@ class Record:
         return int(self._stored.get("limit", 0))
 
     @property
+    def training(self) -> Mapping[str, Any]:
+        """The training images beside those examined, as recorded; empty if there were none."""
+        return dict(self._stored.get("training", {}))
+
+    @property
     def exams(self) -> Mapping[str, Mapping[str, Any]]:
         """Exams that the run has finished, with version, key and settings."""
         return dict(self._stored.get("exams", {}))
@@ -63,6 +68,7 @@ class Record:
     def end(self, state: Mapping[str, Any]) -> None:
         """It is done."""
         self._stored.pop("begun", None)
+        self._stored.pop("training", None)  # they take part only where they are given
         self._stored |= {"ended": now(), **state, "exams": {**self.exams, **state["exams"]}}
         self._folder.write_json(RECORD, self._stored)
 

@@ -45,6 +45,7 @@ class Session:
         reporter: told how it goes.
         classes: how image classes are matched with outputs, see ``labels_for``.
         command: for the record.
+        training: images that the models were fitted to, for the exams that compare with them.
     """
 
     models: Sequence[ImageModel]
@@ -55,6 +56,7 @@ class Session:
     reporter: Reporter
     classes: str = "auto"
     command: str = ""
+    training: ImageSet | None = None
     rank: Rank = field(default_factory=Rank.from_environment)
 
     def __post_init__(self) -> None:
@@ -72,17 +74,47 @@ class Session:
         self.slots = self.record.slots or slots([model.name for model in self.models])
         self.record.slots = self.slots
         self.exams = with_recorded(self.exams, self.record.exams, self.reporter)
-        asked = min(self.options.limit or len(self.images), len(self.images))
-        self.n = max(asked, self.record.limit)
-        order = seeded_order(self.images.ids, self.images.labels, self.options.seed)
-        self.engines = [
-            Engine(
-                m, self.images, labels, order, self.n, self.folder, slot, key, self.options, self.reporter, self.rank
-            )
-            for m, labels, slot, key in zip(self.models, self.labels, self.slots, digests(self.identity), strict=True)
+        self.n = self._number(self.images, self.record.limit)
+        self.engines = self._engines(self.images, self.labels, self.n, "")
+        self.beside = self._beside()
+
+    def _number(self, images: ImageSet, covered: int) -> int:
+        """How many images are examined: as many as asked for, or as the run covers already."""
+        asked = min(self.options.limit or len(images), len(images))
+        if covered > asked:
+            self.reporter.say(f"This run covers {covered:,} images already ({images.name}); all of them are used.")
+        return max(asked, covered)
+
+    def _engines(self, images: ImageSet, labels: Sequence[Array], n: int, suffix: str) -> list[Engine]:
+        """One a model."""
+        keys = digests(identity(self.models, labels, images, self.options.seed))
+        order = seeded_order(images.ids, images.labels, self.options.seed)
+        slots = [f"{slot}{suffix}" for slot in self.slots]
+        fixed = self.options, self.reporter, self.rank
+        return [
+            Engine(m, images, own, order, n, self.folder, slot, key, *fixed)
+            for m, own, slot, key in zip(self.models, labels, slots, keys, strict=True)
         ]
-        if self.n > asked:
-            self.reporter.say(f"This run covers {self.n:,} images already; all of them are used.")
+
+    def _beside(self) -> list[Engine]:
+        """Engines of the training images, one a model, or none."""
+        if self.training is None:
+            if self.record.training:
+                self.reporter.say(
+                    "The run also holds figures of training images; they are left out, since none are given now."
+                )
+            return []
+        if self.training.fingerprint == self.images.fingerprint:
+            raise SettingError(
+                "The training images are the images that are examined.",
+                setting="--train-images",
+                value=self.training.name,
+                way_out="Give the images that the model was fitted to, or leave the setting off.",
+            )
+        known = self.record.training if self.record.training.get("fingerprint") == self.training.fingerprint else {}
+        labels = [labels_for(model, self.training, self.classes)[0] for model in self.models]
+        n = self._number(self.training, int(known.get("limit", 0)))
+        return self._engines(self.training, labels, n, "-training")
 
     def skipped(self) -> list[dict[str, str]]:
         """Exams that cannot be run on a model, with the reason."""
@@ -97,13 +129,14 @@ class Session:
     def plan(self) -> dict[str, Any]:
         """What there is to do, as plain data: images, queries, forwards, what is finished already."""
         per_model = []
-        for engine in self.engines:
+        for engine in (*self.engines, *self.beside):
             works = engine.works(self._fitting(engine), 0, dict.fromkeys(self.exams, ()))
             queries = tuple(dict.fromkeys(q for w in works for q in w.queries))
-            todo = tasks(works, self.n, engine.shard_sizes(works)) if works else []
+            todo = tasks(works, engine.n, engine.shard_sizes(works)) if works else []
             per_model.append(
                 {
                     "model": engine.model.name,
+                    "images": engine.images.name,
                     "exams": {w.exam.name: len(w.queries) for w in works},
                     "queries_asked": sum(len(w.queries) for w in works),
                     "queries_distinct": len(queries),
@@ -120,18 +153,25 @@ class Session:
         """Do what is missing, then write rows, kept cases, results and the page's words."""
         if self.rank.number == 0 or self.record.new:  # whoever ends first can open the run
             self.record.begin(self._state())
-        done = [engine.run(self._fitting(engine)) for engine in self.engines]
+        done, beside = (
+            [engine.run(self._fitting(engine)) for engine in engines] for engines in (self.engines, self.beside)
+        )
         if self.rank.number == 0:
-            self._finish(done)
+            self._finish(done, beside)
 
-    def _finish(self, done: Sequence[Mapping[Exam, Sequence[Work]]]) -> None:
+    def _finish(
+        self, done: Sequence[Mapping[Exam, Sequence[Work]]], beside: Sequence[Mapping[Exam, Sequence[Work]]]
+    ) -> None:
         sections, estimates, skipped, fates = [], [], self.skipped(), Fates()
         for exam in self.exams:
             found: list[Finished] = []
-            for engine, slot, works in zip(self.engines, self.slots, done, strict=True):
+            for i, (engine, slot, works) in enumerate(zip(self.engines, self.slots, done, strict=True)):
                 if exam not in works or (exam.asks and not works[exam]):
                     continue
-                result = finish(engine, exam, works[exam]) if exam.asks else finish_without_images(engine, exam)
+                training = (self.beside[i], beside[i][exam]) if beside and beside[i].get(exam) else None
+                result = (
+                    finish(engine, exam, works[exam], training) if exam.asks else finish_without_images(engine, exam)
+                )
                 found.append(result)
                 if result.table is not None:
                     fates.add(result.table)
@@ -164,7 +204,8 @@ class Session:
         )
 
     def _fitting(self, engine: Engine) -> list[Exam]:
-        return [exam for exam in self.exams if not _unfit(exam, engine)]
+        wanted = [exam for exam in self.exams if exam.training or engine not in self.beside]
+        return [exam for exam in wanted if not _unfit(exam, engine)]
 
     def _state(self) -> dict[str, Any]:
         """What this command examines, how and where, for the run's record."""
@@ -176,9 +217,16 @@ class Session:
                 for slot, lines, engine in zip(self.slots, self.class_lines, self.engines, strict=True)
             ],
             "images": about_images(self.images),
+            **self._about_training(),
             "exams": {exam.name: about_exam(exam, self.engines[0].identity) for exam in self.exams},
             "provenance": provenance(self.command),
         }
+
+    def _about_training(self) -> dict[str, Any]:
+        if not self.beside or self.training is None:
+            return {}
+        about = {"fingerprint": self.training.fingerprint, "limit": self.beside[0].n}
+        return {"training": {**about_images(self.training), **about}}
 
 
 def with_recorded(asked: Sequence[Exam], recorded: Mapping[str, Mapping[str, Any]], reporter: Reporter) -> list[Exam]:
