@@ -14,7 +14,7 @@ from eyechart.core.view import Plain
 from eyechart.exams.clean import Clean
 from eyechart.exams.kernel_smoothing import KernelSmoothing
 from eyechart.models.image_model import ImageModel
-from eyechart.run.forward import altered
+from eyechart.run.altered import altered
 from eyechart.views.kernels import SmoothedKernels
 from eyes import LinearEye, examined, image_set, noise_images, seen_by, sitting
 

@@ -232,7 +232,7 @@ def test_an_exam_of_weights_alone_is_shown_no_image(tmp_path: Path) -> None:
 
 
 def test_weights_given_to_exams_are_copies(tmp_path: Path) -> None:
-    from eyechart.run.engine import subject_of
+    from eyechart.run.subject import subject_of
 
     model = seen_by(Two().eval(), SIZE)
     subject = subject_of(model, labelled=True)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from eyechart.core.view import InputView, Pixels
-from eyechart.run.forward import show
+from eyechart.run.render import show
 from eyechart.spectrum.bands import high_pass, low_pass
 from eyechart.views.bands import Band, Grey
 from eyes import noise_images

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from time import monotonic, sleep
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from eyechart.core.exam import Batch, Exam, Subject
+from eyechart.core.exam import Batch, Exam
 from eyechart.core.query import Query
 from eyechart.core.tally import Gathering, Tally
 from eyechart.core.view import Plain
@@ -30,6 +30,7 @@ from eyechart.run.options import RunOptions
 from eyechart.run.plan import Task, Work, exam_key, source_views, still_missing, tasks
 from eyechart.run.reporter import Reporter
 from eyechart.run.spread import Rank
+from eyechart.run.subject import subject_of
 from eyechart.store.folder import Folder
 from eyechart.store.rows import to_table
 from eyechart.store.shards import Shelf
@@ -51,31 +52,6 @@ class _Open:
     tallies: dict[Work, Gathering] = field(default_factory=dict)
     unfit: dict[Work, dict[int, str]] = field(default_factory=dict)
     began: float = field(default_factory=monotonic)
-
-
-class _OnCpu(Mapping[str, torch.Tensor]):
-    """A net's tensors, copied to the CPU one by one when asked for."""
-
-    def __init__(self, own: Mapping[str, torch.Tensor]) -> None:
-        self._own = own
-
-    def __getitem__(self, name: str) -> torch.Tensor:
-        return self._own[name].to("cpu", torch.float32, copy=True)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._own)
-
-    def __len__(self) -> int:
-        return len(self._own)
-
-
-def subject_of(model: ImageModel, labelled: bool) -> Subject:
-    """What exams may know of a model and whether its images have labels."""
-    known = Subject(model.preprocessing.size, model.n_outputs, model.class_names, model.kind, labelled)
-    if model.plain is None:
-        return known
-    plain = model.plain
-    return replace(known, layers=plain.layers, convolutions=plain.convolutions, weights=_OnCpu(plain.tensors))
 
 
 class Engine:

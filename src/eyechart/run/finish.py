@@ -23,9 +23,9 @@ from eyechart.core.tally import Kept, Tally
 from eyechart.core.view import Pixels, split_stages
 from eyechart.run.draw import Job, draw
 from eyechart.run.engine import Engine
-from eyechart.run.forward import show, unit
 from eyechart.run.merge import parts
 from eyechart.run.plan import Work, source_views
+from eyechart.run.render import show, unit
 from eyechart.run.training import beside
 from eyechart.store.folder import Folder
 from eyechart.store.rows import HEAD, examined_labels, to_bytes

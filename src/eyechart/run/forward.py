@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Literal, cast
 
@@ -15,56 +15,16 @@ from eyechart.core.query import COST, Answer, Answers, Features, Query, Reply, S
 from eyechart.core.view import Pixels, SourceView, View, split_stages
 from eyechart.core.weights import Weights
 from eyechart.models.image_model import ImageModel
+from eyechart.run.altered import altered
+from eyechart.run.batch_size import BatchSize
 from eyechart.run.draw import Drawn
 from eyechart.run.features import PlainLayers, settle
 from eyechart.run.gradients import loss_gradient
+from eyechart.run.render import Remembered, Rendered, show, unit
 
 Array = np.ndarray[Any, Any]
-CANDIDATES = (8, 16, 32, 64, 128, 256)
-CLEARLY_SLOWER = 1.1
 OTHER_WEIGHTS = 8  # nets kept
-BUFFER_BYTES = 64 << 20
 RENDER_BYTES = 4 << 20  # frames rendered together: larger tensors cost page faults, and leave the cache between steps
-REMEMBER_BYTES = 256 << 20  # rendered frames kept where nets with several weights are shown the same
-
-
-class BatchSize:
-    """The batch size of forwards: given, or the fastest of a few, found on the run's own work.
-
-    Sizes are tried from small to large until one is clearly slower than the best: on CPUs small batches often win, since
-    their activations stay in the cache and in memory that is already mapped. Decisions never depend on the size. On
-    out-of-memory it halves and stays.
-    """
-
-    def __init__(self, asked: int | Literal["auto"], frame_bytes: int, trials: int = 3) -> None:
-        fitting = [c for c in CANDIDATES if c * frame_bytes <= BUFFER_BYTES] or [CANDIDATES[0]]
-        self._open = [asked] if isinstance(asked, int) else fitting
-        self._times: dict[int, list[float]] = {size: [] for size in self._open}
-        self._trials = trials if len(self._open) > 1 else 0
-        self.largest = max(self._open)
-
-    @property
-    def now(self) -> int:
-        """The size to use next."""
-        best = float("inf")
-        for size in self._open:
-            if len(self._times[size]) < self._trials:
-                return size
-            fastest = min(self._times[size], default=0.0)
-            if fastest > CLEARLY_SLOWER * best:
-                break
-            best = min(best, fastest)
-        return min(self._open, key=lambda size: min(self._times[size] or [float("inf")]))
-
-    def took(self, size: int, seconds: float) -> None:
-        """Note the time of one forward of ``size`` frames."""
-        if size in self._times and len(self._times[size]) < self._trials:
-            self._times[size].append(seconds / size)
-
-    def too_large(self, size: int) -> None:
-        """Memory ran out at ``size``."""
-        self._open = [s for s in self._open if s < size] or [max(1, size // 2)]
-        self._times = {s: self._times.get(s, []) for s in self._open}
 
 
 @dataclass
@@ -95,28 +55,6 @@ class _Found:
         return Signal(torch.cat(self.signals), self.notes, self.valid)
 
 
-Rendered = tuple[torch.Tensor, dict[str, Array], Array | None]
-
-
-class _Remembered:
-    """What views showed of one job, up to REMEMBER_BYTES."""
-
-    def __init__(self) -> None:
-        self._kept: dict[object, Rendered] = {}
-        self._bytes = 0
-
-    def get(self, key: object, render: Callable[[], Rendered]) -> Rendered:
-        """The rendering of a key, made if it is not at hand."""
-        if key in self._kept:
-            return self._kept[key]
-        rendered = render()
-        size = rendered[0].numel() * rendered[0].element_size()
-        if self._bytes + size <= REMEMBER_BYTES:
-            self._kept[key] = rendered
-            self._bytes += size
-        return rendered
-
-
 class Forwarder:
     """Answers queries for drawn images.
 
@@ -142,7 +80,7 @@ class Forwarder:
         self._buffer = model.buffer(self.batch_size.largest)
         self._calibration = calibration
         self._asked = model
-        self._remembered: _Remembered | None = None
+        self._remembered: Remembered | None = None
         self._others: dict[Weights, ImageModel] = {}
         self._filled = 0
         self._wanted: list[tuple[Array, slice]] = []
@@ -161,7 +99,7 @@ class Forwarder:
         """
         found: dict[Query, _Found] = {}
         nets = dict.fromkeys(q.weights for q in queries)
-        self._remembered = _Remembered() if len(nets) > 1 else None
+        self._remembered = Remembered() if len(nets) > 1 else None
         for weights in nets:
             self._asked = self.model if weights is None else self._altered(weights)
             self._with_weights([q for q in queries if q.weights == weights], views, drawn, ids, labels, found)
@@ -318,45 +256,6 @@ def _full_float32(device: torch.device) -> AbstractContextManager[None]:
         return nullcontext()
     flags = torch.backends.cudnn.flags(enabled=True, benchmark=torch.backends.cudnn.benchmark, allow_tf32=False)
     return cast(AbstractContextManager[None], flags)
-
-
-def unit(frames: torch.Tensor) -> torch.Tensor:
-    """uint8 frames as float32 in [0, 1], same memory layout."""
-    return frames.to(torch.float32).div_(255)
-
-
-def show(view: View, first: Pixels) -> Rendered:
-    """Render the input stages of ``view`` one after another: pixels, notes, which images could be shown."""
-    batch = first
-    notes: dict[str, Array] = {}
-    fine: Array | None = None
-    for step in split_stages(view)[1]:
-        shown = step.render(batch)
-        notes.update(shown.notes)
-        if shown.valid is not None:
-            fine = shown.valid if fine is None else fine & shown.valid
-        batch = Pixels(shown.pixels, first.ids, first.seed)
-    return batch.tensor, dict(notes), fine
-
-
-def altered(
-    model: ImageModel, weights: Weights, settle: Callable[[torch.nn.Module], None] = lambda _: None
-) -> ImageModel:
-    """The model with other weights; ``settle``: see ``PlainNet.altered``."""
-    if model.plain is None:
-        raise ValueError(f"{model.name} has no weights")
-    return replace(model, net=model.plain.altered(lambda own, kernels: dict(weights.changed(own, kernels)), settle))
-
-
-def can_alter(model: ImageModel, weights: Weights) -> bool:
-    """Whether the model has the weights that are to be changed."""
-    if model.plain is None:
-        return False
-    try:
-        weights.changed(model.plain.tensors, model.plain.convolutions)
-    except LookupError:  # no such layer, or no parameter of that name
-        return False
-    return True
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

@@ -16,9 +16,9 @@ from eyechart.errors import BadImagesError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
+from eyechart.run.altered import can_alter
 from eyechart.run.engine import Engine
 from eyechart.run.finish import Fates, Finished, finish, finish_without_images, write_kept, write_rows
-from eyechart.run.forward import can_alter
 from eyechart.run.identity import digests, identity
 from eyechart.run.labels import labels_for
 from eyechart.run.options import RunOptions
