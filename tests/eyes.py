@@ -22,6 +22,7 @@ from eyechart.models.preprocessing import Preprocessing
 from eyechart.run.draw import Job, draw
 from eyechart.run.forward import Forwarder
 from eyechart.run.plan import source_views
+from eyechart.run.subject import subject_of
 from eyechart.store.run_folder import Run
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -249,8 +250,7 @@ class Sitting:
 def sitting(exam: Exam, model: ImageModel, images: ArraySet, seed: int = 0) -> Sitting:
     """Answers to the first questions of an exam, without the engine."""
     labels = np.full(len(images), -1) if images.labels is None else images.labels
-    names, size = model.class_names, model.preprocessing.size
-    subject = Subject(size, model.n_outputs, names, model.kind, bool((labels >= 0).any()))
+    subject = subject_of(model, bool((labels >= 0).any()))
     queries = tuple(exam.ask(subject, ()) or ())
     views, ids = source_views(queries), tuple(images.ids)
     job = Job(ids, tuple(images.source(i) for i in range(len(ids))), views, model.preprocessing, seed)

@@ -132,3 +132,15 @@ def test_the_frame_of_a_spectrum_has_no_black_bars(
     assert found.size == frame
     for i in range(len(sizes)):
         assert np.asarray(found.frame(images.source(i).open().picture)).min() == 200
+
+
+def test_layers_are_listed_by_the_names_that_exams_take(command: Command) -> None:
+    found = command("layers", "demo", "--json").json
+    names = [layer["name"] for layer in found]
+    assert {"conv1", "relu()", "layer1.0.add()", "linear"} <= set(names)
+    told = command("layers", "demo", "--kind", "norm")
+    assert told.out.splitlines()[0].split() == ["bn1", "norm", "16", "x", "32", "x", "32", "conv1"]
+    assert len(told.out.splitlines()) == 19
+    wrong = command("layers", "demo", "--kind", "nrm")
+    assert wrong.code == 2
+    assert "norm" in wrong.paragraph

@@ -16,6 +16,7 @@ from eyechart.core.chart import Heatmap, Lines, Panels
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
+from eyechart.errors import UnknownNameError
 from eyechart.exams.fourier_heatmap import FourierHeatmap
 from eyechart.exams.fourier_heatmap_pictures import CLIPPED
 from eyechart.exams.fourier_heatmap_waves import default_norm
@@ -117,6 +118,27 @@ def test_a_circular_convolution_moves_by_its_gain_at_the_frequency() -> None:
         np.testing.assert_allclose(sat.whole.rows["wave_logit_change"][:, j], expected, rtol=1e-4, atol=1e-4)
     for e in results(sat).of("logit_change"):
         assert e.value == pytest.approx(1.5 * gain[e.at["fy"], e.at["fx"]], rel=1e-4, abs=1e-4)
+
+
+def test_a_layer_moves_by_its_gain_whatever_follows() -> None:
+    kernel = torch.randn(3, 3, generator=torch.Generator().manual_seed(1))
+    eye = nn.Sequential(RedKernel(kernel), nn.ReLU(), Both(nn.Identity()))
+    exam = FourierHeatmap(norm=1.5, layer="0")
+    sat = sitting(exam, seen_by(eye), image_set(grey_noise(4)))
+    padded = np.zeros((16, 16))
+    padded[:3, :3] = kernel
+    gain = abs(np.fft.fft2(padded))
+    found = results(sat)
+    for e in found.of("feature_change"):
+        assert e.value == pytest.approx(1.5 * gain[e.at["fy"], e.at["fx"]], rel=1e-4, abs=1e-4)
+    assert len(found.of("feature_change")) == 130
+    assert sat.exam.charts(found)[3].title == "How far each wave moves 0"
+
+
+def test_an_unknown_layer_is_named_with_its_like() -> None:
+    exam = FourierHeatmap(layer="feature")
+    with pytest.raises(UnknownNameError, match="features"):
+        sitting(exam, seen_by(Both(RedKernel(torch.ones(3, 3)))), image_set(grey_noise(2)))
 
 
 def test_a_brightness_meter_is_moved_by_zero_frequency_alone() -> None:

@@ -31,6 +31,9 @@ app.command("eyechart.cli.report:report", name="report", help="Write the report 
 app.command("eyechart.cli.catalogue:list_", name="list", help="List exams, suites or models.")
 app.command("eyechart.cli.catalogue:show", name="show", help="Show an exam's measures and settings.")
 app.command(
+    "eyechart.cli.layers:layers", name="layers", help="List the layers of a model, by the names that exams take."
+)
+app.command(
     "eyechart.cli.doctor:doctor", name="doctor", help="Check the installation, and a model and images before an exam."
 )
 

@@ -14,9 +14,11 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.words import figure
+from eyechart.errors import UnknownNameError
 from eyechart.exams.fourier_heatmap_pictures import charts, findings
 from eyechart.exams.fourier_heatmap_waves import Chosen, Part, Preset, default_norm, grids
 from eyechart.stats.intervals import differences, means, ratios, wilson
+from eyechart.views.change import LayerChange
 from eyechart.views.waves import Phase, Wave
 
 SHARES = ("clipped_share", "scattered_share")
@@ -39,6 +41,8 @@ class FourierHeatmap(Exam):
         error_rate: share of images whose top class is not the label.
         answer_change_rate: share of images whose top class differs from that of the clean image; needs no labels.
         logit_change: mean L2 change of the logits, each set less its mean (adding a constant to all changes no answer).
+        feature_change (with ``layer``): mean L2 change of that layer's outputs before BatchNorm is folded (the paper's feature
+            version; it divides its map by its maximum, the report does so by its colours).
     For each ring of waves at {ring, radius, radius_nyquist} (the mean over its part of the full plane; a ring is the nearest
     integer radius, with ``coarse`` half an octave, zero frequency alone; radius is the ring's mean):
         ring_error_rate, ring_answer_change_rate: means of the above, intervals resample images.
@@ -57,7 +61,7 @@ class FourierHeatmap(Exam):
     Errors count images with a label. Each wave's clipped share is in the rows only.
 
     Rows: ``image_top1``, and arrays in the order of the waves ``wave_top1``, ``wave_logit_change``,
-    ``wave_clipped_share``, ``wave_scattered_share``.
+    ``wave_clipped_share``, ``wave_scattered_share``, and with ``layer`` ``wave_feature_change``.
     """
 
     name: ClassVar[str] = "fourier_heatmap"
@@ -74,6 +78,9 @@ class FourierHeatmap(Exam):
     preset: Preset = Field("auto", description="Which waves: full, paper, coarse, or auto (full up to 600 waves).")
     radius: float | None = Field(None, ge=0, description="Leaves out waves of a larger radius, cycles per image.")
     phase: Phase = Field("official", description="official (pi/4), cosine (0), or random, drawn for each image.")
+    layer: str | None = Field(
+        None, description="Also measure how far this layer moves (see eyechart layers MODEL); takes twice the time."
+    )
     images: int = Field(1000, ge=1, description="At most so many images, the first of the seeded order.")
 
     @property
@@ -83,7 +90,9 @@ class FourierHeatmap(Exam):
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
         """The clean pass and one wave at a time."""
-        return None if so_far else (CLEAN, *self._queries(subject))
+        if so_far:
+            return None
+        return (CLEAN, *self._queries(subject), *self._layer_queries(subject))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry per wave in the wave columns."""
@@ -96,6 +105,9 @@ class FourierHeatmap(Exam):
             "wave_top1": np.stack([answer.top1 for answer in asked], 1).astype(counts),
             "wave_logit_change": np.stack(change, 1).astype(np.float32),
         }
+        if self.layer is not None:
+            moved = [answers.features(q).values[self.layer] for q in self._layer_queries(batch.subject)]
+            rows["wave_feature_change"] = np.stack(moved, 1).astype(np.float32)
         for share in SHARES:
             rows[f"wave_{share}"] = np.stack([answer.notes[share] for answer in asked], 1).astype(np.float32)
         return Tally(rows)
@@ -121,14 +133,16 @@ class FourierHeatmap(Exam):
         if known.any():
             found += self._by_wave("error_rate", wrong[known], chosen)
         found += self._by_wave("answer_change_rate", changed, chosen)
-        for at, interval in zip(chosen.places, means(rows["wave_logit_change"]), strict=True):
-            found.append(self.estimate("logit_change", unit="logits", at=at, **figure(interval)))
+        for change, unit in (("logit_change", "logits"), ("feature_change", "L2 norm")):
+            moved = rows.get(f"wave_{change}", np.empty((n, 0)))
+            for at, interval in zip(chosen.places, means(moved) if moved.size else (), strict=bool(moved.size)):
+                found.append(self.estimate(change, unit=unit, at=at, **figure(interval)))
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """The maps of errors and of change, the curves over the radius, what clipping did."""
         size = estimates.of("norm")[0].at
-        return charts(estimates, self._of_size((size["height"], size["width"])))
+        return charts(estimates, self._of_size((size["height"], size["width"])), self.layer)
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """At which frequencies the model is weak."""
@@ -144,9 +158,23 @@ class FourierHeatmap(Exam):
     def _norm(self, subject: Subject) -> float:
         return default_norm(subject.size) if self.norm is None else self.norm
 
-    def _queries(self, subject: Subject) -> list[Query]:
+    def _views(self, subject: Subject) -> list[Wave]:
         norm = self._norm(subject)
-        return [Query(Wave(fy, fx, norm, self.phase)) for fy, fx in self._chosen(subject).points.tolist()]
+        return [Wave(fy, fx, norm, self.phase) for fy, fx in self._chosen(subject).points.tolist()]
+
+    def _queries(self, subject: Subject) -> list[Query]:
+        return [Query(view) for view in self._views(subject)]
+
+    def _layer_queries(self, subject: Subject) -> list[Query]:
+        """None without a layer. Raises UnknownNameError if the model has no such layer."""
+        if self.layer is None:
+            return []
+        names = [layer.name for layer in subject.layers]
+        if names and self.layer not in names:
+            raise UnknownNameError.of(
+                self.layer, names, setting="fourier_heatmap.layer", hint="See: eyechart layers MODEL."
+            )
+        return [Query(view, "layers", tap=LayerChange((self.layer,))) for view in self._views(subject)]
 
     def _errors(self, clean: Array, wrong: Array, chosen: Chosen) -> Iterator[Estimate]:
         """Errors in few figures: on clean images (n,) and under waves (n, m)."""

@@ -36,9 +36,22 @@ def logit_map(estimates: Estimates, chosen: Chosen) -> Chart:
         "How far each wave moves the model's outputs (L2 distance of its logits from those of the clean image), whether or "
         "not the answer changes: sensitivity that errors alone may hide. The scale of logits differs between models."
     )
-    top = plain_numbers(max((e.value or 0.0) for e in estimates.of("logit_change")))  # rounded as the cells are
+    return _moved(estimates, chosen, "logit_change", "How far each wave moves the outputs", caption)
+
+
+def layer_map(estimates: Estimates, chosen: Chosen, layer: str) -> Chart:
+    """How far a layer moves, on a scale of its own."""
+    caption = (
+        f"How far each wave moves what the layer {layer} passes on (L2 distance from what it makes of the clean image): where "
+        "on the way the model takes a wave up, or keeps it out."
+    )
+    return _moved(estimates, chosen, "feature_change", f"How far each wave moves {layer}", caption)
+
+
+def _moved(estimates: Estimates, chosen: Chosen, measure: str, title: str, caption: str) -> Heatmap | Panels:
+    top = plain_numbers(max((e.value or 0.0) for e in estimates.of(measure)))  # rounded as the cells are
     bounds = (0.0, top) if top > 0 else (0.0, 1.0)
-    return _map(estimates, chosen, "logit_change", "How far each wave moves the outputs", "L2 change", caption, bounds)
+    return _map(estimates, chosen, measure, title, "L2 change", caption, bounds)
 
 
 def _strength(estimates: Estimates) -> str:
@@ -60,7 +73,7 @@ def _map(
 ) -> Heatmap | Panels:
     """The whole plane, mirrors filled in; with several grids, one panel for each."""
     plane = chosen.plane([e.value for e in estimates.of(measure)])
-    format: Format = "number" if measure == "logit_change" else "percent"
+    format: Format = "number" if measure in ("logit_change", "feature_change") else "percent"
     found = []
     for number, grid in enumerate(chosen.grids):
         y, x, z = _cells(plane, grid, chosen)

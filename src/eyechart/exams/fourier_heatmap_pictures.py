@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from eyechart.core.chart import Chart, Finding, Lines, Rule, Series
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent, points
-from eyechart.exams.fourier_heatmap_maps import answer_map, error_map, logit_map
+from eyechart.exams.fourier_heatmap_maps import answer_map, error_map, layer_map, logit_map
 from eyechart.exams.fourier_heatmap_waves import THIRDS, Chosen
 
 MUCH, LITTLE = 0.10, 0.05  # verdicts: ten points more errors are much, less than five little
@@ -31,13 +31,14 @@ ADVICE = {
 }
 
 
-def charts(estimates: Estimates, chosen: Chosen) -> Sequence[Chart]:
+def charts(estimates: Estimates, chosen: Chosen, layer: str | None) -> Sequence[Chart]:
     """The maps, the curves over the radius, what clipping did."""
     first = error_map if estimates.of("error_rate") else answer_map
     return (
         first(estimates, chosen),
         _radial(estimates, chosen),
         logit_map(estimates, chosen),
+        *([layer_map(estimates, chosen, layer)] if layer else []),
         _clipping(estimates, chosen),
     )
 
