@@ -1,4 +1,8 @@
-"""Where every landing must pass, property tests draw the same examples each time; elsewhere they draw new ones."""
+"""Settings of all tests.
+
+Where every landing must pass, property tests draw the same examples each time; elsewhere they draw new ones. Threads
+that wait do so asleep, as in the command line.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import os
 
 from hypothesis import settings
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch is loaded
 settings.register_profile("ci", derandomize=True, print_blob=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -42,6 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; errors become one paragraph on stderr and an exit code."""
     from eyechart.errors import EyechartError
 
+    # Read when torch is loaded. Threads that wait for each other by spinning take the cores from the decode workers and from
+    # all else on the machine: beside two loads on two cores a forward takes 5 to 20 times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         app(arguments, exit_on_error=False, print_error=False)
     except EyechartError as error:
