@@ -16,8 +16,7 @@ def ssim(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     viewing distance, and is no threshold: what is visible must be asked of ``weighted_change``.
     """
     window = min(WINDOW, *((side - 1) // 2 * 2 + 1 for side in first.shape[-2:]))
-    shape = torch.broadcast_shapes(first.shape, second.shape)
-    first, second = first.expand(shape), second.expand(shape)
+    first, second = torch.broadcast_tensors(first, second)  # type: ignore[no-untyped-call]
     planes = torch.stack([first, second, first * first, second * second, first * second])
     mean_1, mean_2, square_1, square_2, product = _blurred(planes, window).unbind(0)
     likeness = 2 * mean_1 * mean_2 + STABLE[0], 2 * (product - mean_1 * mean_2) + STABLE[1]
