@@ -88,6 +88,8 @@ def test_rows_are_what_the_definitions_say(shape: tuple[int, int], channels: int
             rms, pooled = seen(image, picture, 9.0, brightness)
             assert rows["weighted_contrast"][i, j] == pytest.approx(rms, rel=1e-4)
             assert rows["pooled_contrast"][i, j] == pytest.approx(pooled, rel=1e-3)
+            alone = seen(np.full_like(picture, 0.5), picture, 9.0, brightness)[1] if j in (1, 2) else np.nan
+            assert rows["alone_contrast"][i, j] == pytest.approx(alone, rel=1e-3, nan_ok=True)
         above = rows["above_contrast"][i].reshape(len(one.exam.distances), len(radii))
         for k, times in enumerate(one.exam.distances):
             for radius, value in zip(radii[:-1], above[k], strict=False):
@@ -161,6 +163,11 @@ def test_what_changes_nothing_is_not_seen() -> None:
     found = told(noise_images(7), views=("low:150%",))
     assert [e.value for e in found.of("pooled_contrast")] == [pytest.approx(0, abs=1e-3)]
     assert [e.value for e in found.of("ssim")] == [pytest.approx(1, abs=1e-6)]
+    assert not found.of("alone_contrast")
+    nothing_left = told(noise_images(7), views=("high:150%",))
+    assert [e.value for e in nothing_left.of("alone_contrast")] == [pytest.approx(0, abs=1e-3)]
+    assert nothing_left.one("alone_visible_share").value == 0.0
+    assert nothing_left.one("visible_share").value == 1.0
     (share,) = found.of("visible_share")
     ends = wilson(0, 7)
     assert (share.value, share.low, share.high, share.n) == (0.0, ends.low, ends.high, 7)
@@ -266,23 +273,28 @@ def test_views_without_a_judged_radius_leave_the_general_sentence() -> None:
     found = one.exam.estimates(one.whole, one.batch.labels, one.subject)
     assert all("seen from 60 cm" in f.sentence for f in one.exam.findings(found))
     charts = one.exam.charts(found)
+    assert {case.key for case in one.whole.kept} == {"visibility/others/0/"}
     assert not any(chart.title == "How visible the change is" for chart in charts)  # one place is no curve
     assert any("1 to 2 waves" in str(chart) for chart in charts)
 
 
-def test_pictured_images_are_chosen_by_name_and_shown_whole() -> None:
+def test_pictured_images_are_chosen_by_name_and_shown_with_all_views() -> None:
     images = noise_images(30)
     one, other = sat(images, gallery=3), sat(255 - images, gallery=3)
-    names = [case.id for case in one.whole.kept]
+    kept = one.whole.kept
+    names = {case.id for case in kept}
     assert len(names) == 3
-    assert names == [case.id for case in other.whole.kept]
-    case = one.whole.kept[0]
-    views = one.exam.pictures(case)
-    (gallery,) = (c for c in one.exam.charts(told(images)) if isinstance(c, Gallery))
-    assert [name for name, _ in gallery.pictures] == list(views)
-    row = one.batch.ids.index(case.id)
-    kept = [case.facts[f"pooled_contrast_{k}"] for k in range(12)]
-    np.testing.assert_allclose(kept, one.whole.rows["pooled_contrast"][row], rtol=1e-4)
+    assert [case.id for case in kept] == [case.id for case in other.whole.kept]
+    asked = {named_view(text, Frame((16, 16))).view for text in default_views((16, 16))}
+    shown = [view for case in kept for name, view in one.exam.pictures(case).items() if name != "image"]
+    assert len(shown) == 3 * len(asked)
+    assert {*shown} == asked
+    galleries = [c for c in one.exam.charts(told(images)) if isinstance(c, Gallery)]
+    for case in kept:
+        (gallery,) = (g for g in galleries if case.key.startswith(g.key))
+        assert [name for name, _ in gallery.pictures] == list(one.exam.pictures(case))
+        row = one.batch.ids.index(case.id)
+        assert any(np.isclose(case.facts.get("ssim_low", case.facts.get("ssim_view")), one.whole.rows["ssim"][row]))
     assert not sat(images, gallery=0).whole.kept
 
 

@@ -19,12 +19,13 @@ from eyechart.core.view import Plain, View
 from eyechart.core.words import figure
 from eyechart.exams.visibility_pictures import Sight, charts, findings
 from eyechart.exams.visibility_rows import above_radii, chunks, grid_radii, of_views, threshold_radii
-from eyechart.exams.visibility_views import Frame, NamedView, default_views, named_view
+from eyechart.exams.visibility_views import Frame, NamedView, default_views, named_view, scenes
 from eyechart.spectrum.grid import Units
 from eyechart.spectrum.visibility import pixels_per_degree
 from eyechart.stats.intervals import Interval, means, wilson
 
 PIXELS = Query(reading="pixels")
+SHARES = {"weighted_contrast": "", "pooled_contrast": "visible_share", "alone_contrast": "alone_visible_share"}
 BLACK = "every image is black, and contrast is relative to an image's mean luminance"
 
 
@@ -36,23 +37,25 @@ class Visibility(Exam):
     over the picture: Watson & Ahumada, Journal of Vision 5(9):6, 2005, doi 10.1167/5.9.6, without the oblique effect; see
     ``eyechart.spectrum.visibility``. 1 is the threshold, at which 84 % of forced choices are right.
 
-    What it is not: only luminance counts, so that a change of colour alone is 0; texture hides changes (masking), which is
-    left out, so that what is below threshold is safely so while what is above it may be overlooked; diagonal detail is less
-    visible than stated; a screen of daylight brightness is looked at directly, both pictures one after the other. A change
-    of the mean brightness does not count unless ``brightness`` is set. Waves go round at the picture's border.
+    The threshold is that of patterns on an even field of daylight brightness, looked at directly. Texture hides changes
+    (masking), which is left out: what is below threshold is safely so, what is above it may be overlooked, all the more side
+    by side. Only luminance counts, so that a change of colour alone is 0. Diagonal detail is less visible than stated. A
+    change of the mean luminance does not count unless ``brightness`` is set. Waves go round at the picture's border.
 
     Views are named by texts: ``low:R`` keeps D <= R (what is taken away lies above R), ``high:R`` keeps D > R, ``pass:A-B``
     A < D <= B, both on mid grey, ``wave:FY,FX`` adds a plane wave as the exam fourier_heatmap does, of its default norm, and
     ``wave:FY,FX@NORM`` of another. Radii are in cycles per image, or a share of n/2 such as ``low:75%``. By default low
     and high at the radii of the exam bands (4, 8, 12, 16 at 32 pixels) and a wave at each. Beside that exam
     (``--exams bands,visibility``) it says whether people could see what the model goes by: the change to ``low:R`` is all
-    that lies above R. In other frames than the screen's, give width_cm and distance_cm as the images are looked at.
+    that lies above R, and ``high:R`` alone is what that exam shows the model of it.
 
     Measures, at {view: low | high | pass | wave, radius, radius_nyquist}, with {inner} for pass and {fy, fx, norm} for wave
     (whose radius is that of a true circle); means over images:
         weighted_contrast: root mean square over the picture of the weighted contrast, times threshold.
         pooled_contrast: the same as the standard model sums it up, where the change is most visible, times threshold.
         visible_share: share of the images whose pooled_contrast is 1 or more.
+        alone_contrast, alone_visible_share (high, pass): the same two of the band by itself, compared with the even mid grey
+            that it lies on instead of the image. Here no texture is in the way.
         ssim: structural similarity of the grey images (Wang et al. 2004; window 11, valid places only; .2989 R + .587 G +
             .114 B, clipped); knows no distance. On frames below 11 pixels the largest odd window.
     At {times_distance, pixels_per_degree}, one for each of the distances:
@@ -66,10 +69,11 @@ class Visibility(Exam):
         pixels_per_degree: of the visual field: pixels across / (2 atan(width / 2 distance)), or as given.
         black_images: images without any light, which have no contrast and no part in the figures but ssim; count.
 
-    Rows: per view, in their order, ``weighted_contrast``, ``pooled_contrast``, ``ssim``; ``threshold_radius`` per distance;
-    ``above_contrast`` per distance and radius of the grid, the radii of one distance together. NaN for black images.
+    Rows: per view, in their order, ``weighted_contrast``, ``pooled_contrast``, ``alone_contrast``, ``ssim``; per distance
+    ``threshold_radius``; ``above_contrast`` per distance and radius of the grid, the radii of one distance together. NaN for
+    black images, and ``alone_contrast`` for other views.
 
-    Kept: a few images, chosen by their names alone, with all views.
+    Kept: an image or a few, chosen by their names alone, for each radius of low and high and for each other view.
     """
 
     name: ClassVar[str] = "visibility"
@@ -97,7 +101,7 @@ class Visibility(Exam):
     units: Units = Field("index", description="Radius on frames that are not square.")
     brightness: bool = Field(False, description="Whether a change of the mean luminance counts.")
     images: int = Field(500, ge=1, description="At most so many images, the first of the seeded order.")
-    gallery: int = Field(2, ge=0, description="Images pictured.")
+    gallery: int = Field(1, ge=0, description="Images pictured, with all views.")
 
     @field_validator("views")
     @classmethod
@@ -132,23 +136,24 @@ class Visibility(Exam):
         frames, named = answers.signal(PIXELS).values, self._named(batch.subject)
         shown = [answers.signal(_pixels(one)).values for one in named]
         radii, sight = grid_radii(batch.subject.size, self.steps, self.units), self._sight(batch.subject)
-        parts = []
+        parts, on_grey = [], [one.on_grey for one in named]
         for part in chunks(frames):
-            columns = of_views(frames[part], [s[part] for s in shown], sight.per_degree[1.0], self.brightness)
+            views = [s[part] for s in shown]
+            columns = of_views(frames[part], views, on_grey, sight.per_degree[1.0], self.brightness)
             every = tuple(sight.per_degree.values())
             above = above_radii(frames[part], radii, every, self.units, self.brightness)
             columns["threshold_radius"] = threshold_radii(above, radii).astype(np.float32)
             columns["above_contrast"] = above.reshape(len(above), -1)
             parts.append(Tally(columns))
         rows = Tally.merge(parts).rows
-        cases = [self._case(i, batch, frames, named, shown) for i in self._pictured(batch.ids)]
+        cases = [case for i in self._pictured(batch.ids) for case in self._cases(i, batch, frames, named, shown)]
         return Tally(rows, kept=best(self.gallery, cases), limit=self.gallery)
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
-        """The image and all its views."""
+        """The image and the views of its scene."""
         frame = Frame((int(case.facts["height"]), int(case.facts["width"])), self.units)
-        views = (named_view(text, frame).view for text in case.facts["views"])
-        return {"image": Plain(), **{f"view_{k}": view for k, view in enumerate(views)}}
+        shown = {name: case.facts[name] for name in ("low", "high", "view") if name in case.facts}
+        return {"image": Plain(), **{name: named_view(text, frame).view for name, text in shown.items()}}
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Over the images that are not black."""
@@ -195,15 +200,16 @@ class Visibility(Exam):
 
     def _of_views(self, rows: Mapping[str, Array], lit: Array, subject: Subject) -> Iterator[Estimate]:
         """Figures per view."""
-        columns = {m: means(rows[m][lit]) for m in ("weighted_contrast", "pooled_contrast")}
-        alike = means(rows["ssim"])
-        seen = (rows["pooled_contrast"][lit] >= 1).sum(0)
         none = "" if lit.any() else BLACK
+        contrasts, alike = {m: means(rows[m][lit]) for m in SHARES}, means(rows["ssim"])
         for k, named in enumerate(self._named(subject)):
-            for measure, found in columns.items():
-                yield self.estimate(measure, unit="times threshold", at=named.at, **figure(found[k], none))
-            share = wilson(int(seen[k]), int(lit.sum()))
-            yield self.estimate("visible_share", at=named.at, **figure(share, none))
+            for measure, share in SHARES.items():
+                if measure == "alone_contrast" and not named.on_grey:
+                    continue
+                yield self.estimate(measure, unit="times threshold", at=named.at, **figure(contrasts[measure][k], none))
+                if share:
+                    seen = int((rows[measure][lit, k] >= 1).sum())
+                    yield self.estimate(share, at=named.at, **figure(wilson(seen, int(lit.sum())), none))
             yield self.estimate("ssim", unit="similarity", at=named.at, **figure(alike[k]))
 
     def _of_distances(self, rows: Mapping[str, Array], lit: Array, subject: Subject) -> Iterator[Estimate]:
@@ -230,18 +236,21 @@ class Visibility(Exam):
         """Which of the images are candidates for the gallery: by name, which has nothing to do with what is measured."""
         return sorted(range(len(ids)), key=lambda i: (-_lot(ids[i]), ids[i]))[: self.gallery]
 
-    def _case(
+    def _cases(
         self, i: int, batch: Batch, frames: torch.Tensor, named: Sequence[NamedView], shown: Sequence[torch.Tensor]
-    ) -> Kept:
+    ) -> Iterator[Kept]:
         """An image with what its views change, in double precision: the same whichever images were measured with it."""
         frame, *views = (values[i : i + 1].cpu().double() for values in (frames, *shown))
-        measured = of_views(frame, views, self._sight(batch.subject).per_degree[1.0], self.brightness)
+        on_grey, per_degree = [one.on_grey for one in named], self._sight(batch.subject).per_degree[1.0]
+        measured = of_views(frame, views, on_grey, per_degree, self.brightness)
         height, width = batch.subject.size
-        facts: dict[str, Any] = {"views": [one.text for one in named], "height": height, "width": width}
-        for column in ("pooled_contrast", "ssim"):
-            known = enumerate(measured[column][0].tolist())
-            facts |= {f"{column}_{k}": value for k, value in known if np.isfinite(value)}
-        return Kept("visibility/", _lot(batch.ids[i]), batch.ids[i], facts)
+        for scene in scenes(named):
+            facts: dict[str, Any] = {"group": scene.group, "height": height, "width": width}
+            for name, k in scene.shown.items():
+                facts[name] = named[k].text
+                said = {f"{column}_{name}": float(measured[column][0, k]) for column in measured}
+                facts |= {column: value for column, value in said.items() if np.isfinite(value)}
+            yield Kept(scene.key, _lot(batch.ids[i]), batch.ids[i], facts)
 
 
 def _lot(name: str) -> float:

@@ -9,6 +9,7 @@ from typing import Any
 from eyechart.core.chart import Chart, Finding, Format, Gallery, Lines, Mark, Number, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
+from eyechart.exams.visibility_views import label
 
 KINDS = {
     "low": "finer than r taken away",
@@ -17,8 +18,8 @@ KINDS = {
     "wave": "a wave of radius r added",
 }
 LIMITS = (
-    "Luminance alone counts, and that texture hides changes is left out: what is below threshold is safely so, what is a "
-    "little above it may be overlooked."
+    "The threshold is that of patterns on an even field, in luminance alone. Texture hides changes: what is below 1 is safely "
+    "unseen, what is above may be overlooked."
 )
 THRESHOLD = Rule(1.0, "threshold")
 DISTANT = ("threshold_radius", "threshold_radius_nyquist", "visible_beyond_share")
@@ -57,7 +58,7 @@ def charts(estimates: Estimates, sight: Sight) -> Sequence[Chart]:
         *_by_radius(estimates, sight),
         *_by_distance(estimates, sight),
         _views(estimates, sight),
-        _gallery(estimates, sight),
+        *_galleries(estimates, sight),
     ]
 
 
@@ -77,20 +78,25 @@ def judged(estimates: Estimates, measure: str, view: str) -> Estimate | None:
 
 
 def _fine(estimates: Estimates, sight: Sight) -> Iterator[Finding]:
+    """The finest quarter of the radii: as a part of the image, and by itself."""
     contrast, seen = (judged(estimates, m, "low") for m in ("pooled_contrast", "visible_share"))
     if contrast is None or seen is None or seen.low is None or seen.high is None:
         return
     if seen.low > 0.5:
-        verdict = "By this estimate most people could see detail this fine here."
+        verdict = "So it cannot be called invisible here, though texture may hide some of it."
     elif seen.high < 0.5:
-        verdict = "By this estimate most people could not see detail this fine here."
+        verdict = "So most people could not see it here."
     else:
-        verdict = "By this estimate detail this fine is at the edge of what people see here."
+        verdict = "So it is at the edge of what people see here."
+    alone = judged(estimates, "alone_contrast", "high")
+    by_itself = (
+        f" By itself on grey it has {_times(alone)} times the just visible contrast." if alone is not None else ""
+    )
     yield Finding(
         "note",
         f"What lies above radius {contrast.at['radius']:g} ({contrast.at['radius_nyquist']:.0%} of n/2), {sight.at()}, has "
         f"{_times(contrast)} times the contrast that people just see, and is above that threshold on {percent(seen)} of the "
-        f"images. {verdict}",
+        f"images.{by_itself} {verdict}",
         "Quote size and distance wherever you say what people can see; set visibility.width_cm and visibility.distance_cm to "
         "how your images are looked at.",
     )
@@ -143,7 +149,10 @@ def _times(e: Estimate) -> str:
 
 def _by_radius(estimates: Estimates, sight: Sight) -> Iterator[Chart]:
     """Contrast and similarity of each kind of view over the radius, where it has several radii."""
-    contrast, alike = (_curves(estimates, measure) for measure in ("pooled_contrast", "ssim"))
+    of_image = {KINDS[kind]: estimates.of("pooled_contrast", view=kind) for kind in KINDS}
+    alone = {"finer than r, alone on grey": estimates.of("alone_contrast", view="high")}
+    contrast = _curves({**of_image, **alone})
+    alike = _curves({KINDS[kind]: estimates.of("ssim", view=kind) for kind in KINDS})
     if contrast is None or alike is None:
         return
     yield Lines(
@@ -169,16 +178,15 @@ def _by_radius(estimates: Estimates, sight: Sight) -> Iterator[Chart]:
     )
 
 
-def _curves(estimates: Estimates, measure: str) -> tuple[list[float], list[Series]] | None:
-    """Places and lines; a radius that a kind of view does not have is a gap."""
-    kinds = {kind: estimates.of(measure, view=kind) for kind in KINDS}
+def _curves(named: Mapping[str, Sequence[Estimate]]) -> tuple[list[float], list[Series]] | None:
+    """Places and lines; a radius that a line does not have is a gap."""
     kept = {}
-    for kind, found in kinds.items():
+    for name, found in named.items():
         by_radius = {float(e.at["radius"]): e for e in found if e.value is not None}
         if 1 < len(by_radius) == len(found):  # else several views share a radius, as waves of other directions
-            kept[kind] = by_radius
+            kept[name] = by_radius
     x = sorted({radius for line in kept.values() for radius in line})
-    return (x, [_line(KINDS[kind], [line.get(r) for r in x]) for kind, line in kept.items()]) if x else None
+    return (x, [_line(name, [line.get(r) for r in x]) for name, line in kept.items()]) if x else None
 
 
 def _line(name: str, found: Sequence[Estimate | None]) -> Series:
@@ -233,40 +241,49 @@ def _by_distance(estimates: Estimates, sight: Sight) -> Iterator[Chart]:
 
 
 def _views(estimates: Estimates, sight: Sight) -> Table:
-    formats: list[Format | None] = [None, "number", "number", "number", "number", "percent", "number", "integer"]
+    formats: list[Format | None] = [
+        None,
+        "number",
+        "number",
+        "number",
+        "number",
+        "percent",
+        "number",
+        "number",
+        "integer",
+    ]
     rows: list[list[Any]] = []
     for e in estimates.of("pooled_contrast"):
-        rms, seen, alike = (estimates.one(m, **e.at) for m in ("weighted_contrast", "visible_share", "ssim"))
-        others = (other.value if other else None for other in (rms, seen, alike))
-        mean, share, similarity = others
-        rows.append([_label(e.at), e.value, e.low, e.high, mean, share, similarity, e.n])
+        measures = ("weighted_contrast", "visible_share", "alone_contrast", "ssim")
+        others = (estimates.one(measure, **e.at) for measure in measures)
+        rows.append([label(e.at), e.value, e.low, e.high, *(o.value if o else None for o in others), e.n])
     return Table(
         title="All views",
-        columns=["view", "times threshold", "from", "to", "over the picture (r.m.s.)", "seen on", "SSIM", "images"],
+        columns=["view", "times threshold", "from", "to", "r.m.s.", "seen on", "alone on grey", "SSIM", "images"],
         rows=rows,
         formats=formats,
-        caption=f"Contrast where the change is most visible, with its interval, and its root mean square over the picture, "
-        f"{sight.at()}; the share of images on which it is above threshold; structural similarity.",
+        caption=f"Contrast of the change where it is most visible, with its interval, and its root mean square over the "
+        f"picture, {sight.at()}; the share of images on which it is above threshold; contrast of the band alone; similarity.",
     )
 
 
-def _gallery(estimates: Estimates, sight: Sight) -> Gallery:
-    found = estimates.of("pooled_contrast")
-    lines = [f"{{pooled_contrast_{k}:.1f}} x threshold, SSIM {{ssim_{k}:.2f}}" for k in range(len(found))]
-    return Gallery(
-        title="Some images and their views",
-        key="visibility/",
-        pictures=[("image", "the image"), *((f"view_{k}", _label(e.at)) for k, e in enumerate(found))],
-        lines=["", *lines],
-        caption=f"Chosen by their names alone, not by what was measured; the figures hold {sight.at()}, which is not how this "
-        "page shows them.",
+def _galleries(estimates: Estimates, sight: Sight) -> Iterator[Gallery]:
+    """Bands side by side, and other views beside the image."""
+    caption = (
+        f"Chosen by its name alone, not by what was measured. The figures hold {sight.at()}, which is not how this page shows "
+        "it; of the finer part they are those of the part alone."
     )
-
-
-def _label(at: Mapping[str, Any]) -> str:
-    radius = f"{at['radius']:g}"
-    if at["view"] == "wave":
-        return f"wave {at['fy']}, {at['fx']} of norm {at['norm']:.3g} added"
-    if at["view"] == "pass":
-        return f"{at['inner']:g} to {radius} waves (on grey)"
-    return f"up to {radius} waves" if at["view"] == "low" else f"above {radius} waves (on grey)"
+    said = {
+        "low": "{pooled_contrast_low:.1f} x threshold, SSIM {ssim_low:.2f}",
+        "high": "{alone_contrast_high:.1f} x threshold",
+        "view": "{pooled_contrast_view:.1f} x threshold, SSIM {ssim_view:.2f}",
+    }
+    kinds = {e.at["view"] for e in estimates.of("pooled_contrast")}
+    bands = {"low": "coarser than the radius", "high": "finer than it (on grey)"}
+    if kinds & {*bands}:
+        pictures = [("image", "the image"), *((side, name) for side, name in bands.items() if side in kinds)]
+        lines = ["", *(said[side] for side, _ in pictures[1:])]
+        yield Gallery("An image and its bands", "visibility/bands/", pictures, lines, caption)
+    if kinds - {*bands}:
+        pictures = [("image", "the image"), ("view", "as named above")]
+        yield Gallery("An image and other views", "visibility/others/", pictures, ["", said["view"]], caption)

@@ -21,6 +21,8 @@ from eyechart.spectrum.visibility import (
 from eyechart.views.splits import luminance as grey_values
 
 Array = np.ndarray[Any, Any]
+OF_VIEWS = ("weighted_contrast", "pooled_contrast", "ssim", "alone_contrast")
+MID_GREY = 0.5  # that of the view Grey
 CHUNK = 2**20  # values worked on at once: their spectra stay near the cache
 
 
@@ -43,17 +45,30 @@ def chunks(frames: torch.Tensor) -> Iterator[slice]:
 
 
 def of_views(
-    frames: torch.Tensor, shown: Sequence[torch.Tensor], per_degree: float, brightness: bool
+    frames: torch.Tensor, shown: Sequence[torch.Tensor], on_grey: Sequence[bool], per_degree: float, brightness: bool
 ) -> dict[str, Array]:
-    """How far views change frames (n, c, h, w), each shown as (n, c, h, w): columns (n, views), NaN for black frames."""
+    """How far views change frames (n, c, h, w): columns (n, views), NaN for black frames.
+
+    Args:
+        frames: the images.
+        shown: of each view (n, c, h, w).
+        on_grey: which views lie on mid grey; for these ``alone_contrast`` compares with that grey instead, else NaN.
+        per_degree, brightness: see ``weigh_contrast``.
+    """
     before, grey = relative_luminance(frames), grey_values(frames)
-    found: dict[str, list[torch.Tensor]] = {"weighted_contrast": [], "pooled_contrast": [], "ssim": []}
-    for pixels in shown:
-        change = luminance_change(before, relative_luminance(pixels))
-        weighted = weigh_contrast(change, per_degree, dc=brightness)
+    even = relative_luminance(torch.full_like(frames[:1], MID_GREY))
+    found: dict[str, list[torch.Tensor]] = {m: [] for m in OF_VIEWS}
+    for pixels, alone in zip(shown, on_grey, strict=True):
+        after = relative_luminance(pixels)
+        weighted = weigh_contrast(luminance_change(before, after), per_degree, dc=brightness)
         found["weighted_contrast"].append(root_mean_square(weighted))
         found["pooled_contrast"].append(pooled_contrast(weighted, per_degree))
         found["ssim"].append(ssim(grey, grey_values(pixels.clamp(0, 1))))
+        if alone:
+            weighted = weigh_contrast(luminance_change(even, after), per_degree, dc=brightness)
+            found["alone_contrast"].append(pooled_contrast(weighted, per_degree))
+        else:
+            found["alone_contrast"].append(torch.full_like(found["ssim"][-1], torch.nan))
     return {name: _columns(values) for name, values in found.items()}
 
 

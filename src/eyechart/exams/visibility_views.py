@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot, isfinite
 from typing import Any, NamedTuple
@@ -49,6 +49,11 @@ class NamedView:
     view: View
     at: Mapping[str, Any]
 
+    @property
+    def on_grey(self) -> bool:
+        """Whether it has no brightness of its own and lies on mid grey."""
+        return self.at["view"] in ("high", "pass")
+
 
 def named_view(text: str, frame: Frame) -> NamedView:
     """The view that a text names in a frame.
@@ -66,6 +71,43 @@ def named_view(text: str, frame: Frame) -> NamedView:
     except (KeyError, ValueError) as error:
         raise ValueError(f"{text!r} names no view: {WAYS}") from error
     return NamedView(text, view, {"view": kind, **at})
+
+
+class Scene(NamedTuple):
+    """Views that are pictured side by side.
+
+    Attributes:
+        key: of the list that the picture is kept in.
+        group: what heads the list.
+        shown: name of a picture -> number of the view.
+    """
+
+    key: str
+    group: str
+    shown: Mapping[str, int]
+
+
+def scenes(views: Sequence[NamedView]) -> list[Scene]:
+    """Low and high at one radius together, all other views alone; few at a time, so that pictures keep their size."""
+    found: dict[str, Scene] = {}
+    for k, one in enumerate(views):
+        kind = one.at["view"]
+        if kind in ("low", "high"):
+            key, group = f"visibility/bands/{one.at['radius']:g}/", f"radius {one.at['radius']:g}"
+            found[key] = Scene(key, group, {**(found[key].shown if key in found else {}), kind: k})
+        else:
+            found[one.text] = Scene(f"visibility/others/{k}/", label(one.at), {"view": k})
+    return list(found.values())
+
+
+def label(at: Mapping[str, Any]) -> str:
+    """What a view shows, in words."""
+    radius = f"{at['radius']:g}"
+    if at["view"] == "wave":
+        return f"wave {at['fy']}, {at['fx']} of norm {at['norm']:.3g} added"
+    if at["view"] == "pass":
+        return f"{at['inner']:g} to {radius} waves (on grey)"
+    return f"up to {radius} waves" if at["view"] == "low" else f"above {radius} waves (on grey)"
 
 
 def default_views(size: tuple[int, int]) -> tuple[str, ...]:
