@@ -113,6 +113,18 @@ def test_spectrum_needs_no_model(command: Command, tmp_path: Path) -> None:
     assert command("spectrum", "demo", "--set", "spectrum.share=2", "--out", str(tmp_path / "b")).code == 2
 
 
+def test_spectrum_tells_what_people_see_if_asked(command: Command, tmp_path: Path) -> None:
+    both = ("--exams", "spectrum,visibility", "--set", "visibility.distance_cm=90")
+    said = command("spectrum", "demo", "--limit", "20", *both, "--out", str(tmp_path / "run"), "--json")
+    assert said.code == 0
+    assert {e["exam"] for e in said.json["estimates"]} == {"spectrum", "visibility"}
+    assert any("seen from 90 cm" in f["sentence"] for f in said.json["findings"])
+    assert command("spectrum", "demo", "--exams", "spectrm", "--out", str(tmp_path / "b")).code == 2
+    wrong = command("spectrum", "demo", *both, "--set", 'visibility.views=["lwo:3"]', "--out", str(tmp_path / "c"))
+    assert wrong.code == 2
+    assert "write low:R" in wrong.err
+
+
 @pytest.mark.parametrize(
     ("sizes", "frame"),
     [

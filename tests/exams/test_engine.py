@@ -28,7 +28,7 @@ from eyes import (
 )
 
 ALL = sorted(exam_table())
-NOT_ASKED = ("spectrum",)  # exams that ask the model nothing
+NOT_ASKED = ("spectrum", "visibility")  # exams that ask the model nothing
 
 
 def columns(table: pa.Table) -> dict[str, np.ndarray[Any, Any]]:

@@ -19,10 +19,9 @@ from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.errors import UnknownNameError
 from eyechart.exams.fourier_heatmap import FourierHeatmap
 from eyechart.exams.fourier_heatmap_pictures import CLIPPED
-from eyechart.exams.fourier_heatmap_waves import default_norm
 from eyechart.models.load import wrap
 from eyechart.models.preprocessing import Preprocessing
-from eyechart.views.waves import STREAM, Wave
+from eyechart.views.waves import STREAM, Wave, default_norm
 from eyes import (
     ConstantEye,
     HighPassEye,

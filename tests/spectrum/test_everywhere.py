@@ -38,6 +38,11 @@ SMOOTH: dict[str, Function] = {
     "total_variation": s.total_variation,
     "high_frequency_share": s.high_frequency_share,
     "smooth": lambda x: s.smooth(x, 0.3),
+    "ssim": lambda x: s.ssim(x, another(x)),
+    "luminance_change": lambda x: s.luminance_change(1 + another(x), x),
+    "weigh_contrast": lambda x: s.weigh_contrast(x, 20.0),
+    "root_mean_square": lambda x: s.root_mean_square(s.weigh_contrast(x, 20.0, "mannos_sakrison")),
+    "pooled_contrast": lambda x: s.pooled_contrast(s.weigh_contrast(x, 20.0), 20.0),
 }
 STEPS: dict[str, Function] = {"head_radius": s.head_radius, "bass_to_bytes": s.bass}
 POOLED: dict[str, Function] = {"neighbour_correlation": s.neighbour_correlation}
@@ -118,7 +123,8 @@ def test_what_inference_mode_kept_serves_gradients() -> None:
 import torch
 import eyechart.spectrum as s
 functions = (lambda x: s.low_pass(x, 3), lambda x: s.band_pass(x, 1, 3), s.spectral_entropy, s.slope,
-             lambda x: s.bass(x, quantize="none"), lambda x: s.share_beyond(x, 2))
+             lambda x: s.bass(x, quantize="none"), lambda x: s.share_beyond(x, 2),
+             lambda x: s.pooled_contrast(s.weigh_contrast(x, 20.0), 20.0))
 x = torch.rand(2, 9, 9)
 with torch.inference_mode():
     for function in functions:

@@ -1,4 +1,4 @@
-"""``eyechart spectrum``: the spectrum of images, without a model."""
+"""``eyechart spectrum``: the spectrum of images, and what people can see of it, without a model."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ class SpectrumOptions(RunOptions):
     """All settings of ``eyechart spectrum``."""
 
     out: str | None = Field(None, description="Run folder or URL; the same command with the same folder goes on.")
+    exams: str = Field("spectrum", description="Exams that need no model, separated by commas: spectrum, visibility.")
     set: tuple[str, ...] = Field(
-        (), description="A setting of the exam, as spectrum.name=value; see: eyechart show spectrum."
+        (), description="A setting of an exam, as spectrum.name=value; see: eyechart show spectrum."
     )
     size: int | None = Field(
         None,
@@ -44,10 +45,13 @@ def spectrum(
 ) -> None:
     """Measure where the energy of images lies: radial spectrum, head and tail, entropy. Needs no model.
 
+    With --exams spectrum,visibility also how much of their fine detail people can see.
+
     Example: eyechart spectrum photos/ --out spectrum-of-photos
     """
     from eyechart.cli.exam import default_out, finish_and_tell, run_options, settings_of, teller_of
     from eyechart.core.catalogue import make_exams
+    from eyechart.examination import exam_names
     from eyechart.images.load import load_images
     from eyechart.models.image_model import ImageModel
     from eyechart.run.provenance import command_line
@@ -55,7 +59,7 @@ def spectrum(
     from eyechart.store.folder import Folder
 
     options = options or SpectrumOptions()
-    exams = make_exams(["spectrum"], settings_of(options.set))
+    exams = make_exams(exam_names(options.exams, "spectrum"), settings_of(options.set))
     out = options.out or default_out(("spectrum",))
     Folder(out).check_writable()
     found = load_images(images, labels=options.labels)

@@ -190,7 +190,7 @@ class Bands(Exam):
         return (*charts(estimates), *further_charts(estimates, self.head_share))
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
-        """What is lost without fine detail; whether the model reads what people cannot; what further settings tell."""
+        """What is lost without fine detail; whether the model reads what the coarse image lacks; what further settings tell."""
         return (*findings(estimates), *further_findings(estimates, self.head_share))
 
     def charts_beside(self, estimates: Estimates, training: Estimates) -> Sequence[Chart]:

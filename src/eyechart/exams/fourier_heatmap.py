@@ -16,10 +16,10 @@ from eyechart.core.tally import Tally
 from eyechart.core.words import figure
 from eyechart.errors import UnknownNameError
 from eyechart.exams.fourier_heatmap_pictures import charts, findings
-from eyechart.exams.fourier_heatmap_waves import Chosen, Part, Preset, default_norm, grids
+from eyechart.exams.fourier_heatmap_waves import Chosen, Part, Preset, grids
 from eyechart.stats.intervals import differences, means, ratios, wilson
 from eyechart.views.change import LayerChange
-from eyechart.views.waves import Phase, Wave
+from eyechart.views.waves import Phase, Wave, default_norm
 
 SHARES = ("clipped_share", "scattered_share")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from math import ceil, log
+from math import ceil
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,24 +16,10 @@ from eyechart.spectrum.basis import UniqueFrequencies, unique_frequencies
 Array = np.ndarray[Any, Any]
 Preset = Literal["auto", "full", "paper", "coarse"]
 
-PAPER_NORMS = {32: 4.0, 224: 15.7}  # Yin et al.: CIFAR-10 and ImageNet
 PAPER_SQUARE = 31  # their 63 x 63 lowest frequencies of ImageNet images
 FULL_UP_TO = 600  # waves; 32 x 32 pixels have 514
 COARSE_CELLS, COARSE_REACH, COARSE_ZOOM = 14, 3, 4
 THIRDS = {"low": (0.0, 1 / 3), "middle": (1 / 3, 2 / 3), "high": (2 / 3, np.inf)}  # of n/2; zero frequency in none
-
-
-def default_norm(size: tuple[int, int]) -> float:
-    """v = 4 (side / 32)^p with p = ln(15.7 / 4) / ln 7, about 0.70: the power law through the paper's two points.
-
-    ``side`` is sqrt(height * width). The noise's root mean square a pixel, v / side, so falls from .125 to .070.
-
-    >>> [round(default_norm((n, n)), 2) for n in (32, 64, 224, 384)]
-    [4.0, 6.51, 15.7, 22.93]
-    """
-    (small, weak), (large, strong) = PAPER_NORMS.items()
-    power = log(strong / weak) / log(large / small)
-    return float(weak * ((size[0] * size[1]) ** 0.5 / small) ** power)
 
 
 class Grid(NamedTuple):

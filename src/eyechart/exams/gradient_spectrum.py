@@ -74,7 +74,7 @@ class GradientSpectrum(Exam):
     explanation: ClassVar[str] = (
         "The gradient of the loss says how each pixel would have to change to make the model more wrong; split into waves, it "
         "shows whether coarse shading or fine grain moves the model most. A model that is most sensitive where "
-        "photographs hold almost nothing can be fooled by changes that nobody sees."
+        "photographs hold almost nothing can be fooled by a little detail of that kind."
     )
     needs_labels: ClassVar[bool] = True
 

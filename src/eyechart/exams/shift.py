@@ -52,8 +52,8 @@ class Shift(Exam):
     headline: ClassVar[tuple[str, ...]] = ("p_top1_change",)
     title: ClassVar[str] = "One-pixel shifts"
     explanation: ClassVar[str] = (
-        "Each image is shown twice, the second time moved by one pixel, which no person would notice. A model that changes "
-        "its answer goes, at least in part, by how edges happen to fall on the pixel grid."
+        "Each image is shown twice, the second time moved by one pixel, which changes nothing of what it shows. A model that "
+        "changes its answer goes, at least in part, by how edges happen to fall on the pixel grid."
     )
 
     protocols: tuple[Protocol, ...] = Field(

@@ -42,6 +42,17 @@ from eyechart.spectrum.grid import (
 from eyechart.spectrum.kernels import high_frequency_share, neighbour_correlation, smooth, total_variation
 from eyechart.spectrum.low_rank import matched_rank, svd_split
 from eyechart.spectrum.phase import swap_phase
+from eyechart.spectrum.similarity import ssim
+from eyechart.spectrum.visibility import (
+    contrast_sensitivity,
+    luminance_change,
+    pixels_per_degree,
+    pooled_contrast,
+    relative_luminance,
+    root_mean_square,
+    weigh_contrast,
+    weighted_change,
+)
 
 __all__ = [
     "RadialProfile",
@@ -55,6 +66,7 @@ __all__ = [
     "bass",
     "bass_weights",
     "centred",
+    "contrast_sensitivity",
     "energy_plane",
     "fourier_basis",
     "grey",
@@ -66,23 +78,31 @@ __all__ = [
     "low_from_spectrum",
     "low_mask",
     "low_pass",
+    "luminance_change",
     "matched_rank",
     "neighbour_correlation",
     "normalised_entropy",
+    "pixels_per_degree",
+    "pooled_contrast",
     "profile_of_plane",
     "radial_profile",
     "radius_map",
+    "relative_luminance",
     "ring_entropy",
     "rings",
+    "root_mean_square",
     "share_beyond",
     "slope",
     "slope_of_profile",
     "smooth",
     "spectral_entropy",
     "spectrum",
+    "ssim",
     "svd_split",
     "swap_phase",
     "total_variation",
     "unique_frequencies",
     "unique_half_plane",
+    "weigh_contrast",
+    "weighted_change",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from math import log
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,8 +16,22 @@ from eyechart.spectrum.basis import fourier_basis
 
 Phase = Literal["official", "cosine", "random"]
 STREAM = "waves"
+PAPER_NORMS = {32: 4.0, 224: 15.7}  # Yin et al.: CIFAR-10 and ImageNet
 CACHED_UP_TO = 40 * 40  # pixels a wave, 30 MB for all; larger ones are made anew, at a small part of a forward's cost
 _outside_inference_mode = torch.inference_mode(False)
+
+
+def default_norm(size: tuple[int, int]) -> float:
+    """v = 4 (side / 32)^p with p = ln(15.7 / 4) / ln 7, about 0.70: the power law through the paper's two points.
+
+    ``side`` is sqrt(height * width). The noise's root mean square a pixel, v / side, so falls from .125 to .070.
+
+    >>> [round(default_norm((n, n)), 2) for n in (32, 64, 224, 384)]
+    [4.0, 6.51, 15.7, 22.93]
+    """
+    (small, weak), (large, strong) = PAPER_NORMS.items()
+    power = log(strong / weak) / log(large / small)
+    return float(weak * ((size[0] * size[1]) ** 0.5 / small) ** power)
 
 
 @dataclass(frozen=True)
