@@ -58,7 +58,8 @@ class PlainNet:
             ValueError: names or shapes are not its own.
         """
         with torch.inference_mode(False), torch.no_grad():
-            own, new = self.tensors, change(self.tensors, self.convolutions)
+            own = self.tensors
+            new = change(dict(own), self.convolutions)
             for name, value in new.items():
                 if name not in own or own[name].shape != value.shape:
                     raise ValueError(f"the net has no parameter {name} of shape {tuple(value.shape)}")
