@@ -212,7 +212,7 @@ def test_findings_are_sentences(sat: Sitting, estimates: Estimates) -> None:
 def test_probabilities_and_logits_of_one_eye_give_one_result(exam: Exam) -> None:
     eye, images = LowPassEye(4, 16, classes=6), image_set(noise_images(N), np.arange(N) % 6)
     ends = []
-    for model in (seen_by(BehindKernels(ScaledDown(eye))), seen_by(ProbabilityEye(BehindKernels(ScaledDown(eye))))):
+    for model in (seen_by(BehindKernels(ScaledDown(eye))), seen_by(BehindKernels(ProbabilityEye(ScaledDown(eye))))):
         ends.append(sitting(exam, model, images).whole)
     for name, column in ends[0].rows.items():
         np.testing.assert_allclose(ends[1].rows[name], column, atol=1e-5, err_msg=name)

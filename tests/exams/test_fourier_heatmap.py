@@ -321,9 +321,10 @@ def test_unlabelled_images_count_only_where_answers_are_compared() -> None:
 
 
 def test_the_most_harmful_wave_is_measured_on_images_that_did_not_choose_it() -> None:
-    right = np.ones((40, 34), bool)
-    right[::2, 9] = False  # wrong on all images that choose, on none of the others
-    right[1::2, 20] = right[:4, 20] = False  # wrong on more of them all, on few of those that choose
+    right, labels = np.ones((40, 34), bool), made_up((8, 8)).batch.labels
+    by_class = np.argsort(labels, kind="stable")
+    right[by_class[::2], 9] = False  # wrong on all images that choose, on none of the others
+    right[by_class[1::2], 20] = right[by_class[:8:2], 20] = False  # wrong on more of them all, on few that choose
     sat = made_up((8, 8), right=right)
     (e,) = results(sat).of("highest_error_rate")
     chosen = waves_of(sat)[9]

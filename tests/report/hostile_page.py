@@ -14,6 +14,7 @@ from eyechart.core.chart import (
     Panels,
     Rule,
     Series,
+    Surface,
     Table,
     Tiles,
 )
@@ -75,6 +76,8 @@ def charts() -> tuple[Chart, ...]:
         Heatmap(LONG, LONG, LONG, LONG, (0, 1e6), (0.5,), ((None, 1e-9),), SCRIPT, "percent", contours=(0.5,)),
         Panels(IMAGE, tuple(heatmap(name) for name in NAMES), SCRIPT, z_range=(0, 2)),
         Panels(LONG, (map_,)),
+        Surface(IMAGE, tuple(heatmap(name) for name in NAMES), SCRIPT, z_range=(0, 2)),
+        Surface(LONG, (Heatmap(LONG, LONG, LONG, LONG, (0,), (0, 1), ((1,), (None,))),)),
         Tiles(SCRIPT, [[[[i / 8, 0, 1]] * 3] * 2 for i in range(8)], NAMES, LONG),
         Bars("Signed", "points", ("a", LONG, SCRIPT), losses, rules=rules[:2], format="number"),
         Bars(IMAGE, LONG, NAMES, (Series("one", [1e6, 2e5, 0, None, 3, 4, 5, 6]),), format="integer"),

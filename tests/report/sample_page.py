@@ -21,6 +21,7 @@ from eyechart.core.chart import (
     Panels,
     Rule,
     Series,
+    Surface,
     Table,
     Tiles,
     plain_numbers,
@@ -294,6 +295,7 @@ def surfaces() -> PageSection:
             (landscape(2), landscape(0, 0.4), landscape(1, 1.6)),
             "On one scale.",
         ),
+        Surface("The same as hills", (landscape(2), landscape(0, 0.4), landscape(1, 1.6)), "Cut off at 4.", (0.0, 4.0)),
     )
     return PageSection(
         "fourier",

@@ -19,13 +19,14 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from eyechart.core.chart import Circle, Heatmap, Panels, Tiles, plain_numbers
+from eyechart.core.chart import Circle, Heatmap, Panels, Surface, Tiles, plain_numbers
 from eyechart.report.charts import figures
 from eyechart.report.contours import isolines
 from eyechart.report.heatmap import draw_heatmap
 from eyechart.report.palette import RISING, TWO_SIDED, shades
 from eyechart.report.panels import draw_panels
 from eyechart.report.plot import COMPACT, REGULAR, WIDE, Sheet
+from eyechart.report.surface import MESH, View, draw_surface
 from eyechart.report.tiles import draw_tiles
 from report.sample_page import kernels, landscape, plane
 
@@ -182,6 +183,70 @@ def test_panels_wrap_on_narrow_sheets() -> None:
         assert len(boxes) == 3
         assert len({box["y"] for box in boxes}) == rows
         assert all(box["x"] + box["width"] <= sheet.width for box in boxes)
+
+
+def patches(drawing: str) -> list[tuple[str, list[tuple[float, float]]]]:
+    """Colour and corners of the mesh's squares, in the order of painting."""
+    found = re.findall(r'<path d="M([^"]*)Z" fill="(#[0-9a-f]{6})"', drawing)
+    return [(fill, [tuple(map(float, p.split())) for p in d.split("L")]) for d, fill in found]  # type: ignore[misc]
+
+
+RAMP = Heatmap("t", "a", "b", "height", (-1, 0, 1), (-1, 0, 1), ((0, 1, 2), (1, 2, 3), (2, 3, 4)))
+
+
+@SHEETS
+def test_hills_are_as_high_and_coloured_as_their_numbers(sheet: Sheet) -> None:
+    flat = replace(RAMP, z=((1,) * 3,) * 3)
+    drawn = patches(draw_surface(Surface("t", (RAMP,), z_range=(0, 4)), sheet, "f"))
+    level = patches(draw_surface(Surface("t", (flat,), z_range=(1, 5)), sheet, "f"))  # on the floor
+    assert len(drawn) == len(level) == 4
+    width = max(x for _, points in level for x, _ in points) - min(x for _, points in level for x, _ in points)
+    palette = shades(RISING)
+    middles = []
+    for (fill, points), (_, floor) in zip(drawn, level, strict=True):
+        heights = [(below[1] - above[1]) / (0.5 * width) * 4 for above, below in zip(points, floor, strict=True)]
+        assert [above[0] for above in points] == [below[0] for below in floor]
+        assert all(abs(h - round(h)) < 0.03 for h in heights)
+        assert fill == "#{:02x}{:02x}{:02x}".format(*palette[round(np.mean(heights) / 4 * 254)])
+        middles.append(np.mean([y for _, y in floor]))
+    assert sorted(round(h) for h in heights) == [1, 2, 2, 3]  # x greatest, y least: the foremost, painted last
+    assert middles == sorted(middles)  # from the back to the front
+
+
+def test_hills_are_cut_off_and_holes_left_out() -> None:
+    clipped = replace(RAMP, z=tuple(tuple(min(z, 1.5) for z in row) for row in RAMP.z))
+    cut, wanted = (
+        patches(draw_surface(Surface("t", (one,), z_range=(0, 1.5)), REGULAR, "f")) for one in (RAMP, clipped)
+    )
+    assert [points for _, points in cut] == [points for _, points in wanted]
+    assert cut != patches(draw_surface(Surface("t", (RAMP,), z_range=(0, 4)), REGULAR, "f"))
+    holed = replace(RAMP, z=((0, 1, 2), (1, 2, 3), (2, 3, None)))
+    drawing = draw_surface(Surface("t", (holed,)), REGULAR, "f")
+    assert len(patches(drawing)) == 3
+    assert figures([Surface("t", (holed,))], "f")[0].caption == "1 of 9 cells is undefined (left out)."
+    assert "Least: 0 at (−1, −1)" in str(drawing)
+    assert drawing.count('class="origin"') == 1
+    assert 'class="origin"' not in draw_surface(Surface("t", (replace(RAMP, x=(1, 2, 3)),)), REGULAR, "f")
+
+
+def test_large_maps_have_a_thinner_mesh_and_hills_share_rows_where_there_is_room() -> None:
+    at = np.linspace(-1, 1, 101)
+    large = Heatmap("t", "a", "b", "z", plain_numbers(at), plain_numbers(at), plain_numbers(np.add.outer(at, at)))
+    assert len(patches(draw_surface(Surface("t", (large,)), WIDE, "f"))) == (MESH - 1) ** 2
+    three = Surface("t", [landscape(i) for i in range(3)])
+    for sheet, rows in ((COMPACT, 3), (WIDE, 1)):
+        root = ElementTree.fromstring(draw_surface(three, sheet, "f"))
+        titles = [node.attrib["y"] for node in root.iter("text") if node.attrib.get("class") == "panel-name"]
+        assert len(set(titles)) == rows
+    assert len(figures([three], "f")[0].grids) == 3
+    with pytest.raises(ValueError, match="share"):
+        Surface("t", ())
+
+
+def test_the_sides_of_the_floor() -> None:
+    view = View(100.0, 50.0, 80.0)
+    assert [view(u, v) for u, v in ((0, 0), (1, 0), (1, 1), (0, 1))] == [(60, 50), (100, 70), (140, 50), (100, 30)]
+    assert view(0.5, 0.5, 1.0) == (100.0, 10.0)
 
 
 @SHEETS

@@ -183,9 +183,25 @@ class Panels:
     kind: Literal["panels"] = "panels"
 
     def __post_init__(self) -> None:
-        if len({(one.z_label, one.format, one.diverging) for one in self.panels}) != 1:
-            raise ValueError("panels do not share one z_label, format and diverging")
-        _ascending(self.z_range)
+        _of_one_kind(self.panels, self.z_range)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Heat maps as hills side by side, seen from the side: heights and colours on one scale.
+
+    Their titles head them; their own captions, ``z_range``, isolines and circles are not used. The first corner (least x,
+    least y) is on the left, x runs from there to the front, y to the back. Heights end where the colours do.
+    """
+
+    title: str
+    panels: Sequence[Heatmap]
+    caption: str = ""
+    z_range: tuple[float, float] | None = None
+    kind: Literal["surface"] = "surface"
+
+    def __post_init__(self) -> None:
+        _of_one_kind(self.panels, self.z_range)
 
 
 @dataclass(frozen=True)
@@ -216,7 +232,7 @@ class Tiles:
             raise ValueError(f"{len(self.labels)} labels for {len(array)} tiles")
 
 
-Chart = Lines | Bars | Heatmap | Panels | Tiles | Table | Gallery
+Chart = Lines | Bars | Heatmap | Panels | Surface | Tiles | Table | Gallery
 
 
 @dataclass(frozen=True)
@@ -252,6 +268,12 @@ class Section:
 def _finite(name: str, numbers: Iterable[Number]) -> None:
     if not all(number is None or math.isfinite(number) for number in numbers):
         raise ValueError(f"{name}: a number is not finite; write None for a hole")
+
+
+def _of_one_kind(panels: Sequence[Heatmap], z_range: tuple[float, float] | None) -> None:
+    if len({(one.z_label, one.format, one.diverging) for one in panels}) != 1:
+        raise ValueError("panels do not share one z_label, format and diverging")
+    _ascending(z_range)
 
 
 def _ascending(z_range: tuple[float, float] | None) -> None:

@@ -105,6 +105,10 @@ class Exam(BaseModel, ABC):
         """At most so many images, the first of the seeded order; None = all. For exams that ask much of each image."""
         return None
 
+    def most_of(self, subject: Subject) -> int | None:
+        """``most`` where it depends on the model's frame."""
+        return self.most
+
     @abstractmethod
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
         """Queries of the next stage, or None when nothing more is needed."""

@@ -20,6 +20,14 @@ class Weights(ABC):
         """Plain images on which BatchNorm's statistics are taken anew; 0 = they stay the net's own."""
         return 0
 
+    def suits(self, parameters: Mapping[str, torch.Tensor], convolutions: Sequence[str]) -> bool:
+        """Whether a net has what is to be changed; arguments as for ``changed``."""
+        try:
+            self.changed(parameters, convolutions)
+        except LookupError:  # no such layer, or no parameter of that name
+            return False
+        return True
+
     @abstractmethod
     def changed(
         self, parameters: Mapping[str, torch.Tensor], convolutions: Sequence[str]
@@ -27,6 +35,6 @@ class Weights(ABC):
         """The parameters that differ, by name; what is given is left alone.
 
         Args:
-            parameters: all of the net's, and its floating buffers, by dotted name.
+            parameters: all of the net's (``nn.Parameter``), and its floating buffers (plain tensors), by dotted name.
             convolutions: names of the kernels (out, in, kh, kw), in the order in which the net uses them.
         """

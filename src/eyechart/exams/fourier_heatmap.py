@@ -17,6 +17,7 @@ from eyechart.core.words import figure
 from eyechart.errors import UnknownNameError
 from eyechart.exams.fourier_heatmap_pictures import charts, findings
 from eyechart.exams.fourier_heatmap_waves import Chosen, Part, Preset, grids
+from eyechart.stats.halves import choosing_half
 from eyechart.stats.intervals import differences, means, ratios, wilson
 from eyechart.views.change import LayerChange
 from eyechart.views.waves import Phase, Wave, default_norm
@@ -55,8 +56,8 @@ class FourierHeatmap(Exam):
     And:
         clean_error: share of images whose clean answer is not the label.
         clipped_share, scattered_share: means over all waves.
-        highest_error_rate {fy, fx, radius, radius_nyquist}: of the most harmful wave; it is chosen on every other image and
-            measured on the rest, so that the choice among many does not flatter it.
+        highest_error_rate {fy, fx, radius, radius_nyquist}: of the most harmful wave; it is chosen on every other image of each
+            class and measured on the rest, so that the choice among many does not flatter it.
         norm, waves {height, width}: v, and the number of waves asked for, in frames of this size.
     Errors count images with a label. Each wave's clipped share is in the rows only.
 
@@ -125,7 +126,7 @@ class FourierHeatmap(Exam):
         known = labels >= 0
         if known.any():
             clean = rows["image_top1"] != labels
-            found += self._errors(clean[known], wrong[known], chosen)
+            found += self._errors(clean[known], wrong[known], choosing_half(labels[known]), chosen)
         found += self._summaries("answer_change_rate", changed, chosen)
         for share in SHARES:
             found += self._parts(share, rows[f"wave_{share}"], [chosen.whole])
@@ -176,15 +177,15 @@ class FourierHeatmap(Exam):
             )
         return [Query(view, "layers", tap=LayerChange((self.layer,))) for view in self._views(subject)]
 
-    def _errors(self, clean: Array, wrong: Array, chosen: Chosen) -> Iterator[Estimate]:
-        """Errors in few figures: on clean images (n,) and under waves (n, m)."""
+    def _errors(self, clean: Array, wrong: Array, choosing: Array, chosen: Chosen) -> Iterator[Estimate]:
+        """Errors in few figures: on clean images (n,) and under waves (n, m); ``choosing``: the images to choose a wave by."""
         yield self.estimate("clean_error", **figure(wilson(int(clean.sum()), len(clean))))
         for part in chosen.third_parts:
             (rise,) = differences(wrong @ part.weights[:, None] / part.weights.sum(), clean[:, None])
             yield self.estimate("third_error_rise", unit="difference of shares", at=part.at, **figure(rise))
         if len(wrong) > 1:
-            worst = int(wrong[::2].sum(0).argmax())
-            rest = wilson(int(wrong[1::2, worst].sum()), len(wrong[1::2]))
+            worst = int(wrong[choosing].sum(0).argmax())
+            rest = wilson(int(wrong[~choosing, worst].sum()), int((~choosing).sum()))
             yield self.estimate("highest_error_rate", at=chosen.places[worst], **figure(rest))
         yield from self._summaries("error_rate", wrong, chosen)
 

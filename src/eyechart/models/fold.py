@@ -74,6 +74,15 @@ def refolded(net: nn.Module, pairs: Sequence[Pair]) -> nn.Module:
     return net
 
 
+def refold(net: nn.Module, pairs: Sequence[Pair], into: nn.Module) -> None:
+    """Write what folding ``pairs`` of ``net`` gives into an earlier net that they are folded in."""
+    for pair in pairs:
+        layer: Any = into.get_submodule(pair.layer)
+        weight, bias = _joined(net.get_submodule(pair.layer), net.get_submodule(pair.norm))
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+
+
 def find_pairs(net: nn.Module, prefix: str = "") -> list[Pair]:
     """Pairs found by tracing ``net``; where its code cannot be traced, by tracing its children one by one."""
     if not any(isinstance(module, _BatchNorm) for module in net.modules()):
@@ -130,21 +139,27 @@ def _foldable(layer: nn.Module, norm: nn.Module) -> bool:
 
 @torch.no_grad()
 def _fold(net: nn.Module, pair: Pair) -> None:
-    """Put the normalisation into the layer's weights, in float64, and what follows it in its place."""
+    """Put the normalisation into the layer's weights, and what follows it in its place."""
     layer: Any = net.get_submodule(pair.layer)
     norm: Any = net.get_submodule(pair.norm)
+    weight, bias = _joined(layer, norm)
+    layer.weight, layer.bias = _frozen(weight, layer.weight), _frozen(bias, layer.weight)
+    net.set_submodule(pair.norm, _rest_of(norm).eval())
+
+
+def _joined(layer: Any, norm: Any) -> tuple[Tensor, Tensor]:
+    """Weight and bias, in float64, of a layer that does what the two do one after the other."""
     gain = 1.0 if norm.weight is None else _exact(norm.weight)
     offset = 0.0 if norm.bias is None else _exact(norm.bias)
     old_bias = 0.0 if layer.bias is None else _exact(layer.bias)
     scale = gain * (_exact(norm.running_var) + norm.eps).rsqrt()  # (out,)
     bias = (old_bias - _exact(norm.running_mean)) * scale + offset
     weight = _exact(layer.weight) * scale.view(-1, *[1] * (layer.weight.ndim - 1))
-    layer.weight, layer.bias = _frozen(weight, layer.weight), _frozen(bias, layer.weight)
-    net.set_submodule(pair.norm, _rest_of(norm).eval())
+    return weight, bias
 
 
 def _exact(value: Tensor) -> Tensor:
-    return value.cpu().double()  # not every device has float64
+    return value.double() if value.device.type in ("cpu", "cuda") else value.cpu().double()  # not every device has it
 
 
 def _frozen(value: Tensor, like: Tensor) -> nn.Parameter:

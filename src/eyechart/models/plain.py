@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import nn
 
-from eyechart.models.fold import Pair, refolded
+from eyechart.models.fold import Pair, refold, refolded
 from eyechart.models.layers import Layer, layers_of
 
 
@@ -37,33 +38,78 @@ class PlainNet:
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Parameters and floating buffers (such as BatchNorm's statistics), by dotted name."""
-        return {name: t.detach() for name, t in _tensors(self.net)}
+        """Parameters (``nn.Parameter``) and floating buffers (such as BatchNorm's statistics), by dotted name."""
+        return {name: _shared(t) for name, t in _tensors(self.net)}
 
     def altered(
         self,
         change: Callable[[dict[str, torch.Tensor], tuple[str, ...]], dict[str, torch.Tensor]],
         settle: Callable[[nn.Module], None] = lambda _: None,
+        into: nn.Module | None = None,
     ) -> nn.Module:
-        """A folded copy with the tensors that ``change`` gives back; ``settle`` is shown the copy before it is folded.
+        """A folded net with the tensors that ``change`` gives back; ``settle`` is shown it before it is folded.
+
+        Args:
+            change: gives tensors by name, of those it is given and the names of the kernels.
+            settle: may take BatchNorm's statistics anew.
+            into: an earlier net of this kind that is needed no more: it is written over and given back, where that is possible.
 
         Raises:
             ValueError: names or shapes are not its own.
         """
         with torch.inference_mode(False), torch.no_grad():
-            net = copy.deepcopy(self.net)
-            own = dict(_tensors(net))
-            for name, value in change(self.tensors, self.convolutions).items():
+            own = self.tensors
+            new = change(dict(own), self.convolutions)
+            for name, value in new.items():
                 if name not in own or own[name].shape != value.shape:
                     raise ValueError(f"the net has no parameter {name} of shape {tuple(value.shape)}")
-                own[name].copy_(value)
-            settle(net)
-            return refolded(net, self.pairs)
+            net = self._other
+            try:
+                _write({**own, **new}, net)
+                settle(net)
+            except BaseException:  # half settled: the next change starts from a fresh copy
+                self.tidy()
+                raise
+            if into is None or not _alike(into, self.pairs):
+                return refolded(copy.deepcopy(net), self.pairs)
+            joined = tuple(f"{pair.layer}." for pair in self.pairs)
+            _write({name: t for name, t in _tensors(net) if not name.startswith(joined)}, into)
+            refold(net, self.pairs, into)
+            return into
+
+    def tidy(self) -> None:
+        """Let go of the copy that changes are made on; the next change makes another."""
+        self.__dict__.pop("_other", None)
+
+    @cached_property
+    def _other(self) -> nn.Module:
+        """A copy before folding, that takes on each change in turn."""
+        return copy.deepcopy(self.net)
 
 
 def _tensors(net: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
     yield from net.named_parameters()
     yield from ((name, t) for name, t in net.named_buffers() if t.is_floating_point())
+
+
+def _shared(tensor: torch.Tensor) -> torch.Tensor:
+    """The same numbers under a name of their own, still known as a parameter if they are one."""
+    plain = tensor.detach()
+    return nn.Parameter(plain, requires_grad=False) if isinstance(tensor, nn.Parameter) else plain
+
+
+def _write(tensors: Mapping[str, torch.Tensor], net: nn.Module) -> None:
+    """Copy numbers into the tensors of these names that ``net`` has."""
+    places = dict(_tensors(net))
+    for name, value in tensors.items():
+        if name in places:
+            places[name].copy_(value)
+
+
+def _alike(folded: nn.Module, pairs: Sequence[Pair]) -> bool:
+    """Whether its tensors bear the names they had before folding: what follows a norm, in its place, may have weights."""
+    placed = tuple(f"{pair.norm}." for pair in pairs)
+    return not any(name.startswith(placed) for name, _ in _tensors(folded))
 
 
 def _in_order(net: nn.Module, run: Callable[[nn.Module], object]) -> tuple[str, ...]:

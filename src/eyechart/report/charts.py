@@ -19,6 +19,7 @@ from eyechart.core.chart import (
     Panels,
     Rule,
     Series,
+    Surface,
     Table,
     Tiles,
 )
@@ -28,15 +29,17 @@ from eyechart.report.heatmap import draw_heatmap, remarks
 from eyechart.report.lines import draw_lines
 from eyechart.report.panels import draw_panels
 from eyechart.report.plot import COMPACT, REGULAR, WIDE, Sheet
+from eyechart.report.surface import draw_surface
 from eyechart.report.tables import Grid, bars_grid, heatmap_grid, lines_grid, panels_grids, table_grid, tiles_grid
 from eyechart.report.tiles import draw_tiles
 
-Drawn = Lines | Bars | Heatmap | Panels | Tiles
+Drawn = Lines | Bars | Heatmap | Panels | Surface | Tiles
 KINDS: Mapping[str, type[Chart]] = {
     "lines": Lines,
     "bars": Bars,
     "heatmap": Heatmap,
     "panels": Panels,
+    "surface": Surface,
     "tiles": Tiles,
     "table": Table,
     "gallery": Gallery,
@@ -106,6 +109,8 @@ def _draw(chart: Drawn, sheet: Sheet, ident: str) -> Markup:
             return draw_heatmap(chart, sheet, ident)
         case Panels():
             return draw_panels(chart, sheet, ident)
+        case Surface():
+            return draw_surface(chart, sheet, ident)
         case Tiles():
             return draw_tiles(chart, sheet, ident)
 
@@ -118,7 +123,7 @@ def _grids(chart: Drawn) -> tuple[Grid, ...]:
             return (bars_grid(chart),)
         case Heatmap():
             return (heatmap_grid(chart),)
-        case Panels():
+        case Panels() | Surface():
             return panels_grids(chart)
         case Tiles():
             return (tiles_grid(chart),)
@@ -130,6 +135,8 @@ def _caption(chart: Drawn) -> str:
             return f"{chart.caption} {remarks((chart,), chart.z_range)}".strip()
         case Panels():
             return f"{chart.caption} {remarks(chart.panels, chart.z_range)}".strip()
+        case Surface():
+            return f"{chart.caption} {remarks(chart.panels, chart.z_range, 'left out')}".strip()
         case _:
             return chart.caption
 
@@ -141,7 +148,7 @@ def _long(chart: Drawn | Table) -> bool:
         case Tiles():
             return len(chart.tiles) > MANY_TILES
         case _:
-            return isinstance(chart, Panels | Table)
+            return isinstance(chart, Panels | Surface | Table)
 
 
 def _paired(whole_row: list[bool]) -> list[bool]:

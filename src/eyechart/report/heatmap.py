@@ -71,14 +71,14 @@ def extremes(chart: Heatmap) -> list[str]:
     return said
 
 
-def remarks(maps: Sequence[Heatmap], z_range: tuple[float, float] | None) -> str:
+def remarks(maps: Sequence[Heatmap], z_range: tuple[float, float] | None, holes_are: str = "hatched") -> str:
     """What the colours do not say: how many cells are holes, and how many lie beyond the colour bar."""
     cells = [value for one in maps for row in one.z for value in row]
     known = [value for value in cells if value is not None]
     beyond = sum(not z_range[0] <= value <= z_range[1] for value in known) if z_range else 0
     said = []
     if holes := len(cells) - len(known):
-        said.append(f"{holes:,} of {len(cells):,} cells {'is' if holes == 1 else 'are'} undefined (hatched).")
+        said.append(f"{holes:,} of {len(cells):,} cells {'is' if holes == 1 else 'are'} undefined ({holes_are}).")
     if beyond:
         said.append(f"{beyond:,} of {len(cells):,} cells {'lies' if beyond == 1 else 'lie'} beyond the colour bar.")
     return " ".join(said)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from eyechart.core.chart import Heatmap, Panels
+from eyechart.core.chart import Heatmap, Panels, Surface
 from eyechart.report.colour_bar import level_bar
 from eyechart.report.heatmap import ROOMY, extremes, fitted, x_name
 from eyechart.report.lettering import BOLD, LINE, fold
@@ -51,7 +51,7 @@ def draw_panels(chart: Panels, sheet: Sheet, ident: str) -> Markup:
     return picture(ident, sheet.width, top, chart.title, describe(chart), *parts)
 
 
-def describe(chart: Panels) -> str:
+def describe(chart: Panels | Surface) -> str:
     """The maps in words, for those who hear them."""
     first = chart.panels[0]
     said = [f"{first.z_label} over {first.x_label} and {first.y_label}, {len(chart.panels)} maps."]

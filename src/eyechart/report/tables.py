@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyechart.core.chart import Bars, Heatmap, Lines, Panels, Series, Table, Tiles
+from eyechart.core.chart import Bars, Heatmap, Lines, Panels, Series, Surface, Table, Tiles
 from eyechart.report.numerals import cell, interval, plain, spoken
 from eyechart.report.plot import ends
 
@@ -91,7 +91,7 @@ def heatmap_grid(chart: Heatmap, most: int = MOST_CELLS, title: str = "") -> Gri
     return Grid(columns, rows, note=note, title=title)
 
 
-def panels_grids(chart: Panels) -> tuple[Grid, ...]:
+def panels_grids(chart: Panels | Surface) -> tuple[Grid, ...]:
     """One table a panel; together about as long as that of one map."""
     most = max(MOST_CELLS // len(chart.panels), 16)
     return tuple(heatmap_grid(one, most, one.title) for one in chart.panels)

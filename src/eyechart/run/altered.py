@@ -9,23 +9,65 @@ import torch
 
 from eyechart.core.weights import Weights
 from eyechart.models.image_model import ImageModel
+from eyechart.run.features import settle
+
+MOST_KEPT = 8  # nets
+
+Settle = Callable[[torch.nn.Module], None]
+
+
+class OtherWeights:
+    """A model with other weights: the latest few are kept, and the oldest of them makes room for a new one.
+
+    Args:
+        model: with its own weights.
+        calibration: gives the first so many plain frames (n, c, h, w) uint8, for weights that settle on images.
+    """
+
+    def __init__(self, model: ImageModel, calibration: Callable[[int], torch.Tensor] | None) -> None:
+        self._model, self._calibration = model, calibration
+        self._kept: dict[Weights, ImageModel] = {}
+
+    def model(self, weights: Weights) -> ImageModel:
+        """The model with these weights; good until so many others were asked for that it is written over."""
+        if weights in self._kept:
+            self._kept[weights] = self._kept.pop(weights)
+        else:
+            spare = self._kept.pop(next(iter(self._kept))) if len(self._kept) >= MOST_KEPT else None
+            self._kept[weights] = altered(self._model, weights, self._settle(weights), spare)
+        return self._kept[weights]
+
+    def forget(self) -> None:
+        """Let go of all."""
+        self._kept.clear()
+        if self._model.plain is not None:
+            self._model.plain.tidy()
+
+    def _settle(self, weights: Weights) -> Settle:
+        """What takes BatchNorm's statistics anew, if the weights ask for that."""
+        if not weights.settled_on:
+            return _as_it_is
+        if self._calibration is None:
+            raise ValueError(f"{weights} settle on images, and there are none")
+        frames = self._calibration(weights.settled_on).to(self._model.device)
+        return lambda net: settle(net, self._model.normalise(frames, self._model.buffer(len(frames))))
+
+
+def _as_it_is(net: torch.nn.Module) -> None:
+    """Statistics are kept."""
 
 
 def altered(
-    model: ImageModel, weights: Weights, settle: Callable[[torch.nn.Module], None] = lambda _: None
+    model: ImageModel, weights: Weights, settle: Settle = _as_it_is, spare: ImageModel | None = None
 ) -> ImageModel:
-    """The model with other weights; ``settle``: see ``PlainNet.altered``."""
+    """The model with other weights; ``settle``: see ``PlainNet.altered``; ``spare``: one that may be written over."""
     if model.plain is None:
         raise ValueError(f"{model.name} has no weights")
-    return replace(model, net=model.plain.altered(lambda own, kernels: dict(weights.changed(own, kernels)), settle))
+    into = None if spare is None else spare.net
+    net = model.plain.altered(lambda own, kernels: dict(weights.changed(own, kernels)), settle, into)
+    return spare if spare is not None and spare.net is net else replace(model, net=net)
 
 
 def can_alter(model: ImageModel, weights: Weights) -> bool:
     """Whether the model has the weights that are to be changed."""
-    if model.plain is None:
-        return False
-    try:
-        weights.changed(model.plain.tensors, model.plain.convolutions)
-    except LookupError:  # no such layer, or no parameter of that name
-        return False
-    return True
+    return model.plain is not None and weights.suits(model.plain.tensors, model.plain.convolutions)

@@ -27,6 +27,7 @@ from eyechart.run.gradients import differentiable
 from eyechart.run.memory import give_back
 from eyechart.run.merge import merged
 from eyechart.run.options import RunOptions
+from eyechart.run.pace import Pace
 from eyechart.run.plan import Task, Work, exam_key, source_views, still_missing, tasks
 from eyechart.run.reporter import Reporter
 from eyechart.run.spread import Rank
@@ -36,8 +37,6 @@ from eyechart.store.rows import to_table
 from eyechart.store.shards import Shelf
 
 Array = np.ndarray[Any, Any]
-SHARD_SECONDS = 20.0
-DECODE_SECONDS = {True: 1e-4, False: 0.02}  # of an image, about
 JOB_BYTES = 48 << 20
 JOB_FRAMES = 4096
 JOB_IMAGES = {True: 256, False: 32}  # in memory; to be decoded: the first job is what the model waits for
@@ -84,6 +83,7 @@ class Engine:
         self.folder, self.slot, self.options, self.reporter, self.rank = folder, slot, options, reporter, rank
         self.subject = subject_of(model, bool((labels >= 0).any()))
         self._forwarder = Forwarder(model, options.batch_size, options.seed, reporter.advance, self._first_frames)
+        self.pace = Pace(model, self._forwarder, images.in_memory)
         self._slowest = 0.0
         self._frames: dict[int, torch.Tensor] = {}
         self._indices: dict[str, int] | None = None
@@ -111,7 +111,11 @@ class Engine:
     def works(self, exams: Sequence[Exam], stage: int, so_far: dict[Exam, tuple[Tally, ...]]) -> list[Work]:
         """What the exams ask in a stage."""
         asked = [(exam, exam.ask(self.subject, so_far[exam])) for exam in exams]
-        return [Work(e, stage, tuple(dict.fromkeys(q)), self.shelf(e, stage, q)) for e, q in asked if q is not None]
+        return [
+            Work(e, stage, tuple(dict.fromkeys(q)), self.shelf(e, stage, q), e.most_of(self.subject))
+            for e, q in asked
+            if q is not None
+        ]
 
     def run(self, exams: Sequence[Exam]) -> dict[Exam, list[Work]]:
         """Run all stages of the exams; returns the works of each, by stage."""
@@ -131,32 +135,18 @@ class Engine:
         """Whether the model has input gradients."""
         return differentiable(self.model)
 
-    @cached_property
-    def seconds_per_forward(self) -> float:
-        """Seconds a frame takes in a first forward; without a model, about what it takes to look at one."""
-        if self.model.kind == "none":
-            return 1e-5
-        size = min(16, self._forwarder.batch_size.largest)
-        frames = self.model.buffer(size).zero_()
-        with torch.inference_mode():
-            self._forwarder.forward(frames)
-            began = monotonic()
-            self._forwarder.forward(frames).cpu()
-        return max((monotonic() - began) / size, 1e-7)
-
     def shard_size(self, queries: Sequence[Query]) -> int:
-        """Images a shard, a power of two: at most about 20 seconds at the speed of a first forward."""
-        each = self.seconds_per_forward * sum(q.cost for q in queries) + DECODE_SECONDS[self.images.in_memory]
-        return 1 << int(np.clip(np.log2(SHARD_SECONDS / each), 0, 13))
+        """Images a shard, a power of two (see ``Pace``)."""
+        return self.pace.images(queries)
 
     def shard_sizes(self, works: Sequence[Work]) -> dict[Work, int]:
         """For each work; those that want a few images only must not cut the shards of the others small."""
-        usual = [w for w in works if w.exam.most is None]
+        usual = [w for w in works if w.most is None]
         sizes = {
             few: self.shard_size(tuple(dict.fromkeys(q for w in chosen for q in w.queries)))
             for few, chosen in ((False, usual or works), (True, works))
         }
-        return {w: sizes[w.exam.most is not None] for w in works}
+        return {w: sizes[w.most is not None] for w in works}
 
     def _stage(self, works: Sequence[Work]) -> None:
         """Do what is missing; then wait for what others are doing, and take over what nobody finishes."""

@@ -15,15 +15,14 @@ from eyechart.core.query import COST, Answer, Answers, Features, Query, Reply, S
 from eyechart.core.view import Pixels, SourceView, View, split_stages
 from eyechart.core.weights import Weights
 from eyechart.models.image_model import ImageModel
-from eyechart.run.altered import altered
+from eyechart.run.altered import OtherWeights
 from eyechart.run.batch_size import BatchSize
 from eyechart.run.draw import Drawn
-from eyechart.run.features import PlainLayers, settle
+from eyechart.run.features import PlainLayers
 from eyechart.run.gradients import loss_gradient
 from eyechart.run.render import Remembered, Rendered, show, unit
 
 Array = np.ndarray[Any, Any]
-OTHER_WEIGHTS = 8  # nets kept
 RENDER_BYTES = 4 << 20  # frames rendered together: larger tensors cost page faults, and leave the cache between steps
 
 
@@ -78,10 +77,9 @@ class Forwarder:
         self.model, self.seed, self._progress = model, seed, progress
         self.batch_size = BatchSize(batch_size, 4 * model.preprocessing.channels * height * width)
         self._buffer = model.buffer(self.batch_size.largest)
-        self._calibration = calibration
         self._asked = model
         self._remembered: Remembered | None = None
-        self._others: dict[Weights, ImageModel] = {}
+        self._others = OtherWeights(model, calibration)
         self._filled = 0
         self._wanted: list[tuple[Array, slice]] = []
         self.seconds = 0.0
@@ -98,11 +96,13 @@ class Forwarder:
             ids, labels: of the images that could be decoded.
         """
         found: dict[Query, _Found] = {}
-        nets = dict.fromkeys(q.weights for q in queries)
+        nets: dict[Weights | None, list[Query]] = {}
+        for query in queries:
+            nets.setdefault(query.weights, []).append(query)
         self._remembered = Remembered() if len(nets) > 1 else None
-        for weights in nets:
-            self._asked = self.model if weights is None else self._altered(weights)
-            self._with_weights([q for q in queries if q.weights == weights], views, drawn, ids, labels, found)
+        for weights, mine in nets.items():
+            self._asked = self.model if weights is None else self._others.model(weights)
+            self._with_weights(mine, views, drawn, ids, labels, found)
             self._flush()
         self._remembered = None
         return Answers({query: found[query].reply(query, self.model.kind) for query in queries})
@@ -132,26 +132,7 @@ class Forwarder:
     def forget_other_weights(self) -> None:
         """Let go of all altered nets."""
         self._asked = self.model
-        self._others.clear()
-
-    def _altered(self, weights: Weights) -> ImageModel:
-        """The model with other weights; the latest few are kept."""
-        if weights in self._others:
-            self._others[weights] = self._others.pop(weights)
-        else:
-            while len(self._others) >= OTHER_WEIGHTS:
-                del self._others[next(iter(self._others))]
-            self._others[weights] = altered(self.model, weights, self._settle(weights))
-        return self._others[weights]
-
-    def _settle(self, weights: Weights) -> Callable[[torch.nn.Module], None]:
-        """What takes BatchNorm's statistics anew, if the weights ask for that."""
-        if not weights.settled_on:
-            return lambda _: None
-        if self._calibration is None:
-            raise ValueError(f"{weights} settle on images, and there are none")
-        frames = self._calibration(weights.settled_on).to(self.model.device)
-        return lambda net: settle(net, self.model.normalise(frames, self.model.buffer(len(frames))))
+        self._others.forget()
 
     def _source(
         self,

@@ -16,12 +16,13 @@ from eyechart.store.shards import Range, Shelf, cut, missing
 
 @dataclass(frozen=True)
 class Work:
-    """One stage of one exam on one model, with the shelf of its shards."""
+    """One stage of one exam on one model, with the shelf of its shards, of at most so many images (None = all)."""
 
     exam: Exam
     stage: int
     queries: tuple[Query, ...]
     shelf: Shelf
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def tasks(works: Sequence[Work], images: int, sizes: Mapping[Work, int]) -> list
 
 
 def _wanted(work: Work, images: int) -> int:
-    return images if work.exam.most is None else min(images, work.exam.most)
+    return images if work.most is None else min(images, work.most)
 
 
 def still_missing(task: Task, images: int) -> Task:

@@ -143,7 +143,7 @@ class Session:
                     "frames_decoded_per_image": len(source_views(queries)),
                     "forwards_per_image": sum(q.cost for q in queries),
                     "forwards_left": sum(task.forwards for task in todo),
-                    "seconds_left": round(sum(task.forwards for task in todo) * engine.seconds_per_forward, 1),
+                    "seconds_left": round(sum(task.forwards for task in todo) * engine.pace.forward, 1),
                     "shards_left": len(todo),
                 }
             )

@@ -200,3 +200,20 @@ def of_blocks(figure: Callable[[Array], Array], sums: Array, n: int, *, draws: i
         return Interval(None if np.isnan(value) else value, None, None, n, "bootstrap of blocks")
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Interval(value, min(float(low), value), max(float(high), value), n, "bootstrap of blocks")
+
+
+def of_means(figure: Callable[[Array], Array], columns: Array, *, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """A figure of the means of columns, with a percentile bootstrap of the rows.
+
+    Args:
+        figure: means (..., k) -> figures (...,).
+        columns: (n, k), all finite.
+    """
+    n = len(columns)
+    if not n:
+        return Interval(None, None, None, 0, "bootstrap")
+    values = np.asarray(columns, np.float64)
+    value = float(figure(values.mean(0)))
+    drawn = [figure(weights @ values / n) for weights in _pieces(n, values.shape[1], draws, seed)]
+    low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
+    return Interval(value, min(float(low), value), max(float(high), value), n, "bootstrap")
