@@ -80,7 +80,7 @@ def finish_without_images(engine: Engine, exam: Exam) -> Finished:
 
 def _section(exam: Exam, found: Estimates, tally: Tally, subject: Subject) -> Section:
     charts = (*exam.charts(found), *exam.plates(tally, subject))
-    return Section(exam.name, exam.title, exam.explanation, tuple(exam.findings(found)), charts)
+    return Section(exam.name, exam.title, exam.explanation, tuple(exam.findings(found)), charts, exam.headline)
 
 
 def write_rows(folder: Folder, finished: Sequence[Finished]) -> None:
