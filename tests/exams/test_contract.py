@@ -64,6 +64,9 @@ def test_every_setting_says_what_it_is(exam: Exam) -> None:
 
 def test_asks_distinct_questions_then_stops(exam: Exam, sat: Sitting) -> None:
     first = exam.ask(sat.subject, ())
+    if not exam.asks:
+        assert first is None
+        return
     assert first
     assert all(isinstance(query, Query) for query in first)
     assert len(set(first)) == len(first)
@@ -115,7 +118,7 @@ def test_reading_leaves_answers_alone_and_repeats_itself(sat: Sitting) -> None:
 
 def test_rows_are_compact_and_one_an_image(sat: Sitting) -> None:
     rows = sat.whole.rows
-    assert rows or sat.whole.sums
+    assert bool(rows or sat.whole.sums) is sat.exam.asks
     for name, column in rows.items():
         assert len(column) == N, name
         assert column.dtype.kind in "biufS", name
@@ -189,7 +192,7 @@ def test_images_without_label_change_no_labelled_figure(sat: Sitting) -> None:
 def test_charts_survive_json(sat: Sitting, estimates: Estimates) -> None:
     charts = sat.exam.charts(estimates)
     assert charts
-    for chart in charts:
+    for chart in (*charts, *sat.exam.plates(sat.whole, sat.subject)):
         data = json.loads(json.dumps(asdict(chart), allow_nan=False))
         again = from_dict(data)
         assert type(again) is type(chart)

@@ -21,6 +21,7 @@ EXAMS: Mapping[str, str] = {
     "fourier_heatmap": "eyechart.exams.fourier_heatmap:FourierHeatmap",
     "gradient_spectrum": "eyechart.exams.gradient_spectrum:GradientSpectrum",
     "kernel_smoothing": "eyechart.exams.kernel_smoothing:KernelSmoothing",
+    "kernel_smoothness": "eyechart.exams.kernel_smoothness:KernelSmoothness",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {
