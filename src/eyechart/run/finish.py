@@ -27,7 +27,7 @@ from eyechart.run.forward import show, unit
 from eyechart.run.merge import parts
 from eyechart.run.plan import Work, source_views
 from eyechart.store.folder import Folder
-from eyechart.store.rows import HEAD, examined_labels, to_bytes
+from eyechart.store.rows import HEAD, examined_labels, to_bytes, with_like_lists
 
 Array = np.ndarray[Any, Any]
 
@@ -94,7 +94,7 @@ def write_rows(folder: Folder, finished: Sequence[Finished]) -> None:
     if not tables:
         return
     # A model that could examine nothing lacks the exam's columns: nulls.
-    whole = pa.concat_tables(tables, promote_options="default")
+    whole = pa.concat_tables(with_like_lists(tables), promote_options="default")
     folder.write(f"rows/{finished[0].exam.name}.parquet", to_bytes(whole))
 
 
