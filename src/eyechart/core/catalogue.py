@@ -22,6 +22,7 @@ EXAMS: Mapping[str, str] = {
     "gradient_spectrum": "eyechart.exams.gradient_spectrum:GradientSpectrum",
     "kernel_smoothing": "eyechart.exams.kernel_smoothing:KernelSmoothing",
     "kernel_smoothness": "eyechart.exams.kernel_smoothness:KernelSmoothness",
+    "feature_spectrum": "eyechart.exams.feature_spectrum:FeatureSpectrum",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {

@@ -99,7 +99,7 @@ def _address(e: Estimate) -> Address:
 def _headings(places: Sequence[Mapping[str, Any]]) -> tuple[str, list[str]]:
     """What all places share, and what is left of each, in words."""
     same = {k for k, v in places[0].items() if len(places) > 1 and all(p.get(k) == v for p in places)}
-    shared = _words({k: v for k, v in places[0].items() if k in same})
+    shared = ", ".join(f"{k.replace('_', ' ')} {_number(v)}" for k, v in places[0].items() if k in same)
     return shared, [_words({k: v for k, v in place.items() if k not in same}) for place in places]
 
 
