@@ -248,11 +248,13 @@ class Sitting:
 
 
 def sitting(exam: Exam, model: ImageModel, images: ArraySet, seed: int = 0) -> Sitting:
-    """Answers to the first questions of an exam, without the engine."""
+    """Answers to the first questions of an exam, none if it asks nothing, without the engine."""
     labels = np.full(len(images), -1) if images.labels is None else images.labels
-    subject = subject_of(model, bool((labels >= 0).any()))
+    subject, ids = subject_of(model, bool((labels >= 0).any())), tuple(images.ids)
     queries = tuple(exam.ask(subject, ()) or ())
-    views, ids = source_views(queries), tuple(images.ids)
+    if not queries:
+        return Sitting(exam, subject, Answers({}), Batch(ids, labels, subject))
+    views = source_views(queries)
     job = Job(ids, tuple(images.source(i) for i in range(len(ids))), views, model.preprocessing, seed)
     answers = Forwarder(model, 64, seed).answers(queries, views, draw(job), ids, labels)
     return Sitting(exam, subject, answers, Batch(ids, labels, subject))

@@ -27,29 +27,22 @@ HEAVY = {"torch", "torchvision", "timm", "scipy", "pyarrow", "pandas"}
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1])}
 
 
-def loaded(*arguments: str) -> tuple[set[str], float, str]:
-    """Modules that a command loads, the seconds it takes, and what it prints."""
+def loaded(*arguments: str) -> tuple[set[str], str]:
+    """Modules that a command loads, and what it prints."""
     code = (
         "import sys, atexit; atexit.register(lambda: print('\\n'.join(sys.modules), file=sys.stderr))\n"
         f"from eyechart.cli.app import main; main({list(arguments)!r})"
     )
-    began = monotonic()
     ran = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
-    return {name.split(".")[0] for name in ran.stderr.split()}, monotonic() - began, ran.stdout
+    return {name.split(".")[0] for name in ran.stderr.split()}, ran.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["exam", "--help"], ["--version"], ["list", "--help"]])
-def test_help_is_quick_and_light(arguments: list[str]) -> None:
-    runs = []
-    for _ in range(4):
-        modules, seconds, out = loaded(*arguments)
-        assert "eyechart" in modules
-        assert not HEAVY & modules
-        assert out.strip()
-        runs.append(seconds)
-        if seconds < 0.5:
-            return
-    raise AssertionError(f"{runs} seconds")
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    modules, out = loaded(*arguments)
+    assert "eyechart" in modules
+    assert not HEAVY & modules
+    assert out.strip()
 
 
 def test_the_public_face_is_light_and_whole() -> None:

@@ -64,6 +64,9 @@ def test_every_setting_says_what_it_is(exam: Exam) -> None:
 
 def test_asks_distinct_questions_then_stops(exam: Exam, sat: Sitting) -> None:
     first = exam.ask(sat.subject, ())
+    if not exam.asks:
+        assert first is None
+        return
     assert first
     assert all(isinstance(query, Query) for query in first)
     assert len(set(first)) == len(first)
@@ -106,7 +109,10 @@ def test_reading_leaves_answers_alone_and_repeats_itself(sat: Sitting) -> None:
     before = {q: (deepcopy(a.values), {k: v.copy() for k, v in a.notes.items()}) for q, a in replies.items()}
     first, second = sat.whole, sat.whole
     for query, (values, notes) in before.items():
-        np.testing.assert_array_equal(replies[query].values, values)
+        parts = values if isinstance(values, dict) else {"": values}  # of layers, or one
+        after = replies[query].values
+        for name, part in parts.items():
+            np.testing.assert_array_equal(after[name] if isinstance(after, dict) else after, part)
         for key, column in notes.items():
             np.testing.assert_array_equal(replies[query].notes[key], column)
     assert all(np.array_equal(first.rows[k], second.rows[k], equal_nan=True) for k in first.rows)
@@ -115,7 +121,7 @@ def test_reading_leaves_answers_alone_and_repeats_itself(sat: Sitting) -> None:
 
 def test_rows_are_compact_and_one_an_image(sat: Sitting) -> None:
     rows = sat.whole.rows
-    assert rows or sat.whole.sums
+    assert bool(rows or sat.whole.sums) is sat.exam.asks
     for name, column in rows.items():
         assert len(column) == N, name
         assert column.dtype.kind in "biufS", name
@@ -189,7 +195,7 @@ def test_images_without_label_change_no_labelled_figure(sat: Sitting) -> None:
 def test_charts_survive_json(sat: Sitting, estimates: Estimates) -> None:
     charts = sat.exam.charts(estimates)
     assert charts
-    for chart in charts:
+    for chart in (*charts, *sat.exam.plates(sat.whole, sat.subject)):
         data = json.loads(json.dumps(asdict(chart), allow_nan=False))
         again = from_dict(data)
         assert type(again) is type(chart)

@@ -69,6 +69,23 @@ def test_nets_of_all_sorts_can_be_watched(name: str) -> None:
     assert len({layer.name for layer in found}) == len(found)
 
 
+class Turned(nn.Module):
+    """A norm that works on the last axis, as in ConvNeXt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.act = nn.Conv2d(3, 4, 3), nn.LayerNorm(4), nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.conv(x).permute(0, 2, 3, 1).contiguous())
+        return self.act(y.flatten(1, 2).transpose(1, 2).reshape(len(x), 4, 6, 6)).mean((2, 3))
+
+
+def test_sources_are_known_through_other_shapes() -> None:
+    found = {layer.name: layer.source for layer in met(Turned())}
+    assert found == {"conv": "", "norm": "conv", "act": "norm"}
+
+
 def test_what_is_seen_is_the_output_before_it_is_changed_in_place() -> None:
     torch.manual_seed(0)
     net, frames = Shared().eval(), torch.rand(2, 3, 8, 8)

@@ -98,6 +98,28 @@ def test_a_tap_may_compare_with_the_plain_image() -> None:
     np.testing.assert_allclose(answers.features(moved).values["norm"], wanted.numpy(), rtol=1e-4)
 
 
+class Windows(nn.Module):
+    """Four windows of each image are batch entries of their own within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole, self.within = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.whole(x)
+        parts = y.unfold(2, 4, 4).unfold(3, 4, 4).permute(0, 2, 3, 1, 4, 5).reshape(-1, 4, 4, 4)
+        return self.within(parts).mean((2, 3)).reshape(len(x), 4, 4).mean(1)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 64])
+def test_outputs_that_are_not_one_an_image_are_left_out(batch: int) -> None:
+    query = Query(reading="layers", tap=Means(("whole", "within")))
+    answers, _ = asked(Windows().eval(), [query], batch)
+    read = answers.features(query)
+    assert set(read.values) == {"whole"}
+    assert read.values["whole"].shape == (N, 4)
+
+
 def test_readings_and_taps_go_together() -> None:
     for wrong in (
         {"reading": "layers"},

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eyechart.spectrum.kernels import high_frequency_share, neighbour_correlation, smooth, total_variation
+from eyechart.spectrum.kernels import high_frequency_share, neighbour_correlation, noise, smooth, total_variation
 
 SIZES = [(3, 3), (5, 5), (1, 3), (4, 2), (7, 7)]
 
@@ -135,3 +135,18 @@ def test_a_kernel_that_does_not_fit() -> None:
     with pytest.raises(ValueError, match="33 x 3 do not fit into side=32"):
         high_frequency_share(torch.ones(33, 3))
     assert float(high_frequency_share(torch.ones(33, 3), side=64)) < 0.5
+
+
+def test_noise_has_the_spectrum_it_should_have() -> None:
+    plain, blurred = noise(3000, 5, 6), noise(3000, 5, 6, blur=0.8)
+    assert plain.shape == blurred.shape == (3000, 5, 6)
+    assert torch.equal(plain, noise(3000, 5, 6))
+    assert not torch.equal(plain, noise(3000, 5, 6, seed=1))
+    assert float(high_frequency_share(plain).mean()) == pytest.approx(1 - 197 / 1024, abs=0.006)
+    # neighbours under a Gaussian of deviation s have correlation exp(-1 / (4 s^2)), but for the rounding of its taps
+    for lag, wanted in ((1, 1 / (4 * 0.8**2)), (2, 4 / (4 * 0.8**2))):
+        pairs = torch.stack([blurred[..., lag:].flatten(), blurred[..., :-lag].flatten()])
+        assert float(torch.corrcoef(pairs)[0, 1]) == pytest.approx(np.exp(-wanted), abs=0.02)
+    assert float(torch.corrcoef(torch.stack([plain[..., 1:].flatten(), plain[..., :-1].flatten()]))[0, 1]) < 0.01
+    with pytest.raises(ValueError, match="blur is -1"):
+        noise(1, 3, 3, blur=-1)

@@ -21,6 +21,8 @@ EXAMS: Mapping[str, str] = {
     "fourier_heatmap": "eyechart.exams.fourier_heatmap:FourierHeatmap",
     "gradient_spectrum": "eyechart.exams.gradient_spectrum:GradientSpectrum",
     "kernel_smoothing": "eyechart.exams.kernel_smoothing:KernelSmoothing",
+    "kernel_smoothness": "eyechart.exams.kernel_smoothness:KernelSmoothness",
+    "feature_spectrum": "eyechart.exams.feature_spectrum:FeatureSpectrum",
     "loss_landscape": "eyechart.exams.loss_landscape:LossLandscape",
     "visibility": "eyechart.exams.visibility:Visibility",
 }

@@ -101,7 +101,11 @@ class Bars:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text and numbers; ``columns`` are the headings, ``formats`` one per column (None = text)."""
+    """Rows of text and numbers; ``columns`` are the headings, ``formats`` one per column (None = text).
+
+    In a column with a format a cell may also be a (value, low, high): a figure and the ends of its interval, None where
+    there is none.
+    """
 
     title: str
     columns: Sequence[str]
@@ -252,13 +256,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Section:
-    """An exam's part of the report."""
+    """An exam's part of the report; ``headline`` are the measures that models are compared by, none = all."""
 
     exam: str
     title: str
     explanation: str
     findings: Sequence[Finding] = ()
     charts: Sequence[Chart] = field(default_factory=tuple)
+    headline: Sequence[str] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""

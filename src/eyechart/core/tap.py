@@ -26,4 +26,7 @@ class Tap(ABC):
 
     @abstractmethod
     def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor:
-        """Numbers (n, ...) of a layer's output (n, ...), each image for itself; ``plain``: see ``against_plain``."""
+        """Numbers (n, ...) of a layer's output (n, ...), each image for itself; ``plain``: see ``against_plain``.
+
+        A layer that gives another number of them than there are images is not in what an exam gets.
+        """

@@ -25,6 +25,7 @@ FUNCTIONS: dict[str, Kind] = {
     **dict.fromkeys(("scaled_dot_product_attention", "multi_head_attention_forward"), "attention"),
     **dict.fromkeys(("add", "add_", "__add__", "__iadd__", "__radd__"), "sum"),
 }
+RESHAPES = {"permute", "transpose", "movedim", "reshape", "view", "flatten", "unflatten", "contiguous"}  # no steps
 CLASSES: dict[str, Kind] = {
     **dict.fromkeys(("Conv", "StdConv", "ScaledStdConv"), "convolution"),
     **dict.fromkeys(("Linear", "NonDynamicallyQuantizableLinear"), "linear"),
@@ -48,7 +49,7 @@ class Layer:
             ``layer1.0.relu()``. From the second call on with the number of the call, as ``layer1.0.relu():2``.
         kind: what sort of step; ``block``: a module that holds others.
         shape: of its output, without the batch.
-        source: the step whose output it takes first; empty if that is unknown, such as the picture.
+        source: the step whose output it takes first, perhaps reshaped; empty if that is unknown, such as the picture.
     """
 
     name: str
@@ -100,6 +101,8 @@ class Watch(TorchFunctionMode):
         if kind and here and not here.leaf and _has_plane(output) and (kind != "sum" or _of_two(args)):
             title = {"sum": "add", "pool": "pool"}.get(kind, name.strip("_"))
             self._meet(f"{here.name}.{title}()".lstrip("."), kind, source, output)
+        elif self._sources and source and name in RESHAPES:
+            self._made[id(output)] = (output, source)
         return output
 
     def _begin(self, name: str) -> Callable[..., None]:

@@ -104,6 +104,7 @@ def _write(page: Page, body: Sequence[Part], shown: Sequence[int]) -> str:
         shown=shown,
         verdicts=verdicts(body),
         named=len(page.models) > 1,
+        exams=len({section.exam for section in page.sections}),
         bad_rows=page.counts.bad_rows[:MOST_BAD],
         policy=policy(style, script),
         style=Markup(style),  # our own files, hashed in the policy

@@ -12,6 +12,7 @@ from PIL import Image
 from eyechart.core.chart import Finding
 from eyechart.errors import RunFolderError
 from eyechart.report.charts import from_dict
+from eyechart.report.comparison import with_comparisons
 from eyechart.report.page import BadImage, Counts, KeptCase, ModelCard, Page, PageSection, Picture, render_page
 from eyechart.store.run_folder import Run
 
@@ -53,7 +54,11 @@ def _page(run: Run) -> Page:
         models=tuple(_card(m) for m in record["models"]),
         images=_images(record),
         counts=Counts(fates["images"] - len(bad), len(odd) - len(bad), len(bad), bad),
-        sections=tuple(_section(s) for s in stored["sections"]),
+        sections=with_comparisons(
+            [_section(s) for s in stored["sections"]],
+            run.estimates,
+            {s["exam"]: s.get("headline", ()) for s in stored["sections"]},
+        ),
         kept=_kept(run, stored),
         skipped=tuple((f"{s['exam']} ({s['model']})", s["reason"]) for s in results["skipped"]),
         provenance=_provenance(record),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from eyechart.core.chart import Bars, Heatmap, Lines, Panels, Series, Surface, Table, Tiles
+from eyechart.core.chart import Bars, Format, Heatmap, Lines, Panels, Series, Surface, Table, Tiles
 from eyechart.report.numerals import cell, interval, plain, spoken
 from eyechart.report.plot import ends
 
@@ -56,10 +57,13 @@ def table_grid(table: Table) -> Grid:
     """An exam's table; beyond 200 rows the rest stays in ``results.json``."""
     forms = [*table.formats, *([None] * len(table.columns))][: len(table.columns)]
     rows = tuple(
-        tuple(Cell(cell(value, form), numeric=form is not None) for value, form in zip(row, forms, strict=True))
-        for row in table.rows[:MOST_ROWS]
+        tuple(_of_table(value, form) for value, form in zip(row, forms, strict=True)) for row in table.rows[:MOST_ROWS]
     )
-    columns = tuple(Column(name, form is not None) for name, form in zip(table.columns, forms, strict=True))
+    bounded = [any(isinstance(row[j], tuple | list) for row in table.rows) for j in range(len(forms))]
+    columns = tuple(
+        Column(name, form is not None, with_ends)
+        for name, form, with_ends in zip(table.columns, forms, bounded, strict=True)
+    )
     return Grid(columns, rows, max(0, len(table.rows) - MOST_ROWS))
 
 
@@ -121,6 +125,14 @@ def spaced(count: int, most: int) -> list[int]:
     if count <= most:
         return list(range(count))
     return [round(i * (count - 1) / (most - 1)) for i in range(most)] if most > 1 else [0]
+
+
+def _of_table(value: Any, form: Format | None) -> Cell:
+    """A text, a number, or a number with the ends of its interval."""
+    if form is None or not isinstance(value, tuple | list):
+        return Cell(cell(value, form), numeric=form is not None)
+    figure, low, high = value
+    return Cell(cell(figure, form), interval(low, high, form))
 
 
 def _grid(chart: Lines | Bars, corner: str, places: Sequence[str], shown: Sequence[int], note: str = "") -> Grid:

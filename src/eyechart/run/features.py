@@ -29,6 +29,8 @@ class PlainLayers:
     def features(self, tap: Tap, pixels: torch.Tensor, batch: int) -> dict[str, Array]:
         """What the tap reads of shown ``pixels`` (n, c, h, w), by layer: (n, ...) float32.
 
+        A layer whose outputs are not one an image (such as one a window) is left out.
+
         Args:
             batch: frames a forward, at most.
         """
@@ -47,7 +49,8 @@ class PlainLayers:
             ) -> None:
                 if layer.name in tap.layers:
                     numbers = tap.read(layer, output, plain[layer.name][some] if plain else None)
-                    read[layer.name] = numbers.float().cpu().numpy()
+                    if len(numbers) == len(pixels[some]):
+                        read[layer.name] = numbers.float().cpu().numpy()
 
             watched(self._model, pixels[some], see)
             parts.append(read)

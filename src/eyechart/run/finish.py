@@ -28,7 +28,7 @@ from eyechart.run.plan import Work, source_views
 from eyechart.run.render import show, unit
 from eyechart.run.training import beside
 from eyechart.store.folder import Folder
-from eyechart.store.rows import HEAD, examined_labels, to_bytes
+from eyechart.store.rows import HEAD, examined_labels, to_bytes, with_like_lists
 
 Array = np.ndarray[Any, Any]
 
@@ -103,7 +103,7 @@ def _section(exam: Exam, found: Estimates, tally: Tally, subject: Subject, train
     if training:
         charts = (*charts, *exam.charts_beside(found, training))
         findings = (*findings, *exam.findings_beside(training))
-    return Section(exam.name, exam.title, exam.explanation, findings, charts)
+    return Section(exam.name, exam.title, exam.explanation, findings, charts, exam.headline)
 
 
 def write_rows(folder: Folder, finished: Sequence[Finished]) -> None:
@@ -126,7 +126,8 @@ def _write_table(folder: Folder, name: str, tables: Sequence[tuple[str, pa.Table
         folder.remove(f"rows/{name}.parquet")  # of an earlier command
         return
     # A model that could examine nothing lacks the exam's columns: nulls.
-    folder.write(f"rows/{name}.parquet", to_bytes(pa.concat_tables(named, promote_options="default")))
+    whole = pa.concat_tables(with_like_lists(named), promote_options="default")
+    folder.write(f"rows/{name}.parquet", to_bytes(whole))
 
 
 def write_kept(folder: Folder, slot: str, finished: Finished) -> None:

@@ -5,6 +5,8 @@ Kernels are (out, in, kh, kw); any leading shape does. Measures of kernels witho
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from eyechart.spectrum.density import share_beyond
@@ -68,6 +70,28 @@ def smooth(kernels: torch.Tensor, rho: float, normalize: bool = False) -> torch.
     box = padded.unfold(-2, 3, 1).unfold(-2, 3, 1).sum((-2, -1))  # (..., kh, kw)
     smoothed = kernels + rho * (box - kernels)
     return smoothed / (1 + 8 * rho) if normalize else smoothed
+
+
+def noise(count: int, height: int, width: int, blur: float = 0.0, seed: int = 0) -> torch.Tensor:
+    """Kernels of Gaussian noise, to compare others with: (count, height, width) float64 on the CPU, the same for a seed.
+
+    Independent weights or, with ``blur``, cut out of a plane of them blurred by a Gaussian of that standard deviation (in
+    weights). The expected ``high_frequency_share`` of independent weights is that of a single tap, whatever their size:
+    1 - 197 / 1024 with side=32. Raises ValueError unless blur is 0 or more.
+    """
+    if not blur >= 0:
+        raise ValueError(f"blur is {blur}; it must be 0 or more")
+    margin = math.ceil(4 * blur)
+    chance = torch.Generator().manual_seed(seed)
+    plane = torch.randn(
+        (count, height + 2 * margin, width + 2 * margin), generator=chance, dtype=torch.float64, device="cpu"
+    )
+    if not blur:
+        return plane
+    taps = torch.exp(-(torch.arange(-margin, margin + 1, dtype=torch.float64, device="cpu") ** 2) / (2 * blur**2))
+    down = (plane.unfold(-2, 2 * margin + 1, 1) * taps).sum(-1)
+    across: torch.Tensor = (down.unfold(-1, 2 * margin + 1, 1) * taps).sum(-1)
+    return across
 
 
 def _neighbours(kernels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,26 @@ def from_bytes(data: bytes) -> pa.Table:
     """
     with pq.ParquetFile(pa.BufferReader(data)) as parquet:
         return parquet.read(use_threads=False)
+
+
+def with_like_lists(tables: Sequence[pa.Table]) -> list[pa.Table]:
+    """Tables that can stand below one another: arrays of different lengths (of models with other frames or layers) as lists."""
+    types: dict[str, set[pa.DataType]] = {}
+    for table in tables:
+        for field in table.schema:
+            if pa.types.is_fixed_size_list(field.type):
+                types.setdefault(field.name, set()).add(field.type)
+    uneven = [name for name, found in types.items() if len({kind.list_size for kind in found}) > 1]
+    return [_with_lists(table, [name for name in uneven if name in table.column_names]) for table in tables]
+
+
+def _with_lists(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    for name in names:
+        column = table[name]
+        if pa.types.is_fixed_size_list(column.type):  # else of a model that examined nothing
+            at = table.column_names.index(name)
+            table = table.set_column(at, name, column.cast(pa.list_(column.type.value_type)))
+    return table
 
 
 def exam_columns(table: pa.Table) -> dict[str, Array]:

@@ -1,0 +1,114 @@
+"""Several models side by side: the headline figures of one exam, from what the run keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+from eyechart.core.chart import Format, Table
+from eyechart.core.estimate import Estimate
+from eyechart.report.contents import PageSection
+from eyechart.report.numerals import plain
+
+MOST_MEASURES = 4
+MOST_PLACES = 8  # columns of a table
+EXPLANATION = (
+    "The main figures of each model, beside those of the others. Each interval is a model's own: where two overlap, the models "
+    "may differ all the same."
+)
+SHARES = ("share", "probability")
+
+Address = tuple[str, tuple[tuple[str, Any], ...]]  # a measure, and where
+
+
+def with_comparisons(
+    sections: Sequence[PageSection], estimates: Sequence[Estimate], headlines: Mapping[str, Sequence[str]]
+) -> tuple[PageSection, ...]:
+    """The sections, with one more before the first of each exam that several models sat: their figures side by side.
+
+    Args:
+        sections: in order; those of one exam are neighbours.
+        estimates: of all exams and models.
+        headlines: exam -> the measures to compare; none = all.
+    """
+    found: list[PageSection] = []
+    for exam, group in groupby(sections, lambda section: section.exam):
+        of_exam = list(group)
+        if len(of_exam) > 1:
+            models = [section.model for section in of_exam]
+            measured = [e for e in estimates if e.exam == exam and e.model in models]
+            tables = compare(measured, models, headlines.get(exam, ()))
+            title = f"{of_exam[0].title}: the models side by side"
+            found += [PageSection(exam, title, EXPLANATION, (), tables)] if tables else []
+        found += of_exam
+    return tuple(found)
+
+
+def compare(estimates: Sequence[Estimate], models: Sequence[str], headline: Sequence[str]) -> tuple[Table, ...]:
+    """A table for each measure of ``headline`` (none = all; four at most): a row a model, a column a set of coordinates.
+
+    A radius is left out of the coordinates where it is also given as a share of Nyquist, so that models of different frames
+    meet. At most eight columns, the first in the order of the exam; the rest stays in ``results.json``.
+    """
+    figures: dict[str, dict[Address, Estimate]] = {model: {} for model in models}
+    for e in estimates:
+        figures[e.model].setdefault(_address(e), e)
+    addresses = dict.fromkeys(address for own in figures.values() for address in own)
+    measures = list(dict.fromkeys(measure for measure, _ in addresses))
+    chosen = [m for m in headline if m in measures] or measures
+    return tuple(
+        _table(measure, [a for a in addresses if a[0] == measure], figures) for measure in chosen[:MOST_MEASURES]
+    )
+
+
+def _table(measure: str, addresses: Sequence[Address], figures: Mapping[str, Mapping[Address, Estimate]]) -> Table:
+    shown = addresses[:MOST_PLACES]
+    shared, headings = _headings([dict(at) for _, at in shown])
+    found = [[own.get(address) for address in shown] for own in figures.values()]
+    known = [e for row in found for e in row if e]
+    rows = [
+        (model, *((e.value, e.low, e.high) if e else None for e in row))
+        for model, row in zip(figures, found, strict=True)
+    ]
+    name = measure.replace("_", " ")
+    form: Format = "percent" if all(e.unit in SHARES for e in known) else "number"
+    columns = ("model", *(heading or name for heading in headings))
+    more = len(addresses) - len(shown)
+    return Table(
+        title=f"{name[:1].upper()}{name[1:]}",
+        columns=columns,
+        rows=rows,
+        formats=(None, *[form] * len(shown)),
+        caption=_caption(known, shared) + (f" {more:,} more columns are in results.json." if more > 0 else ""),
+    )
+
+
+def _caption(known: Sequence[Estimate], shared: str) -> str:
+    units, over = (", ".join(dict.fromkeys(getattr(e, part) for e in known)) for part in ("unit", "over"))
+    least, most = min(e.n for e in known), max(e.n for e in known)
+    n = f"n = {least:,}" if least == most else f"n from {least:,} to {most:,}"
+    return f"Unit: {units}{f'; {shared}' if shared else ''}. Intervals over {over}, {n}."
+
+
+def _address(e: Estimate) -> Address:
+    at = {k: v for k, v in e.at.items() if k != "radius" or "radius_nyquist" not in e.at}
+    return e.measure, tuple(at.items())
+
+
+def _headings(places: Sequence[Mapping[str, Any]]) -> tuple[str, list[str]]:
+    """What all places share, and what is left of each, in words."""
+    same = {k for k, v in places[0].items() if len(places) > 1 and all(p.get(k) == v for p in places)}
+    shared = ", ".join(f"{k.replace('_', ' ')} {_number(v)}" for k, v in places[0].items() if k in same)
+    return shared, [_words({k: v for k, v in place.items() if k not in same}) for place in places]
+
+
+def _words(at: Mapping[str, Any]) -> str:
+    """``low, radius nyquist 0.25``: texts say themselves what they are, numbers do not."""
+    return ", ".join(
+        str(v).replace("_", " ") if isinstance(v, str) else f"{k.replace('_', ' ')} {_number(v)}" for k, v in at.items()
+    )
+
+
+def _number(value: Any) -> str:
+    return plain(value) if isinstance(value, int | float) and not isinstance(value, bool) else str(value)

@@ -1,0 +1,86 @@
+"""Models side by side, from estimates alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from eyechart.core.chart import Table
+from eyechart.core.estimate import Estimate
+from eyechart.report.comparison import compare, with_comparisons
+from eyechart.report.contents import PageSection
+from eyechart.report.tables import table_grid
+
+
+def figure(model: str, value: float | None, measure: str = "accuracy", unit: str = "share", **at: Any) -> Estimate:
+    reason = "" if value is not None else "none"
+    low, high = (None, None) if value is None else (value - 0.05, value + 0.05)
+    return Estimate("bands", measure, value, 10, low, high, unit, at=at, reason=reason, model=model)
+
+
+def test_each_model_is_a_row_with_intervals() -> None:
+    estimates = [figure(m, v, band=band) for band in ("low", "high") for m, v in (("a", 0.5), ("b", 0.7))]
+    (table,) = compare(estimates, ("a", "b"), ("accuracy",))
+    assert table.columns == ("model", "low", "high")
+    assert table.rows[1] == ("b", (0.7, 0.7 - 0.05, 0.7 + 0.05), (0.7, 0.7 - 0.05, 0.7 + 0.05))
+    assert table.formats == (None, "percent", "percent")
+    assert "n = 10" in table.caption
+    grid = table_grid(table)
+    assert (grid.rows[0][1].text, grid.rows[0][1].interval) == ("50.0%", "45.0–55.0%")
+    assert [column.bounded for column in grid.columns] == [False, True, True]
+
+
+def test_radii_of_frames_of_different_sizes_meet() -> None:
+    estimates = [figure("a", 0.5, radius=4.0, radius_nyquist=0.25), figure("b", 0.6, radius=28.0, radius_nyquist=0.25)]
+    (table,) = compare(estimates, ("a", "b"), ())
+    assert [row[1][0] for row in table.rows] == [0.5, 0.6]
+    assert len(table.columns) == 2
+
+
+def test_what_a_model_lacks_is_a_gap() -> None:
+    estimates = [figure("a", 0.5, layer=0), figure("a", 0.4, layer=1), figure("b", None, layer=1)]
+    (table,) = compare(estimates, ("a", "b"), ())
+    assert table.columns == ("model", "layer 0", "layer 1")
+    assert table.rows[1] == ("b", None, (None, None, None))
+    assert [cell.text for cell in table_grid(table).rows[1]] == ["b", "–", "–"]
+
+
+def test_only_headline_measures_and_what_columns_share_is_said_once() -> None:
+    estimates = [
+        figure(model, 0.5, measure, unit, layer=3, kernels=kind)
+        for model in "ab"
+        for measure, unit in (("roughness", "ratio"), ("share_beyond", "share"), ("other", "share"))
+        for kind in ("own", "noise")
+    ]
+    tables = compare(estimates, ("a", "b"), ("share_beyond", "roughness"))
+    assert [table.title for table in tables] == ["Share beyond", "Roughness"]
+    assert tables[1].columns == ("model", "own", "noise")
+    assert tables[1].formats[1] == "number"
+    assert "layer 3" in tables[1].caption
+
+
+def test_many_columns_are_cut_and_counted() -> None:
+    estimates = [figure(model, 0.5, layer=k) for model in "ab" for k in range(11)]
+    (table,) = compare(estimates, ("a", "b"), ())
+    assert len(table.columns) == 9
+    assert "3 more columns are in results.json" in table.caption
+
+
+@pytest.mark.parametrize("models", [("a",), ("a", "b"), ("a", "b", "c")])
+def test_a_comparison_heads_the_sections_of_an_exam_with_several_models(models: tuple[str, ...]) -> None:
+    sections = [PageSection("clean", "Clean", "C", model="a")]
+    sections += [PageSection("bands", "Bands", "B", model=model) for model in models]
+    estimates = [figure(model, 0.5) for model in models]
+    found = with_comparisons(sections, estimates, {"bands": ("accuracy",)})
+    assert [s for s in found if s in sections] == sections
+    more = [s for s in found if s not in sections]
+    if len(models) == 1:
+        assert more == []
+        return
+    (comparison,) = more
+    assert found.index(comparison) == 1
+    assert comparison.model == ""
+    (table,) = comparison.charts
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == list(models)
