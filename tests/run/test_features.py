@@ -250,6 +250,7 @@ def test_an_exam_of_weights_alone_is_shown_no_image(tmp_path: Path) -> None:
     assert total is not None
     assert total.value == pytest.approx(float(net.conv.weight.detach().sum()), rel=1e-5)
     assert not (tmp_path / "run" / "shards").exists()
+    assert run.rows("weighing").num_rows == 0
     assert [s["exam"] for s in run.page["sections"]] == ["weighing"]
 
 

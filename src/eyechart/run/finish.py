@@ -28,7 +28,7 @@ from eyechart.run.plan import Work, source_views
 from eyechart.run.render import show, unit
 from eyechart.run.training import beside
 from eyechart.store.folder import Folder
-from eyechart.store.rows import HEAD, examined_labels, to_bytes, with_like_lists
+from eyechart.store.rows import HEAD, examined_labels, to_bytes, to_table, with_like_lists
 
 Array = np.ndarray[Any, Any]
 
@@ -40,7 +40,7 @@ class Finished:
     Attributes:
         estimates: with the model's name filled in.
         section: for the report; None if no image could be examined.
-        table: the exam's rows; None where no image was shown.
+        table: the exam's rows; none of them where no image was shown.
         training: likewise of training images; None where there are none.
         cases: kept cases with pictures, as plain data (pictures as lossless WebP bytes).
     """
@@ -49,7 +49,7 @@ class Finished:
     exam: Exam
     estimates: Estimates
     section: Section | None
-    table: pa.Table | None
+    table: pa.Table
     cases: list[dict[str, Any]]
     training: pa.Table | None = None
 
@@ -94,7 +94,8 @@ def finish_without_images(engine: Engine, exam: Exam) -> Finished:
     """What an exam of weights alone says."""
     found = _estimates(engine, exam, Tally(), np.empty(0, np.int64))
     section = _section(exam, found, Tally(), engine.subject, Estimates())
-    return Finished(engine.model.name, exam, found, section, None, [])
+    nothing = to_table({name: [] for name in HEAD}, {}, {}, np.empty(0, bool))
+    return Finished(engine.model.name, exam, found, section, nothing, [])
 
 
 def _section(exam: Exam, found: Estimates, tally: Tally, subject: Subject, training: Estimates) -> Section:

@@ -173,8 +173,7 @@ class Session:
                     finish(engine, exam, works[exam], training) if exam.asks else finish_without_images(engine, exam)
                 )
                 found.append(result)
-                if result.table is not None:
-                    fates.add(result.table)
+                fates.add(result.table)
                 if result.section is None:
                     skipped.append({"exam": exam.name, "model": result.model, "reason": "no image could be examined"})
                     continue
