@@ -127,7 +127,7 @@ def _share(places: Sequence[float], index: int) -> float:
 
 def _axes(chart: Heatmap, view: View) -> Markup:
     """Numbers at the corners in front, and names along both sides."""
-    room = 0.48 * view.width * math.hypot(1, DEPTH)
+    room = 0.56 * view.width * math.hypot(1, DEPTH)
     parts = []
     for places, name, u, v, turn in (
         (chart.x, chart.x_label, (0, 1), (0, 0), 1),
