@@ -75,8 +75,8 @@ def _map(estimates: Estimates, shown: str) -> Heatmap:
     rise = estimates.one("rise", shown=shown)
     return Heatmap(
         title=_name(found[0]).capitalize(),
-        x_label="first direction",
-        y_label="second direction",
+        x_label="direction 1",
+        y_label="direction 2",
         z_label="loss (nats)",
         x=at,
         y=at,
@@ -249,6 +249,6 @@ HOLES = (
     (
         "path_holes",
         "on the way",
-        "Beyond 0 and 1 variances may turn negative: ask between them (steps), or settle (batchnorm).",
+        "Beyond 0 and 1 variances may turn negative: ask between them (steps), or settle.",
     ),
 )
