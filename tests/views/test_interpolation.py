@@ -65,7 +65,7 @@ def test_both_ends_are_exact_and_between_all_is_mixed(tmp_path: Path, name: str)
 def refused(net: nn.Module, file: str) -> Exception:
     with pytest.raises((CheckpointError, SettingError, TrustError)) as caught:
         altered(seen_by(net, SIZE), Towards(file, 0.5))
-    assert caught.value.setting == "towards"
+    assert caught.value.setting == "loss_landscape.towards"
     assert caught.value.way_out
     return caught.value
 

@@ -75,8 +75,8 @@ def _map(estimates: Estimates, shown: str) -> Heatmap:
     rise = estimates.one("rise", shown=shown)
     return Heatmap(
         title=_name(found[0]).capitalize(),
-        x_label="first direction",
-        y_label="second direction",
+        x_label="direction 1",
+        y_label="direction 2",
         z_label="loss (nats)",
         x=at,
         y=at,
@@ -177,7 +177,7 @@ def _minima(estimates: Estimates) -> Iterator[Finding]:
         if (gap.low or 0.0) > LITTLE:
             yield Finding(
                 "note",
-                f"{told}, and this is no minimum: at ({gap.at['a']:g}, {gap.at['b']:g}) of this plane it is lower by "
+                f"{told}, and this is no minimum: at ({gap.at['a']:.3g}, {gap.at['b']:.3g}) of this plane it is lower by "
                 f"{_nats(gap)}, on {gap.n:,} images that had no part in choosing the place.",
                 NO_MINIMUM["full" if shown == "full" else "band"],
             )
@@ -221,27 +221,34 @@ def _steepness(estimates: Estimates) -> Iterator[Finding]:
 
 
 def _barriers(estimates: Estimates) -> Iterator[Finding]:
+    advice = "Do not average these two nets; settle BatchNorm's statistics anew (batchnorm) before judging a mix."
     for e in estimates.of("barrier"):
         if e.value is None:
             yield Finding("note", f"On {_name(e)} the barrier to the other checkpoint is {_nats(e)}.")
         elif (e.low or 0.0) > LITTLE:
-            advice = (
-                "Do not average these two nets; settle BatchNorm's statistics anew (batchnorm) before judging a mix."
-            )
             told = f"On {_name(e)} a barrier of {_nats(e)} nats lies on the straight way to the other checkpoint"
             yield Finding("note", f"{told}, at t = {e.at['t']:g}.", advice)
+            advice = ""  # once is enough
         else:
-            yield Finding(
-                "note", f"On {_name(e)} no barrier to the other checkpoint is shown: {_nats(e)} nats at most."
-            )
+            told = f"On {_name(e)} no barrier to the other checkpoint is shown"
+            yield Finding("note", f"{told} (a rise of {_nats(e)} nats).")
 
 
 def _holes(estimates: Estimates) -> Iterator[Finding]:
-    for measure, where in (("holes", "in the plane"), ("path_holes", "on the way")):
+    for measure, where, advice in HOLES:
         count = sum(int(e.value or 0) for e in estimates.of(measure))
         if count:
-            yield Finding(
-                "note",
-                f"{count:,} losses of single images {where} are not finite; points where this happens are left blank.",
-                "Take a smaller reach, or settle BatchNorm's statistics (batchnorm).",
+            told = (
+                f"{count:,} losses of single images {where} are not finite; points where this happens are left blank."
             )
+            yield Finding("note", told, advice)
+
+
+HOLES = (
+    ("holes", "in the plane", "Take a smaller reach, or settle BatchNorm's statistics anew (batchnorm)."),
+    (
+        "path_holes",
+        "on the way",
+        "Beyond 0 and 1 variances may turn negative: ask between them (steps), or settle.",
+    ),
+)

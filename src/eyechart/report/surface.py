@@ -117,7 +117,8 @@ def _origin(chart: Heatmap, view: View, colours: Colours) -> Markup:
     if not np.isfinite(height):
         return Markup("")
     x, y = view(_share(chart.x, i), _share(chart.y, j), height)
-    return group(element("circle", cx=x, cy=y, r=3.5, class_="origin"), hint="(0, 0)")
+    rings = (element("circle", cx=x, cy=y, r=3.5, class_=kind) for kind in ("origin casing", "origin"))
+    return group(*rings, hint="(0, 0)")
 
 
 def _share(places: Sequence[float], index: int) -> float:
@@ -127,7 +128,7 @@ def _share(places: Sequence[float], index: int) -> float:
 
 def _axes(chart: Heatmap, view: View) -> Markup:
     """Numbers at the corners in front, and names along both sides."""
-    room = 0.48 * view.width * math.hypot(1, DEPTH)
+    room = 0.46 * view.width * math.hypot(1, DEPTH)
     parts = []
     for places, name, u, v, turn in (
         (chart.x, chart.x_label, (0, 1), (0, 0), 1),

@@ -15,7 +15,7 @@ from eyechart.core.weights import Weights
 from eyechart.errors import CheckpointError, SettingError, TrustError
 from eyechart.models.checkpoint import read_weights
 
-SETTING = "towards"
+SETTING = "loss_landscape.towards"
 _MARK = re.compile(r"#([0-9a-f]{16})$")
 _BATCHES = "num_batches_tracked"
 _STATISTICS = ("running_mean", "running_var")
@@ -88,7 +88,7 @@ def _state(file: str) -> Mapping[str, Tensor]:
             "The other checkpoint has changed since this run was told of it.",
             setting=SETTING,
             value=file,
-            way_out=f"Bring the old file back, or name the new one: --set loss_landscape.towards={path}",
+            way_out=f"Bring the old file back, or name the new one: --set {SETTING}={path}",
         )
     return {} if isinstance(state, nn.Module) else state
 
