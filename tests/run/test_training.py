@@ -13,7 +13,7 @@ from eyechart.examination import examine
 from eyechart.run.training import gap
 from eyechart.stats.intervals import wilson
 from eyechart.store.run_folder import Run
-from eyes import LowPassEye, answered, image_set, noise_images, seen_by
+from eyes import LowPassEye, NaNEye, answered, image_set, noise_images, seen_by
 from small_run import Counting
 
 SIZE, N = 16, 40
@@ -48,6 +48,28 @@ def test_either_set_has_its_figures_and_they_are_compared(tmp_path: Path) -> Non
         assert both.estimates.one("nll_gap", band="high", radius=radius)
     assert both.rows("bands.training").num_rows == N
     assert any("training" in c["title"] for s in both.page["sections"] for c in s["charts"] if s["exam"] == "bands")
+
+
+def test_one_band_alone_has_its_figure_beside(tmp_path: Path) -> None:
+    settings = {"bands": {"radii": [3, 6], "bands": ["low"]}}
+    one = examine(seen_by(EYE, SIZE), EXAMINED, ["bands"], settings=settings, out=tmp_path, workers=0, training=FITTED)
+    titles = [chart["title"] for section in one.page["sections"] for chart in section["charts"]]
+    assert "Loss on training and examined images" in titles
+
+
+def test_training_images_that_cannot_be_examined_are_told(tmp_path: Path) -> None:
+    eye = NaNEye(EYE, above=0.6)
+    bright = TRAIN.copy()
+    bright[:3] = 250
+    for fitted, told in ((bright, "3 training images"), (np.full_like(TRAIN, 250), "40 training images")):
+        said = Counting()
+        run_ = examine(
+            seen_by(eye, SIZE), EXAMINED, ["clean"], out=tmp_path / told, workers=0, reporter=said,
+            training=image_set(fitted, RIGHT_OF_TRAIN, "train"),
+        )  # fmt: skip
+        assert any(told in text for text in said.said)
+        assert bool(run_.results["skipped"]) is (told[:2] == "40")
+        assert run_.results["complete"]
 
 
 def test_a_run_grows_by_training_images_and_forgets_what_is_not_given(tmp_path: Path) -> None:

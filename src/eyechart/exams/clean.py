@@ -31,8 +31,8 @@ class Clean(Exam):
         ece_if_calibrated: the calibration error that a perfectly calibrated model with these confidences stays below in
             97.5 % of such samples; only an ece above it speaks of the model.
 
-    Coordinates: none; beside training images also accuracy, nll and ece at {images: training}, and accuracy_gap, nll_gap,
-    ece_gap: training minus examined (images differ, so these are not paired).
+    Coordinates: none; beside training images also accuracy and nll at {images: training}, and accuracy_gap, nll_gap: training
+    minus examined (images differ, so these are not paired; no calibration error, which depends on the number of images).
 
     Rows: ``top1`` (class index), ``confidence`` (probability of it), ``rank`` (of the label, 0 = top), ``nll`` (nats),
     ``brier``.
@@ -40,7 +40,7 @@ class Clean(Exam):
 
     name: ClassVar[str] = "clean"
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "ece")
-    training: ClassVar[tuple[str, ...]] = ("accuracy", "nll", "ece")
+    training: ClassVar[tuple[str, ...]] = ("accuracy", "nll")
     title: ClassVar[str] = "The images as they are"
     explanation: ClassVar[str] = (
         "Before anything is changed: how often the model is right, and whether its confidence can be believed. "

@@ -42,6 +42,7 @@ class Finished:
         section: for the report; None if no image could be examined.
         table: the exam's rows; none of them where no image was shown.
         training: likewise of training images; None where there are none.
+        training_examined: whether one of them could be examined.
         cases: kept cases with pictures, as plain data (pictures as lossless WebP bytes).
     """
 
@@ -52,6 +53,7 @@ class Finished:
     table: pa.Table
     cases: list[dict[str, Any]]
     training: pa.Table | None = None
+    training_examined: bool = False
 
 
 def finish(engine: Engine, exam: Exam, works: Sequence[Work], training: Training | None = None) -> Finished:
@@ -59,11 +61,11 @@ def finish(engine: Engine, exam: Exam, works: Sequence[Work], training: Training
     name, (table, tally, found) = engine.model.name, _measured(engine, exam, works)
     if tally is None:
         return Finished(name, exam, Estimates(), None, table, [])
-    other, _, fitted = _measured(training[0], exam, training[1]) if training else (None, None, Estimates())
+    other, seen, fitted = _measured(training[0], exam, training[1]) if training else (None, None, Estimates())
     more = beside(exam, found, fitted)
     section = _section(exam, found, tally, engine.subject, more)
     cases = [_pictured(engine, exam, case) for case in tally.kept]
-    return Finished(name, exam, Estimates((*found, *more)), section, table, cases, other)
+    return Finished(name, exam, Estimates((*found, *more)), section, table, cases, other, seen is not None)
 
 
 Training = tuple[Engine, Sequence[Work]]

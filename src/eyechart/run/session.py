@@ -162,7 +162,7 @@ class Session:
     def _finish(
         self, done: Sequence[Mapping[Exam, Sequence[Work]]], beside: Sequence[Mapping[Exam, Sequence[Work]]]
     ) -> None:
-        sections, estimates, skipped, fates = [], [], self.skipped(), Fates()
+        sections, estimates, skipped, fates, fitted = [], [], self.skipped(), Fates(), Fates()
         for exam in self.exams:
             found: list[Finished] = []
             for i, (engine, slot, works) in enumerate(zip(self.engines, self.slots, done, strict=True)):
@@ -174,14 +174,23 @@ class Session:
                 )
                 found.append(result)
                 fates.add(result.table)
+                if result.training is not None:
+                    fitted.add(result.training)
                 if result.section is None:
                     skipped.append({"exam": exam.name, "model": result.model, "reason": "no image could be examined"})
                     continue
+                if training and not result.training_examined:
+                    reason = "no training image could be examined"
+                    skipped.append({"exam": exam.name, "model": result.model, "reason": reason})
                 write_kept(self.folder, slot, result)
                 sections.append({"model": result.model, "slot": slot, **result.section.to_dict()})
                 estimates += [e.to_dict() for e in result.estimates]
             if found:
                 write_rows(self.folder, found)
+        if fitted.bad:
+            self.reporter.say(
+                f"{fitted.bad:,} training images could not be examined; the figures beside leave them out."
+            )
         complete = fates.bad <= self.options.max_bad
         self.folder.write_json("page.json", {"schema": SCHEMA, "sections": sections, "fates": fates.to_dict()})
         results = {"schema": SCHEMA, "complete": complete, "preview": self.n < len(self.images)}
