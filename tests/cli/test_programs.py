@@ -59,7 +59,7 @@ def test_the_report_needs_no_torch(tmp_path: Path) -> None:
     write_report(run)
     page = (tmp_path / "run/report.html").read_bytes()
     (tmp_path / "run/report.html").unlink()
-    modules, _, out = loaded("report", str(tmp_path / "run"))
+    modules, out = loaded("report", str(tmp_path / "run"))
     assert out.strip() == f"{tmp_path / 'run'}/report.html"
     assert not {"torch", "torchvision", "timm"} & modules
     assert (tmp_path / "run/report.html").read_bytes() == page
