@@ -111,3 +111,18 @@ def test_an_image_is_shown_as_the_preprocessing_says() -> None:
     images = plain_images([0, 1, 2])
     sat = sitting(Clean(), seen_by(OracleEye(), size=(8, 12)), image_set(images, [0, 1, 2]))
     assert sat.whole.rows["top1"].tolist() == [0, 1, 2]
+
+
+def test_a_guesser_is_told_so_and_a_handful_is_not_praised() -> None:
+    labels = np.arange(200) % 4
+    for right, told in ((0.26, True), (0.6, False)):
+        values = np.zeros((200, 4), np.float32)
+        hits = np.random.default_rng(0).random(200) < right
+        values[np.arange(200), np.where(hits, labels, (labels + 1) % 4)] = 3
+        sat, estimates = judged(values, labels.tolist())
+        found = sat.exam.findings(estimates)
+        assert any("no better than guessing" in f.sentence for f in found) is told
+    sure = np.full((5, 4), -20, np.float32)
+    sure[np.arange(5), np.arange(5) % 4] = 20
+    sat, estimates = judged(sure, [0, 1, 2, 3, 0])
+    assert not [f for f in sat.exam.findings(estimates) if f.verdict == "strong"]

@@ -28,7 +28,7 @@ def test_rows_that_are_not_finite(tmp_path: Path) -> None:
     table = run.rows("clean")
     odd = {row["id"]: row["reason"] for row in table.to_pylist() if row["status"] == "not_finite"}
     assert set(odd) == {"picture-00002", "picture-00018", "picture-00033"}
-    assert set(odd.values()) == {"the model answered NaN or infinity to Plain()"}
+    assert set(odd.values()) == {"the model answered NaN or infinity to the plain image"}
     assert run.page["fates"]["counts"] == {"ok": 37, "not_finite": 3}
     accuracy = run.estimates.one("accuracy")
     assert accuracy is not None

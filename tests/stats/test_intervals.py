@@ -119,7 +119,7 @@ def test_no_events_or_only_events_take_wilson_over_the_clusters(hits: int) -> No
 def test_one_event_a_cluster_at_most_takes_wilson() -> None:
     y, m = np.array([[1.0], [0.0], [0.0], [0.0]]), np.array([[1.0], [1.0], [1.0], [0.0]])
     assert ratios(y, m, share=True)[0] == wilson(1, 3)
-    assert ratios(y, m)[0].method == "bootstrap"
+    assert ratios(np.tile(y, (9, 1)), np.tile(m, (9, 1)))[0].method == "bootstrap"
 
 
 def test_clusters_that_hold_nothing_change_nothing() -> None:
@@ -141,7 +141,22 @@ def test_nan_counts_in_its_own_column_only() -> None:
     assert half.high - half.low == pytest.approx(alone.high - alone.low, rel=0.15)
 
 
-@given(st.integers(1, 60), st.floats(0.001, 9))
+@pytest.mark.parametrize("n", [1, 5])
+def test_a_handful_has_no_interval_but_as_a_share(n: int) -> None:
+    y = np.linspace(0, 1, n)[:, None]
+    (i,) = means(y)
+    assert (i.low, i.high, i.n) == (None, None, n)
+    assert i.value == pytest.approx(y.mean())
+    (share,) = ratios(y * 4, np.full((n, 1), 4.0), share=True)
+    assert share == wilson(float(y.mean()) * n, n)
+
+
+def test_clusters_that_are_all_alike_do_not_make_a_share_certain() -> None:
+    (i,) = ratios(np.full((9, 1), 1.0), np.full((9, 1), 4.0), share=True)
+    assert i == wilson(9 / 4, 9)
+
+
+@given(st.integers(6, 60), st.floats(0.001, 9))
 def test_a_figure_lies_in_its_interval_even_when_all_are_alike(n: int, c: float) -> None:
     (i,) = means(np.full((n, 1), c))
     assert i.low <= i.value <= i.high
@@ -165,12 +180,26 @@ def test_pairs_all_alike_do_not_make_the_difference_certain(first: int, second: 
     (i,) = differences(np.full((20, 1), first), np.full((20, 1), second))
     assert i.value == first - second
     assert -1 <= i.low <= i.value <= i.high <= 1
-    assert i.high - i.low == pytest.approx(wilson(0, 20).high * (2 if first == second else 1))
+    assert i.high - i.low > 0.05
+
+
+def test_few_pairs_that_differ_widen_the_interval() -> None:
+    """Bonett & Price (2012), their formula written once more: (f12 + 1) / (n + 2), (f21 + 1) / (n + 2)."""
+    widths = []
+    for more, fewer in ((0, 0), (1, 0), (2, 1), (9, 3)):
+        gap = np.concatenate([np.ones(more), -np.ones(fewer), np.zeros(42 - more - fewer)])
+        (i,) = differences((gap > 0)[:, None], (gap < 0)[:, None])
+        a, b = (more + 1) / 44, (fewer + 1) / 44
+        half = 1.959964 * np.sqrt((a + b - (a - b) ** 2) / 44)
+        assert (i.low, i.high) == pytest.approx((a - b - half, a - b + half), abs=1e-6)
+        assert i.value == pytest.approx((more - fewer) / 42)
+        widths.append(i.high - i.low)
+    assert widths == sorted(widths)
 
 
 def test_shares_stay_within_zero_and_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intervals, "BOOTSTRAP_UP_TO", 0)
-    y, m = np.array([[1.0], [0.0], [0.0]]), np.full((3, 1), 2.0)
+    y, m = np.array([[1.0], *[[0.0]] * 6]), np.full((7, 1), 2.0)
     (i,) = ratios(y, m, share=True)
     assert i.low == 0.0
     (loose,) = ratios(y, m)

@@ -16,8 +16,9 @@ from rich.progress import (
 
 from eyechart.errors import EyechartError
 
-stderr = Console(stderr=True, highlight=False, soft_wrap=True)
-stdout = Console(highlight=False, soft_wrap=True)
+# no emoji: a model may be called :two:
+stderr = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+stdout = Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def complain(error: EyechartError) -> None:

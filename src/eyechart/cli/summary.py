@@ -29,10 +29,14 @@ def print_summary(run: Run, *, as_json: bool) -> None:
         return
     if run.results.get("preview"):
         stderr.print(f"[bold]PREVIEW[/]: {run.results['images']:,} of {run.results['of']:,} images.")
+    if few := run.few_images:
+        stderr.print(f"[bold]Careful[/]: {few}")
     marks = {"strong": "[green]strong[/]", "weak": "[red]weak[/]", "note": "note"}
+    several = len(run.record["models"]) > 1
     for section in run.page["sections"]:
+        who = f"{section['model']}: " if several else ""
         for finding in section["findings"]:
-            stderr.print(f"  {marks[finding['verdict']]:>6}  {escape(finding['sentence'])}")
+            stderr.print(f"  {marks[finding['verdict']]:>6}  {escape(who + finding['sentence'])}")
     stdout.print(_table(run))
     stderr.print(f"Report: [bold]{escape(report)}[/]")
 

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from eyechart.core.chart import Bars, Chart, Finding, Series
-from eyechart.core.estimate import Estimates
+from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Tally
@@ -17,12 +17,16 @@ from eyechart.core.words import figure, percent, points
 from eyechart.stats.calibration import ece, ece_if_calibrated
 from eyechart.stats.intervals import means, wilson
 
+ENOUGH = 100  # images: fewer are not enough to praise
+FEWEST = 20  # images: fewer are not enough to blame
+
 
 class Clean(Exam):
     """Accuracy and calibration on the images as the model's own preprocessing shows them.
 
     Measures:
         accuracy: share of images whose top class is the label.
+        commonest_label_share: share of the images whose label is the commonest, what always giving one answer would get right.
         top5_accuracy: share of images whose label is among the five highest outputs.
         nll: mean negative log likelihood of the label, nats (0 = certain and right; log(classes) = no idea).
         brier: mean squared distance between the probabilities and the label, summed over classes (0 best, 2 worst).
@@ -84,6 +88,7 @@ class Clean(Exam):
                 self.estimate(
                     "top5_accuracy", **figure(top5, "the model has five classes or fewer" if too_few else "")
                 ),
+                self.estimate("commonest_label_share", **_commonest(labels[known])),
                 self.estimate("nll", unit="nats", **figure(nll)),
                 self.estimate("brier", unit="squared distance", **figure(brier)),
                 self.estimate("ece", unit="probability", **figure(calibration)),
@@ -132,19 +137,37 @@ class Clean(Exam):
         if accuracy is None or accuracy.value is None:
             return ()
         found = [Finding("note", f"On the images as they are the model is right {percent(accuracy)} of the time.")]
-        if accuracy.n < 100:
-            few = f"Only {accuracy.n} images were examined: every figure is rough, and most differences cannot show."
-            found.append(Finding("note", few, "Examine some hundreds of images before you draw conclusions."))
+        found += _guessing(accuracy, estimates.one("commonest_label_share"))
         noise = estimates.one("ece_if_calibrated")
         if not (calibration and noise) or calibration.value is None or noise.value is None:
             return found
         if calibration.value > noise.value and (calibration.low or 0.0) > 0.03:
             advice = "Scale the logits by a temperature fitted on held-out images before you trust its probabilities."
             found.append(Finding("weak", f"Its confidence is off by {percent(calibration)} on average.", advice))
-        elif calibration.high is not None and max(calibration.high, noise.value) < 0.03:
+        elif accuracy.n >= ENOUGH and calibration.high is not None and max(calibration.high, noise.value) < 0.03:
             sentence = f"Its confidence can be believed: it is off by only {percent(calibration)} on average."
             found.append(Finding("strong", sentence))
         return found
+
+
+def _commonest(labels: Array) -> dict[str, Any]:
+    if not len(labels):
+        return {"value": None, "n": 0, "reason": "no image counts here"}
+    return {"value": float(np.bincount(labels).max() / len(labels)), "n": len(labels)}
+
+
+def _guessing(accuracy: Estimate, commonest: Estimate | None) -> list[Finding]:
+    """Whether one and the same answer to everything might do as well."""
+    if commonest is None or commonest.value is None or accuracy.low is None or accuracy.low > commonest.value:
+        return []
+    sentence = (
+        f"That is no better than guessing, as far as {accuracy.n:,} images can tell: always naming the commonest class would "
+        f"be right {100 * commonest.value:.1f}% of the time."
+    )
+    advice = (
+        "Check class map and preprocessing (eyechart doctor) before you read on: the other figures then say little."
+    )
+    return [Finding("weak", sentence, advice)] if accuracy.n >= FEWEST else []
 
 
 def _rank(answer: Answer, labels: Array) -> Array:

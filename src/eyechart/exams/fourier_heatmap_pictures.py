@@ -78,12 +78,16 @@ def _sees(estimates: Estimates) -> bool:
 def _highest(estimates: Estimates) -> Iterator[Finding]:
     e = estimates.one("highest_error_rate")
     count = estimates.one("waves")
-    if e is None or count is None or e.n < FEW or (count.value or 0) < 2:
+    clean = estimates.one("clean_error")
+    if e is None or count is None or clean is None or e.n < FEW or (count.value or 0) < 2:
+        return
+    if (e.low or 0.0) <= (clean.value or 0.0):  # whichever it is, it does no harm that could be told
         return
     yield Finding(
         "note",
         f"Of {count.value:,.0f} waves the most harmful is the one with {abs(e.at['fy'])} down and {abs(e.at['fx'])} across: "
-        f"wrong {percent(e)} of the time on {e.n:,} images that had no part in choosing it. With other images another wave "
+        f"wrong {percent(e)} of the time on {e.n:,} images that had no part in choosing it, against "
+        f"{100 * (clean.value or 0.0):.1f}% without. With other images another wave "
         "may come first; its surroundings on the map say more.",
     )
 
@@ -106,6 +110,8 @@ def _nothing(found: Sequence[Finding]) -> Iterator[Finding]:
 def _range(third: str, chosen: Chosen) -> str:
     """Radii of a third in waves across the longer side."""
     low, high = (share * max(chosen.size) / 2 for share in THIRDS[third])
+    if chosen.radius is not None and chosen.radius < high:
+        return f"{low:.0f} to {chosen.radius:g}" if low else f"up to {chosen.radius:g}"
     if third == "low":
         return f"up to {high:.0f}"
     return f"more than {low:.0f}" if third == "high" else f"{low:.0f} to {high:.0f}"
@@ -115,7 +121,7 @@ def _radial(estimates: Estimates, chosen: Chosen) -> Lines:
     names = {"ring_error_rate": "wrong", "ring_answer_change_rate": "answer changed"}
     series = [_curve(estimates, measure, name) for measure, name in names.items() if estimates.of(measure)]
     clean = estimates.one("clean_error")
-    rules = [Rule(clean.value, "wrong without")] if clean is not None and clean.value is not None else []
+    rules = [Rule(clean.value, "wrong on plain images")] if clean is not None and clean.value is not None else []
     caption = (
         "The map averaged over rings around its centre: from broad waves on the left to fine ones on the right. "
         "Bands are 95% intervals over images."

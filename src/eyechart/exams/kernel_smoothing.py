@@ -39,10 +39,10 @@ class KernelSmoothing(Exam):
 
     name: ClassVar[str] = "kernel_smoothing"
     headline: ClassVar[tuple[str, ...]] = ("accuracy",)
-    title: ClassVar[str] = "Smoothed first layer"
+    title: ClassVar[str] = "Smoothed kernels"
     explanation: ClassVar[str] = (
-        "The first layer of a network looks for small patterns; here those patterns are blurred a little and nothing else is "
-        "changed. A model that survives this goes by smooth shapes; one that fails relies on the finest grain."
+        "A layer of a network, here the first unless another is set, looks for small patterns; these are blurred a little and "
+        "nothing else is changed. A model that survives this goes by smooth shapes; one that fails relies on the finest grain."
     )
     needs_labels: ClassVar[bool] = True
 
@@ -108,10 +108,11 @@ class KernelSmoothing(Exam):
         kept, loss = estimates.one("accuracy", **at), estimates.one("accuracy_loss", **at)
         if kept is None or loss is None or kept.value is None:
             return [Finding("note", "No image with a label could be examined.")]
+        which = f"convolution {self.layer + 1} (in the order of use)" if self.layer else "first convolution"
         return [
             Finding(
                 "note",
-                f"With the kernels of its layer {self.layer + 1} smoothed (rho {self.rho[-1]:g}, {TITLES[kind]}), it is right "
+                f"With the kernels of its {which} smoothed (rho {self.rho[-1]:g}, {TITLES[kind]}), it is right "
                 f"{percent(kept)} of the time: a loss of {points(loss)}.",
             )
         ]

@@ -72,7 +72,7 @@ def _plot(chart: Bars, sheet: Sheet, used: float) -> _Plot:
     room = max((width(text) for text in values), default=0.0) + 12
     before = room if low < 0 else 4.0
     x = Scale(low, high, gutter + before, sheet.width - room)
-    names = [fold(name, (gutter or sheet.width) - 12) for name in chart.categories]
+    names = [fold(name, (gutter or sheet.width) - 11.9) for name in chart.categories]
     rows = rows_needed(chart.rules, x, sheet.width)
     return _Plot(x, used + 14.0 * rows + (10 if rows else 4), gutter, names)
 

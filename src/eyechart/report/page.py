@@ -66,6 +66,7 @@ class Page:
         skipped: (exam, reason).
         provenance: nested plain data on how the figures came to be.
         preview: words of a banner if not all images were used.
+        few: words of a banner if so few images were examined that hardly anything can be told.
         incomplete: words of a banner if the run is not finished.
     """
 
@@ -79,6 +80,7 @@ class Page:
     skipped: tuple[tuple[str, str], ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
     preview: str | None = None
+    few: str | None = None
     incomplete: str | None = None
 
 

@@ -16,7 +16,7 @@ import torch
 from eyechart.core.exam import Batch, Exam
 from eyechart.core.query import Query
 from eyechart.core.tally import Gathering, Tally
-from eyechart.core.view import Plain
+from eyechart.core.view import Plain, View
 from eyechart.errors import RunFolderError
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
@@ -51,6 +51,10 @@ class _Open:
     tallies: dict[Work, Gathering] = field(default_factory=dict)
     unfit: dict[Work, dict[int, str]] = field(default_factory=dict)
     began: float = field(default_factory=monotonic)
+
+
+def _told(view: View) -> str:
+    return "the plain image" if view == Plain() else str(view)
 
 
 class Engine:
@@ -242,7 +246,7 @@ class Engine:
             for query, unfit in mine.unfit():
                 if work.exam.tolerates(query):
                     continue
-                reason = f"the model answered NaN or infinity to {query.view}"
+                reason = f"the model answered NaN or infinity to {_told(query.view)}"
                 current.unfit.setdefault(work, {}).update(dict.fromkeys(where[unfit & fine].tolist(), reason))
                 fine &= ~unfit
             if fine.any():

@@ -21,6 +21,7 @@ from eyechart.core.exam import Exam, Subject
 from eyechart.core.query import Query
 from eyechart.core.tally import Kept, Tally
 from eyechart.core.view import Pixels, split_stages
+from eyechart.errors import BadImagesError
 from eyechart.run.draw import Job, draw
 from eyechart.run.engine import Engine
 from eyechart.run.merge import parts
@@ -173,6 +174,22 @@ class Fates:
     def bad(self) -> int:
         """Number of images that some exam could not examine."""
         return sum(status != "converted" for status, _ in self._odd.values())
+
+    def too_many(self, allowed: int, where: str) -> BadImagesError:
+        """What is said where more images than are allowed could not be examined."""
+        first, (_, reason) = next((i, o) for i, o in sorted(self._odd.items()) if o[0] != "converted")
+        unfit = sum(found == "not_finite" for found, _ in self._odd.values())
+        ways = ["mend or remove the images (eyechart doctor lists them)"] if self.bad > unfit else []
+        ways += ["check the model's weights and preprocessing"] if unfit else []
+        counted = f"{self.bad} of {self.images} images could not be examined"
+        counted += f" ({unfit} of them since the model answered NaN or infinity)" if 0 < unfit < self.bad else ""
+        return BadImagesError(
+            f"{counted}; the first is {first}: {reason.rstrip('.')}. "
+            f"All other images were examined, and the results are in {where}.",
+            setting="--max-bad",
+            value=allowed,
+            way_out=f"{', or '.join(ways).capitalize()}; or allow them with --max-bad {self.bad}.",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Counts by status, and the images that were not simply ok, by id."""

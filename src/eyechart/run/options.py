@@ -17,7 +17,9 @@ class RunOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: int | None = Field(
-        None, ge=1, description="Only the first N images of the seeded, stratified order (PREVIEW)."
+        None,
+        ge=1,
+        description="Only the first N images of the seeded, stratified order (PREVIEW); training images likewise.",
     )
     seed: int = Field(0, ge=0, description="Seed of the order and of every random view.")
     batch_size: Annotated[int, Field(ge=1)] | Auto = Field(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from functools import cache
@@ -35,7 +36,8 @@ def provenance(command: str) -> dict[str, Any]:
 
 def command_line() -> str:
     """The command as it was given, or the name of the program that called the Python interface."""
-    return " ".join([Path(sys.argv[0]).name or "python", *sys.argv[1:]])
+    name = Path(sys.argv[0]).name or "python"
+    return shlex.join(["eyechart" if name == "app.py" else name, *sys.argv[1:]])
 
 
 @cache

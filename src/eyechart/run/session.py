@@ -12,7 +12,7 @@ import numpy as np
 
 from eyechart.core.catalogue import exam_table, make_exams
 from eyechart.core.exam import Exam
-from eyechart.errors import BadImagesError, SettingError
+from eyechart.errors import SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
@@ -199,17 +199,7 @@ class Session:
         self.record.end(self._state())
         self.finished = True
         if not complete:
-            self._too_many_bad(fates)
-
-    def _too_many_bad(self, fates: Fates) -> None:
-        first = next(o for o in fates.to_dict()["odd"] if o["status"] != "converted")
-        raise BadImagesError(
-            f"{fates.bad} of {fates.images} images could not be examined; the first is {first['id']}: {first['reason']}. "
-            f"All other images were examined, and the results are in {self.folder.root}.",
-            setting="--max-bad",
-            value=self.options.max_bad,
-            way_out=f"Mend or remove them (eyechart doctor lists them), or allow them with --max-bad {fates.bad}.",
-        )
+            raise fates.too_many(self.options.max_bad, self.folder.root)
 
     def _fitting(self, engine: Engine) -> list[Exam]:
         wanted = [exam for exam in self.exams if exam.training or engine not in self.beside]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy.special import erf
 
-from eyechart.stats.intervals import BOOTSTRAP_UP_TO, DRAWS, Interval, resamples
+from eyechart.stats.intervals import BOOTSTRAP_UP_TO, DRAWS, FEWEST, Interval, resamples, wilson
 
 Array = np.ndarray[Any, Any]
 
@@ -26,7 +26,9 @@ def ece(confidence: Array, correct: Array, bins: int = 15, *, debiased: bool = F
 
     The interval is the basic bootstrap (2 * value - percentiles): the error is inflated by noise, and resampling inflates
     it once more, so plain percentiles would sit too high. It is still no test of calibration, since the error cannot be
-    negative: where the value does not exceed ``ece_if_calibrated``, its low end is 0.
+    negative: where the value does not exceed ``ece_if_calibrated``, its low end is 0. Where all are right, or all wrong,
+    resampling shows no spread: the high end is then at least the widest gap between the mean confidence and Wilson's interval
+    of the accuracy, which the error cannot be below. No interval for fewer than six samples.
     """
     n = len(confidence)
     if n == 0:
@@ -40,11 +42,16 @@ def ece(confidence: Array, correct: Array, bins: int = 15, *, debiased: bool = F
         return _error(*sums, debiased=debiased)
 
     value = float(error(np.ones((1, n)))[0])
+    if n < FEWEST:
+        return Interval(value, None, None, n, "")
     drawn = np.concatenate([error(weights) for weights in resamples(n, _draws(n), seed)])
     low, high = np.percentile(drawn, [2.5, 97.5])
     low, high = max(0.0, 2 * value - float(high)), min(1.0, 2 * value - float(low))
     if value <= ece_if_calibrated(confidence, bins, debiased=debiased, seed=seed):
         low = 0.0
+    if hit.min() == hit.max():
+        right = wilson(float(hit.sum()), n)
+        high = max(high, *(abs(float(conf.mean()) - (end or 0.0)) for end in (right.low, right.high)))
     return Interval(value, min(low, value), max(high, value), n, "basic bootstrap")
 
 

@@ -15,6 +15,7 @@ Array = np.ndarray[Any, Any]
 
 Z95 = 1.959963984540054
 DRAWS = 2000
+FEWEST = 6  # units: resamples of fewer say nothing of the spread
 BOOTSTRAP_UP_TO = 12_000  # above, the bootstrap of a mean agrees with its normal limit far below the last digit shown
 _CHUNK = 1_000_000
 
@@ -85,13 +86,14 @@ def ratios(
         numerators: y, (clusters, k): an image's pairs that changed, its loss ...
         denominators: m, same shape: how many pairs (or 0/1 for a plain mean over the images that count).
         share: the ratio (or which of them) is a share of 0/1 events. Wilson's interval is given where each cluster holds one
-            event at most, and where none or all happened: with the number of clusters as the effective n, since resampling
-            zeros gives zeros.
+            event at most, and where all clusters are alike (none happened, or all) or fewer than six: with the number of
+            clusters as the effective n, since resampling zeros gives zeros.
         seed: of the bootstrap.
 
     A cluster that holds nothing in a column has no part in it.
 
-    Percentile bootstrap up to 12,000 clusters, above it the linearised ratio with variance
+    No interval for fewer than six clusters, but of shares. Percentile bootstrap up to 12,000 clusters, above it the
+    linearised ratio with variance
     G/(G-1) * sum (y - p m)^2 / (sum m)^2.
     """
     y, m = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
@@ -113,6 +115,8 @@ def _ratios(y: Array, m: Array, seed: int) -> list[Interval]:
     if not n:
         return [Interval(None, None, None, 0, "bootstrap")] * k
     value = y.sum(0) / m.sum(0)
+    if n < FEWEST:
+        return [Interval(float(v), None, None, n, "") for v in value]
     if n > BOOTSTRAP_UP_TO:
         spread = np.sqrt(((y - value * m) ** 2).sum(0) * n / (n - 1)) / m.sum(0)
         low, high, method = value - Z95 * spread, value + Z95 * spread, "linearised"
@@ -127,10 +131,10 @@ def _ratios(y: Array, m: Array, seed: int) -> list[Interval]:
 
 def _as_share(interval: Interval, m: Array) -> Interval:
     """The interval of a share of 0/1 events in clusters of sizes m."""
-    if interval.value is None or interval.low is None or interval.high is None:
+    if interval.value is None:
         return interval
-    if interval.value in (0.0, 1.0) or m.max() <= 1:
-        return wilson(interval.value * interval.n, interval.n)
+    if interval.low is None or interval.high is None or interval.low == interval.high or m.max() <= 1:
+        return wilson(min(1.0, interval.value) * interval.n, interval.n)
     return replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high))
 
 
@@ -142,19 +146,33 @@ def means(values: Array, *, share: bool = False, seed: int = 0) -> list[Interval
 
 
 def differences(first: Array, second: Array, *, seed: int = 0) -> list[Interval]:
-    """Share of ``first`` minus share of ``second``, 0/1 columns (n, k) paired by row: the bootstrap of the mean difference.
+    """Mean of ``first`` minus mean of ``second``, columns (n, k) of values from 0 to 1 paired by row.
 
-    Where all rows differ alike (mostly: not at all), resampling would give no width; then the share of rows that might have
-    differed otherwise, the upper end of Wilson's interval for none of n, is allowed for on both sides.
+    Where rows hold 0 and 1: the adjusted Wald interval of Bonett & Price (J. Educ. Behav. Stat. 37, 2012), which adds a row
+    to either outcome that differs, so that few rows that differ, or none, get their due width. Else the bootstrap of the mean
+    difference; where all rows differ alike, the adjusted interval of as many rows without difference is laid around it.
     """
     gap = np.asarray(first, np.float64) - np.asarray(second, np.float64)
     found = means(gap, seed=seed)
     for j, interval in enumerate(found):
-        if interval.value is not None and np.ptp(gap[:, j]) == 0:
-            room = wilson(0, interval.n).high or 0.0
+        if interval.value is None:
+            continue
+        if np.isin(gap[:, j], (-1.0, 0.0, 1.0)).all():
+            found[j] = _paired(int((gap[:, j] > 0).sum()), int((gap[:, j] < 0).sum()), interval.n)
+        elif np.ptp(gap[:, j]) == 0:
+            room = _paired(0, 0, interval.n).high or 0.0
             ends = max(-1.0, interval.value - room), min(1.0, interval.value + room)
-            found[j] = Interval(interval.value, *ends, interval.n, "wilson")
+            found[j] = Interval(interval.value, *ends, interval.n, "bonett-price")
     return found
+
+
+def _paired(more: int, fewer: int, n: int) -> Interval:
+    """(more - fewer) / n, of n pairs of 0/1 of which so many are (1, 0) and (0, 1)."""
+    a, b = (more + 1) / (n + 2), (fewer + 1) / (n + 2)
+    half = Z95 * sqrt((a + b - (a - b) ** 2) / (n + 2))
+    value = (more - fewer) / n
+    low, high = max(-1.0, min(value, a - b - half)), min(1.0, max(value, a - b + half))
+    return Interval(value, low, high, n, "bonett-price")
 
 
 def median(values: Array) -> Interval:
@@ -193,8 +211,8 @@ def of_blocks(figure: Callable[[Array], Array], sums: Array, n: int, *, draws: i
     if not len(held):
         return Interval(None, None, None, n, "bootstrap of blocks")
     value = float(figure(held.sum(0)))
-    if len(held) == 1:  # nothing varies
-        return Interval(None if np.isnan(value) else value, None, None, n, "bootstrap of blocks")
+    if len(held) < FEWEST:
+        return Interval(None if np.isnan(value) else value, None, None, n, "")
     drawn = np.concatenate([figure(weights @ held) for weights in _pieces(len(held), held.shape[1], draws, seed)])
     if np.isnan(value) or np.isnan(drawn).any():
         return Interval(None if np.isnan(value) else value, None, None, n, "bootstrap of blocks")
@@ -214,6 +232,8 @@ def of_means(figure: Callable[[Array], Array], columns: Array, *, draws: int = D
         return Interval(None, None, None, 0, "bootstrap")
     values = np.asarray(columns, np.float64)
     value = float(figure(values.mean(0)))
+    if n < FEWEST:
+        return Interval(value, None, None, n, "")
     drawn = [figure(weights @ values / n) for weights in _pieces(n, values.shape[1], draws, seed)]
     low, high = np.percentile(np.concatenate(drawn), [2.5, 97.5])
     return Interval(value, min(float(low), value), max(float(high), value), n, "bootstrap")

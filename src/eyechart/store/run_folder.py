@@ -17,6 +17,8 @@ from eyechart.errors import RunFolderError, UnknownNameError
 from eyechart.store.folder import Folder
 from eyechart.store.rows import from_bytes
 
+FEW_IMAGES = 100
+
 
 @dataclass(frozen=True)
 class KeptCase:
@@ -91,6 +93,17 @@ class Run:
     def exams(self) -> tuple[str, ...]:
         """Names of the exams that were run."""
         return tuple(self.record.get("exams", {}))
+
+    @property
+    def few_images(self) -> str:
+        """A warning if so few images were examined that hardly anything can be told; else empty."""
+        n = self.results["images"]
+        if n >= FEW_IMAGES:
+            return ""
+        return (
+            f"only {n} image{'s were' if n > 1 else ' was'} examined: every figure is rough, and most differences cannot show. "
+            "Examine some hundreds before you draw conclusions."
+        )
 
     def rows(self, exam: str) -> pa.Table:
         """One row an image (and model): see the exam's docstring for its columns."""
