@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import timm
 import torch
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
@@ -109,6 +110,110 @@ def test_a_net_that_is_written_over_answers_like_a_new_one(act: bool) -> None:
         agree(altered(model, weights), by_hand(net, weights))
         spare = now
     agree(model, net)
+
+
+class Biased(nn.Module):
+    """Lays its biases out once while it only answers, and forgets that in training, as timm's LeViT does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.biases = nn.Parameter(torch.randn(3))
+        self.rest = nn.Dropout(0.0)
+        self.held: dict[str, Tensor] = {}
+
+    def train(self, mode: bool = True) -> Biased:
+        super().train(mode)
+        if mode:
+            self.held = {}
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        if "laid out" not in self.held:
+            self.held["laid out"] = self.biases[[0, 1, 2, 1]].view(1, 4, 1, 1)
+        return self.rest(x + self.held["laid out"])
+
+
+def cached() -> nn.Module:
+    torch.manual_seed(4)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), Biased(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    ).eval()
+
+
+def written_over(net: nn.Module, size: int, factors: Sequence[float]) -> None:
+    """Nets that have answered and are written over agree with new ones."""
+    model, spare = seen_by(net, size), None
+    pixels = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    fresh = [deepcopy(net).train() for _ in factors]
+    for factor, other in zip(factors, fresh, strict=True):
+        with torch.no_grad():
+            for parameter in other.parameters():
+                parameter.mul_(factor)
+            now = altered(model, ParameterTimes(factor), spare=spare)
+            torch.testing.assert_close(now(pixels).clone(), other.eval()(pixels), rtol=1e-3, atol=1e-4)
+        assert spare is None or now is spare
+        spare = now
+
+
+@dataclass(frozen=True)
+class ParameterTimes(Times):
+    """All parameters times ``factor``."""
+
+    def changed(self, parameters: Mapping[str, Tensor], convolutions: Sequence[str]) -> Mapping[str, Tensor]:
+        return {name: self.factor * t for name, t in parameters.items() if isinstance(t, nn.Parameter)}
+
+
+def test_what_modules_keep_of_old_weights_is_forgotten() -> None:
+    written_over(cached(), SIZE, (1.5, -2.0, 0.5))
+
+
+def test_a_transformer_that_keeps_its_attention_biases_is_written_over() -> None:
+    torch.manual_seed(0)
+    net = timm.create_model("levit_128s", pretrained=False, num_classes=5).eval()
+    for name, parameter in net.named_parameters():
+        if name.endswith("attention_biases"):
+            parameter.data.normal_(std=2)
+        elif name.endswith("bn.weight"):  # the net is made with zeros at the ends of its branches
+            parameter.data.fill_(1)
+        elif name.startswith("head") and name.endswith("linear.weight"):
+            parameter.data.normal_()
+    written_over(net, 224, (1.1, 0.8))
+
+
+def test_modes_are_as_before_when_a_net_is_written_over() -> None:
+    net = cached()
+    plain = seen_by(net, SIZE).plain
+    assert plain is not None
+    rest = plain.net.get_submodule("2.rest").train()  # such as a part that is never set to answering
+    other = plain.altered(lambda own, _: own)
+    plain.altered(lambda own, _: own, into=other)
+    assert [m.training for m in plain._other.modules()] == [m.training for m in plain.net.modules()]
+    assert [m.training for m in other.modules()].count(True) == 1
+    assert rest.training
+
+
+class Tied(nn.Module):
+    """Two norms with one weight; the first folds and the second does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.conv, self.norm, self.alone = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+        self.norm.weight.data.uniform_(0.5, 2)
+        self.alone.weight = self.norm.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.alone(self.norm(self.conv(x)).relu()).mean((2, 3))
+
+
+def test_a_parameter_with_two_names_is_written_under_both() -> None:
+    net = Tied().eval()
+    model = seen_by(net, SIZE)
+    assert model.plain is not None
+    assert len(model.plain.pairs) == 1
+    assert [name for name in model.plain.tensors if name.endswith("m.weight")] == ["norm.weight"]
+    written_over(net, SIZE, (1.5, 3.0))
 
 
 def test_the_oldest_makes_room_and_none_is_mistaken_for_another() -> None:
