@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.tally import Tally
 from eyechart.errors import UnknownNameError
 from eyechart.exams.clean import Clean
 from eyechart.exams.feature_spectrum import PER_LAYER, PLACES, FeatureSpectrum
@@ -197,12 +198,28 @@ class Windowed(nn.Module):
 
 
 def test_windows_are_left_out_with_a_reason(tmp_path: Path) -> None:
-    run = examined(seen_by(Windowed().eval(), SIZE), image_set(noise_images(N, SIZE)), [FeatureSpectrum()], tmp_path)
+    model, images = seen_by(Windowed().eval(), SIZE), image_set(noise_images(N, SIZE))
+    run = examined(model, images, [FeatureSpectrum(layers=("first", "within"))], tmp_path)
     ends = {e.at["layer"]: e for e in run.estimates.of("relative_log_amplitude", frequency=1.0)}
     assert ends["first"].n == N
     assert ends["within"].value is None
     assert "not one an image" in ends["within"].reason
     assert not run.estimates.of("change_at_nyquist")
+    assert one(run.estimates, "steps_without_map", reason=ends["within"].reason).value == 1
+    of_itself = Steps(subject_of(model, labelled=False), None, None)
+    assert of_itself.read == ("first",)  # what holds no maps takes no other's place
+
+
+def test_a_step_that_is_not_read_of_every_image_is_compared_with_none() -> None:
+    whole = sat(Small())
+    names = Steps(whole.subject, None, None).read
+    rows = whole.whole.rows["relative_log_amplitude"].copy()
+    place = PER_LAYER * names.index("norm")
+    rows[2, place : place + PER_LAYER] = np.nan
+    found = whole.exam.estimates(Tally({"relative_log_amplitude": rows}), whole.batch.labels, whole.subject)
+    told = {e.at["layer"] for e in found.of("change_at_nyquist")}
+    assert told == {e.at["layer"] for e in estimates(whole).of("change_at_nyquist")} - {"norm", "act"}
+    assert {e.value for e in found.of("relative_log_amplitude", layer="norm")} == {None}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from eyechart.core.tap import Tap
 from eyechart.core.weights import Weights
 from eyechart.models.layers import Layer
 from eyechart.run.draw import Job, draw
-from eyechart.run.features import settle
+from eyechart.run.features import joined, settle
 from eyechart.run.forward import Forwarder
 from eyechart.run.plan import source_views
 from eyechart.views.bands import Band
@@ -118,6 +118,37 @@ def test_outputs_that_are_not_one_an_image_are_left_out(batch: int) -> None:
     read = answers.features(query)
     assert set(read.values) == {"whole"}
     assert read.values["whole"].shape == (N, 4)
+
+
+class Offsets(nn.Module):
+    """Steps whose first axis is always 1, 4 and 9 long, as that of positions, and one over all images of the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.four, self.nine, self.conv = (nn.Conv2d(3, 4, 1) for _ in range(4))
+        self.turned = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for step, n in ((self.one, 1), (self.four, 4), (self.nine, 9)):
+            step(torch.zeros(n, 3, SIZE, SIZE))
+        y = self.conv(x)
+        return self.turned(y.permute(2, 3, 0, 1)).mean((0, 1))
+
+
+@pytest.mark.parametrize("batch", [1, 4, 8, 9, 64])
+def test_lengths_that_happen_to_be_those_of_the_batch_deceive_nobody(batch: int) -> None:
+    names = ("one", "four", "nine", "conv", "turned")
+    for tap in (Means(names), Moved(names)):
+        query = Query(reading="layers", tap=tap)
+        answers, _ = asked(Offsets().eval(), [query], batch)  # a last batch of one, and of all
+        assert set(answers.features(query).values) == {"conv"}
+
+
+def test_what_is_not_read_of_all_is_read_of_none() -> None:
+    parts = [{"a": np.zeros((2, 3)), "b": np.zeros((2, 1))}, {"a": np.ones((1, 3))}]
+    assert {name: values.shape for name, values in joined(parts).items()} == {"a": (3, 3)}
+    assert joined(parts[::-1]).keys() == {"a"}
+    assert joined([]) == {}
 
 
 def test_readings_and_taps_go_together() -> None:

@@ -22,8 +22,8 @@ from eyechart.views.feature_maps import RelativeSpectrum
 
 PLACES = 9
 PER_LAYER = PLACES + 1  # the last is the lowest frequency above zero
+NOT_ALWAYS = "it does not hold maps of one size for all images"
 AGAINST = {"zero_frequency": 0, "lowest_frequency": PLACES}
-NOT_ONE_AN_IMAGE = "its outputs are not one an image"
 
 
 class FeatureSpectrum(Exam):
@@ -137,7 +137,7 @@ class FeatureSpectrum(Exam):
 
     def _curve(self, step: Step, read: Mapping[str, Array]) -> Iterator[Estimate]:
         rows = read.get(step.name, np.empty((0, PER_LAYER)))
-        reason = step.reason or (NOT_ONE_AN_IMAGE if np.isnan(rows).all() else "")
+        reason = step.reason or (NOT_ALWAYS if np.isnan(rows).any() else "")
         for j, interval in enumerate(means(rows[:, :PLACES])):
             at = {**step.at, "frequency": j / (PLACES - 1)}
             yield self.estimate("relative_log_amplitude", unit="nats", at=at, **figure(interval, reason))
@@ -146,7 +146,7 @@ class FeatureSpectrum(Exam):
         """For each step that has one before it, and in the mean over those of a kind."""
         kinds: dict[tuple[str, str], list[Array]] = {}
         for step in shown:
-            if not step.compared or np.isnan(read[step.name]).all() or np.isnan(read[step.source]).all():
+            if not step.compared or np.isnan(read[step.name]).any() or np.isnan(read[step.source]).any():
                 continue
             size = "changed" if step.resized else "kept"
             change = np.stack([_end(read[step.name], j) - _end(read[step.source], j) for j in AGAINST.values()], 1)

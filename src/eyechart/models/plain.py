@@ -32,8 +32,8 @@ class PlainNet:
     layers: tuple[Layer, ...] = ()
 
     @classmethod
-    def of(cls, net: nn.Module, pairs: tuple[Pair, ...], run: Callable[[nn.Module], object]) -> PlainNet:
-        """Watch ``net`` answer once, by ``run``."""
+    def of(cls, net: nn.Module, pairs: tuple[Pair, ...], run: Callable[..., object]) -> PlainNet:
+        """Watch ``net`` answer by ``run``; see ``layers_of``."""
         return cls(net, pairs, _in_order(net, run), layers_of(net, run))
 
     @property

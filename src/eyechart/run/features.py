@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,15 +30,16 @@ class PlainLayers:
     def features(self, tap: Tap, pixels: torch.Tensor, batch: int) -> dict[str, Array]:
         """What the tap reads of shown ``pixels`` (n, c, h, w), by layer: (n, ...) float32.
 
-        A layer whose outputs are not one an image (such as one a window) is left out.
+        A layer whose outputs are not one an image (such as one a window) is left out, as is one that the tap reads nothing of.
 
         Args:
             batch: frames a forward, at most.
         """
         parts: list[dict[str, Array]] = []
+        wanted = self._readable(tap)
         for start in range(0, len(pixels), batch):
             some = slice(start, start + batch)
-            plain = self._plain(tap.layers, batch) if tap.against_plain else {}
+            plain = self._plain(wanted, batch) if tap.against_plain else {}
             read: dict[str, Array] = {}
 
             def see(
@@ -47,14 +49,19 @@ class PlainLayers:
                 some: slice = some,
                 plain: dict[str, torch.Tensor] = plain,
             ) -> None:
-                if layer.name in tap.layers:
+                if layer.name in wanted:
                     numbers = tap.read(layer, output, plain[layer.name][some] if plain else None)
-                    if len(numbers) == len(pixels[some]):
+                    if numbers is not None:
                         read[layer.name] = numbers.float().cpu().numpy()
 
             watched(self._model, pixels[some], see)
             parts.append(read)
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return joined(parts)
+
+    def _readable(self, tap: Tap) -> tuple[str, ...]:
+        """Of the layers that the tap names, those whose outputs are one an image."""
+        steps = self._model.plain.layers if self._model.plain else ()
+        return tuple(step.name for step in steps if step.each and step.name in tap.layers)
 
     def _plain(self, layers: tuple[str, ...], batch: int) -> dict[str, torch.Tensor]:
         """Outputs of layers for all plain images."""
@@ -69,6 +76,12 @@ class PlainLayers:
                 watched(self._model, self._pixels[start : start + batch], see)
             self._kept[layers] = {name: torch.cat(parts) for name, parts in met.items()}
         return self._kept[layers]
+
+
+def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Numbers of one batch after the other, of the layers that all of them have."""
+    names = [name for name in parts[0] if all(name in part for part in parts)] if parts else []
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
 def watched(model: ImageModel, pixels: torch.Tensor, see: Any) -> None:
