@@ -27,9 +27,11 @@ class OtherWeights:
     def __init__(self, model: ImageModel, calibration: Callable[[int], torch.Tensor] | None) -> None:
         self._model, self._calibration = model, calibration
         self._kept: dict[Weights, ImageModel] = {}
+        self._kinds: set[type[Weights]] = set()
 
     def model(self, weights: Weights) -> ImageModel:
         """The model with these weights; good until so many others were asked for that it is written over."""
+        self._kinds.add(type(weights))
         if weights in self._kept:
             self._kept[weights] = self._kept.pop(weights)
         else:
@@ -38,8 +40,10 @@ class OtherWeights:
         return self._kept[weights]
 
     def forget(self) -> None:
-        """Let go of all."""
+        """Let go of all, and of what their weights were made from."""
         self._kept.clear()
+        for kind in self._kinds:
+            kind.let_go()
         if self._model.plain is not None:
             self._model.plain.tidy()
 

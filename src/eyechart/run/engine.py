@@ -28,7 +28,7 @@ from eyechart.run.memory import give_back
 from eyechart.run.merge import merged
 from eyechart.run.options import RunOptions
 from eyechart.run.pace import Pace
-from eyechart.run.plan import Task, Work, exam_key, source_views, still_missing, tasks
+from eyechart.run.plan import Task, Work, exam_key, source_views, still_missing, tasks, unfinished
 from eyechart.run.reporter import Reporter
 from eyechart.run.spread import Rank
 from eyechart.run.subject import subject_of
@@ -129,6 +129,15 @@ class Engine:
                 so_far[work.exam] += (merged(work.shelf, self.n),)
             exams, stage = [work.exam for work in works], stage + 1
         return done
+
+    def finished(self, exam: Exam) -> bool:
+        """Whether all stages of the exam stand, so that it asks nothing any more."""
+        so_far: tuple[Tally, ...] = ()
+        while works := self.works([exam], len(so_far), {exam: so_far}):
+            if unfinished(works[0], self.n):
+                return False
+            so_far += (merged(works[0].shelf, self.n),)
+        return True
 
     @cached_property
     def differentiable(self) -> bool:
