@@ -20,6 +20,7 @@ from eyechart.core.tally import Tally
 from eyechart.core.tap import Tap
 from eyechart.core.weights import Weights
 from eyechart.models.layers import Layer
+from eyechart.run.altered import OtherWeights
 from eyechart.run.draw import Job, draw
 from eyechart.run.features import joined, settle
 from eyechart.run.forward import Forwarder
@@ -182,11 +183,39 @@ def test_statistics_taken_anew_are_those_of_the_images() -> None:
     net, frames = Two().eval(), torch.rand(130, 3, SIZE, SIZE)
     with torch.no_grad():
         settle(net, frames)
-        parts = [net.conv(part).transpose(0, 1).flatten(1) for part in frames.split(64)]
+        parts = [net.conv(part).transpose(0, 1).flatten(1) for part in frames.tensor_split(3)]
     torch.testing.assert_close(net.norm.running_mean, torch.stack([p.mean(1) for p in parts]).mean(0))
     torch.testing.assert_close(net.norm.running_var, torch.stack([p.var(1) for p in parts]).mean(0))
     assert not net.norm.training
     assert net.norm.momentum == 0.1
+
+
+class Viewed(nn.Module):
+    """A view that strided memory does not allow, and BatchNorm over the batch alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.conv, self.norm = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm1d(4 * SIZE * SIZE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        return self.norm(x.view(len(x), -1))[:, :5]
+
+
+@pytest.mark.parametrize("n", [65, 129])
+def test_settling_takes_any_number_of_frames_in_the_nets_own_layout(n: int) -> None:
+    model = seen_by(Viewed().eval(), SIZE)
+    assert not model.channels_last
+    pixels = torch.randint(0, 256, (n, 3, SIZE, SIZE), dtype=torch.uint8)
+    settled = OtherWeights(model, lambda k: pixels[:k]).model(Doubled(n))
+    again = Viewed().eval()
+    with torch.no_grad():
+        again.conv.weight *= 2
+        parts = [again.conv(part).flatten(1) for part in (pixels / 255).tensor_split(n // 64 + 1)]
+        again.norm.running_mean[:] = torch.stack([part.mean(0) for part in parts]).mean(0)
+        again.norm.running_var[:] = torch.stack([part.var(0) for part in parts]).mean(0)
+        torch.testing.assert_close(settled(pixels[:3]).clone(), again(pixels[:3] / 255), rtol=1e-3, atol=1e-3)
 
 
 class Asking(Exam):

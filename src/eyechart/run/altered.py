@@ -54,7 +54,8 @@ class OtherWeights:
         if self._calibration is None:
             raise ValueError(f"{weights} settle on images, and there are none")
         frames = self._calibration(weights.settled_on).to(self._model.device)
-        return lambda net: settle(net, self._model.normalise(frames, self._model.buffer(len(frames))))
+        shown = self._model.laid_out(self._model.normalise(frames, self._model.buffer(len(frames))))
+        return lambda net: settle(net, shown)
 
 
 def _as_it_is(net: torch.nn.Module) -> None:
