@@ -436,10 +436,10 @@ def test_a_way_that_breaks_has_no_barrier(images: Array, tmp_path: Path) -> None
 def test_defaults_depend_on_the_frame() -> None:
     small, large = Subject((64, 48), 10), Subject((224, 224), 10)
     exam = LossLandscape()
-    assert (exam.most_of(small), exam.most_of(large)) == (512, 48)
+    assert (exam.most(small), exam.most(large)) == (512, 48)
     asked = [exam.ask(subject, ()) or () for subject in (small, large)]
     assert list(map(len, asked)) == [3 * 625, 3 * 121]
-    assert LossLandscape(images=2000).most_of(large) == 2000
+    assert LossLandscape(images=2000).most(large) == 2000
     assert {q.view.radius for q in asked[1] if isinstance(q.view, Band)} == {84.0}
 
 

@@ -291,7 +291,7 @@ def test_shards_are_larger_where_weights_are_changed_often(monkeypatch: pytest.M
 class Few(Clean):
     """As many images as the frame is high."""
 
-    def most_of(self, subject: object) -> int | None:
+    def most(self, subject: object) -> int | None:
         return subject.size[0]  # type: ignore[attr-defined, no-any-return]
 
 

@@ -87,8 +87,7 @@ class FeatureSpectrum(Exam):
             raise ValueError("give two numbers above 0")
         return grid
 
-    @property
-    def most(self) -> int:
+    def most(self, subject: Subject) -> int:
         """``images``."""
         return self.images
 

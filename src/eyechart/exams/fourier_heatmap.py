@@ -84,8 +84,7 @@ class FourierHeatmap(Exam):
     )
     images: int = Field(1000, ge=1, description="At most so many images, the first of the seeded order.")
 
-    @property
-    def most(self) -> int:
+    def most(self, subject: Subject) -> int:
         """``images``."""
         return self.images
 

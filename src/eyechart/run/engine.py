@@ -112,7 +112,7 @@ class Engine:
         """What the exams ask in a stage."""
         asked = [(exam, exam.ask(self.subject, so_far[exam])) for exam in exams]
         return [
-            Work(e, stage, tuple(dict.fromkeys(q)), self.shelf(e, stage, q), e.most_of(self.subject))
+            Work(e, stage, tuple(dict.fromkeys(q)), self.shelf(e, stage, q), e.most(self.subject))
             for e, q in asked
             if q is not None
         ]
