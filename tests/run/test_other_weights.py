@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -15,13 +16,16 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 
 from eyechart.core.query import Query
+from eyechart.core.view import Plain
 from eyechart.core.weights import Weights
 from eyechart.exams.clean import Clean
 from eyechart.models.image_model import ImageModel
 from eyechart.run.altered import MOST_KEPT, OtherWeights, altered, can_alter
 from eyechart.run.forward import Forwarder
-from eyechart.run.pace import Pace
+from eyechart.run.pace import CHANGED_IMAGES, JOB_BYTES, JOB_IMAGES, SIGNAL_BYTES, Pace
+from eyechart.run.plan import source_views
 from eyechart.views.bands import Band
+from eyechart.views.shifts import CropShift
 from eyes import examined, image_set, noise_images, seen_by
 
 SIZE = 8
@@ -229,6 +233,17 @@ def test_the_oldest_makes_room_and_none_is_mistaken_for_another() -> None:
     agree(others.model(asked[5]), by_hand(net, asked[5]))
 
 
+def test_where_none_would_be_met_again_one_is_kept(tmp_path: Path) -> None:
+    net = Net(False).eval()
+    others = OtherWeights(seen_by(net, SIZE), None)
+    few = [others.model(OneTimes(float(k)), MOST_KEPT).net for k in range(MOST_KEPT)]
+    assert len({id(one) for one in few}) == MOST_KEPT
+    for k in range(3):
+        now = others.model(OneTimes(0.5 + k), MOST_KEPT + 1)
+        agree(now, by_hand(net, OneTimes(0.5 + k)))
+        assert list(others._kept.values()) == [now]
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_after_an_interruption_all_is_as_before(error: type[BaseException]) -> None:
     net = Net(False).eval()
@@ -286,6 +301,36 @@ def test_shards_are_larger_where_weights_are_changed_often(monkeypatch: pytest.M
     size = pace.images(many)  # 20 s would be 4 images: 8 s of 16 for changes
     assert 0.05 * size * len(many) * 0.01 >= 200 * 0.01
     assert size <= 32
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_images_that_share_changes_of_weights_are_asked_about_together(in_memory: bool) -> None:
+    large = Pace(seen_by(Net(False).eval(), 224), Forwarder(seen_by(Net(False).eval(), 224), 4), in_memory)
+    few = [Query(weights=OneTimes(float(k))) for k in range(MOST_KEPT)]
+    many = [Query(weights=OneTimes(float(k))) for k in range(MOST_KEPT + 1)]
+    assert large.together(few) == JOB_IMAGES[in_memory]
+    assert large.together(many) == CHANGED_IMAGES
+    two = [Query(view, weights=q.weights) for view in (CropShift(1), Plain()) for q in many]
+    assert len(source_views(two)) == 2
+    assert large.together(two) * 2 * 3 * 224**2 <= JOB_BYTES  # decoded frames are still what bounds them
+    assert large.together(two) > CHANGED_IMAGES / 2
+    shards = Pace(seen_by(Net(False).eval(), 224), Forwarder(seen_by(Net(False).eval(), 224), 4), in_memory)
+    for name, value in (("forward", 1.0), ("change", 1e6)):
+        shards.__dict__[name] = value
+    assert shards.images(many) == CHANGED_IMAGES
+    assert shards.images(two) <= shards.together(two)
+
+
+@pytest.mark.parametrize("reading", ["pixels", "gradient"])
+def test_pixels_and_gradients_that_are_kept_bound_what_is_asked_together(
+    reading: Literal["pixels", "gradient"],
+) -> None:
+    pace = Pace(seen_by(Net(False).eval(), 224), Forwarder(seen_by(Net(False).eval(), 224), 4), in_memory=True)
+    asked = [Query(Band("low", float(radius)), reading) for radius in range(1, 14)]
+    n = pace.together(asked)
+    assert n * len(asked) * 4 * 3 * 224**2 <= SIGNAL_BYTES
+    assert (n + 1) * len(asked) * 4 * 3 * 224**2 > SIGNAL_BYTES
+    assert pace.together([Query(query.view) for query in asked]) == JOB_IMAGES[True]
 
 
 class Few(Clean):

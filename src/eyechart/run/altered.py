@@ -29,13 +29,20 @@ class OtherWeights:
         self._kept: dict[Weights, ImageModel] = {}
         self._kinds: set[type[Weights]] = set()
 
-    def model(self, weights: Weights) -> ImageModel:
-        """The model with these weights; good until so many others were asked for that it is written over."""
+    def model(self, weights: Weights, among: int = 1) -> ImageModel:
+        """The model with these weights; good until so many others were asked for that it is written over.
+
+        Args:
+            among: how many are asked for in turn; of more than are kept none would be met again, and only one is.
+        """
+        most = MOST_KEPT if among <= MOST_KEPT else 1
         self._kinds.add(type(weights))
         if weights in self._kept:
             self._kept[weights] = self._kept.pop(weights)
         else:
-            spare = self._kept.pop(next(iter(self._kept))) if len(self._kept) >= MOST_KEPT else None
+            spare = None
+            while len(self._kept) >= most:
+                spare = self._kept.pop(next(iter(self._kept)))
             self._kept[weights] = altered(self._model, weights, self._settle(weights), spare)
         return self._kept[weights]
 

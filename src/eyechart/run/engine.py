@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -37,9 +37,6 @@ from eyechart.store.rows import to_table
 from eyechart.store.shards import Shelf
 
 Array = np.ndarray[Any, Any]
-JOB_BYTES = 48 << 20
-JOB_FRAMES = 4096
-JOB_IMAGES = {True: 256, False: 32}  # in memory; to be decoded: the first job is what the model waits for
 
 
 @dataclass
@@ -218,12 +215,7 @@ class Engine:
                 continue
             open_tasks.append(_Open(task))
             views = source_views(task.queries)
-            height, width = self.model.preprocessing.size
-            frame_bytes = height * width * self.model.preprocessing.channels * len(views)
-            # Each change of weights costs about as much as some forwards: what one net is shown counts, not what all are.
-            shown = max(Counter(query.weights for query in task.queries).values())
-            most = min(JOB_IMAGES[self.images.in_memory], max(16, JOB_FRAMES // shown))
-            step = max(1, min(JOB_BYTES // frame_bytes, most))
+            step = self.pace.together(task.queries)
             for start in range(*task.span, step):
                 picked = self.order[start : min(start + step, task.span[1])]
                 ids = tuple(self.images.ids[i] for i in picked)

@@ -99,7 +99,7 @@ class Forwarder:
             nets.setdefault(query.weights, []).append(query)
         self._remembered = Remembered() if len(nets) > 1 else None
         for weights, mine in nets.items():
-            self._asked = self.model if weights is None else self._others.model(weights)
+            self._asked = self.model if weights is None else self._others.model(weights, len(nets) - (None in nets))
             self._with_weights(mine, views, drawn, ids, labels, found)
             self._flush()
         self._remembered = None
