@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.tally import Tally
 from eyechart.errors import UnknownNameError
 from eyechart.exams.clean import Clean
 from eyechart.exams.feature_spectrum import PER_LAYER, PLACES, FeatureSpectrum
@@ -130,6 +131,27 @@ def test_changes_average_over_the_steps_of_a_kind() -> None:
             assert one(found, "lowering_steps", **at).value == sum(value < 0 for value in each)  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("profile", ["diagonal", "radial"])
+def test_maps_whose_profile_ends_at_its_lowest_frequency_have_no_change_against_that(profile: str) -> None:
+    torch.manual_seed(0)
+    parts = [nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.AvgPool2d(2), nn.Tanh()]  # 8 x 8, then 4 x 4
+    found = estimates(sat(nn.Sequential(*parts, nn.Flatten(), nn.Linear(48, 4)), size=8, profile=profile))
+    for against, layers in (("zero_frequency", ["1", "2", "3"]), ("lowest_frequency", ["1"])):
+        assert [e.at["layer"] for e in found.of("change_at_nyquist", against=against)] == layers
+        counts = {(e.at["kind"], e.at["size"]): e.value for e in found.of("steps", against=against)}
+        if against == "zero_frequency":
+            assert counts == {("activation", "kept"): 2, ("pool", "changed"): 1}
+        else:
+            assert counts == {("activation", "kept"): 1}
+    assert all(e.value != 0 for e in found.of("change_at_nyquist"))
+    told = [finding.sentence for finding in FeatureSpectrum().findings(found)]
+    assert ["Against the lowest frequency, in 1 of these steps: times" in sentence for sentence in told] == [
+        True,
+        False,
+    ]
+    assert ["Against the lowest" in sentence for sentence in told] == [True, False]  # pools: of none
+
+
 class Blurring(nn.Module):
     """A circular Gaussian blur, channel by channel, then an identity."""
 
@@ -197,12 +219,28 @@ class Windowed(nn.Module):
 
 
 def test_windows_are_left_out_with_a_reason(tmp_path: Path) -> None:
-    run = examined(seen_by(Windowed().eval(), SIZE), image_set(noise_images(N, SIZE)), [FeatureSpectrum()], tmp_path)
+    model, images = seen_by(Windowed().eval(), SIZE), image_set(noise_images(N, SIZE))
+    run = examined(model, images, [FeatureSpectrum(layers=("first", "within"))], tmp_path)
     ends = {e.at["layer"]: e for e in run.estimates.of("relative_log_amplitude", frequency=1.0)}
     assert ends["first"].n == N
     assert ends["within"].value is None
     assert "not one an image" in ends["within"].reason
     assert not run.estimates.of("change_at_nyquist")
+    assert one(run.estimates, "steps_without_map", reason=ends["within"].reason).value == 1
+    of_itself = Steps(subject_of(model, labelled=False), None, None)
+    assert of_itself.read == ("first",)  # what holds no maps takes no other's place
+
+
+def test_a_step_that_is_not_read_of_every_image_is_compared_with_none() -> None:
+    whole = sat(Small())
+    names = Steps(whole.subject, None, None).read
+    rows = whole.whole.rows["relative_log_amplitude"].copy()
+    place = PER_LAYER * names.index("norm")
+    rows[2, place : place + PER_LAYER] = np.nan
+    found = whole.exam.estimates(Tally({"relative_log_amplitude": rows}), whole.batch.labels, whole.subject)
+    told = {e.at["layer"] for e in found.of("change_at_nyquist")}
+    assert told == {e.at["layer"] for e in estimates(whole).of("change_at_nyquist")} - {"norm", "act"}
+    assert {e.value for e in found.of("relative_log_amplitude", layer="norm")} == {None}
 
 
 @pytest.mark.parametrize(
@@ -259,8 +297,8 @@ def test_of_deep_nets_some_steps_of_every_kind_and_depth_are_read(name: str, siz
 
 def test_attention_of_transformers_is_compared_with_its_input() -> None:
     torch.manual_seed(0)
-    net = timm.create_model("vit_tiny_patch16_224", pretrained=False, img_size=64, depth=2).eval()
-    sitting_ = sat(net, size=64, n=3)
+    net = timm.create_model("vit_tiny_patch16_224", pretrained=False, img_size=96, depth=2).eval()
+    sitting_ = sat(net, size=96, n=3)
     found = estimates(sitting_)
     changes = found.of("change_at_nyquist", kind="attention", against="lowest_frequency")
     assert [(e.at["layer"], e.at["source"]) for e in changes] == [
@@ -268,9 +306,9 @@ def test_attention_of_transformers_is_compared_with_its_input() -> None:
         ("blocks.1.attn", "blocks.1.norm1"),
     ]
     with torch.no_grad():
-        tokens = net._pos_embed(net.patch_embed(pixels(3, 64)))
+        tokens = net._pos_embed(net.patch_embed(pixels(3, 96)))
         before = net.blocks[0].norm1(tokens)
-        pair = [x[:, 1:].mT.unflatten(2, (4, 4)) for x in (net.blocks[0].attn(before), before)]
+        pair = [x[:, 1:].mT.unflatten(2, (6, 6)) for x in (net.blocks[0].attn(before), before)]
     after, before_ = (by_hand(maps) for maps in pair)
     wanted = ((after[:, -1] - after[:, 1]) - (before_[:, -1] - before_[:, 1])).mean()
     assert changes[0].value == pytest.approx(wanted, abs=2e-3)

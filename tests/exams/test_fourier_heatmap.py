@@ -16,7 +16,7 @@ from eyechart.core.chart import Heatmap, Lines, Panels
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
-from eyechart.errors import UnknownNameError
+from eyechart.errors import SettingError, UnknownNameError
 from eyechart.exams.fourier_heatmap import FourierHeatmap
 from eyechart.exams.fourier_heatmap_pictures import CLIPPED
 from eyechart.models.load import wrap
@@ -138,6 +138,23 @@ def test_an_unknown_layer_is_named_with_its_like() -> None:
     exam = FourierHeatmap(layer="feature")
     with pytest.raises(UnknownNameError, match="features"):
         sitting(exam, seen_by(Both(RedKernel(torch.ones(3, 3)))), image_set(grey_noise(2)))
+
+
+class Windows(nn.Module):
+    """Four windows of an image within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.whole, self.within = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.whole(x).unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 1, 4, 5).reshape(-1, 4, 8, 8)
+        return self.within(y).mean((2, 3)).reshape(len(x), 4, 4).mean(1)
+
+
+def test_a_layer_of_windows_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"fourier_heatmap\.layer = within.*before or after"):
+        sitting(FourierHeatmap(layer="within"), seen_by(Windows().eval()), image_set(grey_noise(2)))
 
 
 def test_a_brightness_meter_is_moved_by_zero_frequency_alone() -> None:

@@ -19,10 +19,12 @@ from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.query import Query
 from eyechart.core.tally import Tally
+from eyechart.errors import CheckpointError
 from eyechart.exams.clean import Clean
 from eyechart.exams.loss_landscape import STEPS, LossLandscape
 from eyechart.exams.loss_landscape_plane import Landscape, Plane
 from eyechart.run.features import settle
+from eyechart.views import directions, interpolation
 from eyechart.views.bands import Band
 from eyechart.views.directions import Moved
 from eyes import examined, image_set, noise_images, seen_by, sitting
@@ -364,6 +366,51 @@ def test_the_way_to_another_checkpoint(images: Array, tmp_path: Path) -> None:
     assert [c["kind"] for c in run.page["sections"][0]["charts"]] == ["lines"]
 
 
+def test_a_checkpoint_that_is_gone_stops_nothing_that_is_finished(images: Array, tmp_path: Path) -> None:
+    other, net, out = tmp_path / "other.safetensors", Net(1).eval(), tmp_path / "run"
+    save_file(Net(2).state_dict(), other)
+    exam = LossLandscape(plane=False, towards=str(other), steps=(0.5,))
+    model, shown = seen_by(net, SIZE), image_set(images, LABELS)
+    before = examined(model, shown, [exam], out, limit=N - 2).estimates.of("path_loss")
+    other.unlink()
+    later = examined(model, shown, [Clean()], out, limit=N - 2)
+    assert [e.value for e in later.estimates.of("path_loss")] == [e.value for e in before]
+    assert later.estimates.one("accuracy") is not None
+    longer = examined(model, shown, [Clean()], out)  # of more images nothing is known of the way
+    assert longer.rows("clean").num_rows == N
+    assert not longer.estimates.of("path_loss")
+    (skipped,) = longer.results["skipped"]
+    assert skipped["exam"] == "loss_landscape"
+    assert "other.safetensors" in skipped["reason"]
+    assert longer.record["exams"]["loss_landscape"]["settings"]["steps"] == [0.0, 0.5, 1.0]
+    with pytest.raises(CheckpointError):
+        examined(model, shown, [exam], out)
+    save_file(Net(2).state_dict(), other)
+    assert examined(model, shown, [Clean()], out).estimates.of("path_loss")[0].n == N
+
+
+def test_what_changes_were_made_from_is_let_go_of(images: Array, tmp_path: Path) -> None:
+    save_file(Net(2).state_dict(), tmp_path / "other.safetensors")
+    exam = LossLandscape(points=3, towards=str(tmp_path / "other.safetensors"))
+    model, shown = seen_by(Net(1).eval(), SIZE), image_set(images, LABELS)
+    examined(model, shown, [exam], tmp_path / "run")
+    examined(model, shown, [exam], tmp_path / "run")  # nothing is left to do
+    assert interpolation._state.cache_info().currsize == 0
+    assert directions._remembered.cache_info().currsize == 0
+
+
+def test_another_checkpoint_need_fit_one_model_only(images: Array, tmp_path: Path) -> None:
+    save_file(Net(2).state_dict(), tmp_path / "other.safetensors")
+    exam = LossLandscape(plane=False, towards=str(tmp_path / "other.safetensors"), steps=(0.5,))
+    flat = seen_by(nn.Sequential(nn.Flatten(), nn.Linear(3 * SIZE**2, CLASSES)), SIZE, name="flat")
+    models, shown = [seen_by(Net(1).eval(), SIZE, name="net"), flat], image_set(images, LABELS)
+    run = examined(models, shown, [exam], tmp_path / "run")
+    assert {e.model for e in run.estimates} == {"net"}
+    assert [(s["model"], "architecture" in s["reason"]) for s in run.results["skipped"]] == [("flat", True)]
+    with pytest.raises(CheckpointError):
+        examined(flat, shown, [exam], tmp_path / "alone")
+
+
 def test_a_way_that_breaks_has_no_barrier(images: Array, tmp_path: Path) -> None:
     one, two = Net(1).eval(), Net(2).eval()
     two.norm.running_var *= 100
@@ -389,10 +436,10 @@ def test_a_way_that_breaks_has_no_barrier(images: Array, tmp_path: Path) -> None
 def test_defaults_depend_on_the_frame() -> None:
     small, large = Subject((64, 48), 10), Subject((224, 224), 10)
     exam = LossLandscape()
-    assert (exam.most_of(small), exam.most_of(large)) == (512, 48)
+    assert (exam.most(small), exam.most(large)) == (512, 48)
     asked = [exam.ask(subject, ()) or () for subject in (small, large)]
     assert list(map(len, asked)) == [3 * 625, 3 * 121]
-    assert LossLandscape(images=2000).most_of(large) == 2000
+    assert LossLandscape(images=2000).most(large) == 2000
     assert {q.view.radius for q in asked[1] if isinstance(q.view, Band)} == {84.0}
 
 

@@ -33,7 +33,7 @@ class Leaf(nn.Module):
 
 def met(net: nn.Module, size: int = 8) -> tuple[Layer, ...]:
     with torch.inference_mode():
-        return layers_of(net.eval(), lambda one: one(torch.rand(2, 3, size, size)))
+        return layers_of(net.eval(), lambda one, n: one(torch.rand(n, 3, size, size)))
 
 
 def test_each_step_is_met_once_a_call_with_its_source() -> None:
@@ -110,7 +110,7 @@ def test_the_net_is_left_as_it_was() -> None:
 
 def test_hooks_go_even_where_the_net_fails_and_it_has_no_layers_then() -> None:
     net = Shared().eval()
-    assert layers_of(net, lambda one: one(torch.rand(2, 4, 8, 8))) == ()
+    assert layers_of(net, lambda one, n: one(torch.rand(n, 4, 8, 8))) == ()
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
 
 

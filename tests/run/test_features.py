@@ -20,8 +20,9 @@ from eyechart.core.tally import Tally
 from eyechart.core.tap import Tap
 from eyechart.core.weights import Weights
 from eyechart.models.layers import Layer
+from eyechart.run.altered import OtherWeights
 from eyechart.run.draw import Job, draw
-from eyechart.run.features import settle
+from eyechart.run.features import joined, settle
 from eyechart.run.forward import Forwarder
 from eyechart.run.plan import source_views
 from eyechart.views.bands import Band
@@ -120,6 +121,37 @@ def test_outputs_that_are_not_one_an_image_are_left_out(batch: int) -> None:
     assert read.values["whole"].shape == (N, 4)
 
 
+class Offsets(nn.Module):
+    """Steps whose first axis is always 1, 4 and 9 long, as that of positions, and one over all images of the batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.four, self.nine, self.conv = (nn.Conv2d(3, 4, 1) for _ in range(4))
+        self.turned = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for step, n in ((self.one, 1), (self.four, 4), (self.nine, 9)):
+            step(torch.zeros(n, 3, SIZE, SIZE))
+        y = self.conv(x)
+        return self.turned(y.permute(2, 3, 0, 1)).mean((0, 1))
+
+
+@pytest.mark.parametrize("batch", [1, 4, 8, 9, 64])
+def test_lengths_that_happen_to_be_those_of_the_batch_deceive_nobody(batch: int) -> None:
+    names = ("one", "four", "nine", "conv", "turned")
+    for tap in (Means(names), Moved(names)):
+        query = Query(reading="layers", tap=tap)
+        answers, _ = asked(Offsets().eval(), [query], batch)  # a last batch of one, and of all
+        assert set(answers.features(query).values) == {"conv"}
+
+
+def test_what_is_not_read_of_all_is_read_of_none() -> None:
+    parts = [{"a": np.zeros((2, 3)), "b": np.zeros((2, 1))}, {"a": np.ones((1, 3))}]
+    assert {name: values.shape for name, values in joined(parts).items()} == {"a": (3, 3)}
+    assert joined(parts[::-1]).keys() == {"a"}
+    assert joined([]) == {}
+
+
 def test_readings_and_taps_go_together() -> None:
     for wrong in (
         {"reading": "layers"},
@@ -151,11 +183,39 @@ def test_statistics_taken_anew_are_those_of_the_images() -> None:
     net, frames = Two().eval(), torch.rand(130, 3, SIZE, SIZE)
     with torch.no_grad():
         settle(net, frames)
-        parts = [net.conv(part).transpose(0, 1).flatten(1) for part in frames.split(64)]
+        parts = [net.conv(part).transpose(0, 1).flatten(1) for part in frames.tensor_split(3)]
     torch.testing.assert_close(net.norm.running_mean, torch.stack([p.mean(1) for p in parts]).mean(0))
     torch.testing.assert_close(net.norm.running_var, torch.stack([p.var(1) for p in parts]).mean(0))
     assert not net.norm.training
     assert net.norm.momentum == 0.1
+
+
+class Viewed(nn.Module):
+    """A view that strided memory does not allow, and BatchNorm over the batch alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(5)
+        self.conv, self.norm = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm1d(4 * SIZE * SIZE)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        return self.norm(x.view(len(x), -1))[:, :5]
+
+
+@pytest.mark.parametrize("n", [65, 129])
+def test_settling_takes_any_number_of_frames_in_the_nets_own_layout(n: int) -> None:
+    model = seen_by(Viewed().eval(), SIZE)
+    assert not model.channels_last
+    pixels = torch.randint(0, 256, (n, 3, SIZE, SIZE), dtype=torch.uint8)
+    settled = OtherWeights(model, lambda k: pixels[:k]).model(Doubled(n))
+    again = Viewed().eval()
+    with torch.no_grad():
+        again.conv.weight *= 2
+        parts = [again.conv(part).flatten(1) for part in (pixels / 255).tensor_split(n // 64 + 1)]
+        again.norm.running_mean[:] = torch.stack([part.mean(0) for part in parts]).mean(0)
+        again.norm.running_var[:] = torch.stack([part.var(0) for part in parts]).mean(0)
+        torch.testing.assert_close(settled(pixels[:3]).clone(), again(pixels[:3] / 255), rtol=1e-3, atol=1e-3)
 
 
 class Asking(Exam):

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
+from torch import Tensor, nn
 
+from eyechart.core.exam import Exam
+from eyechart.errors import UnknownNameError
+from eyechart.exams.feature_spectrum import FeatureSpectrum
+from eyechart.exams.fourier_heatmap import FourierHeatmap
+from eyechart.exams.kernel_smoothness import KernelSmoothness
 from eyechart.run.session import slots
 from eyes import LowPassEye, StrideEye, seen_by
 from numbered import SIDE, numbered
 from small_run import EXAMS, Counting, small_run
 
 IMAGES = numbered(24)
+CLEAN = EXAMS[0]
+
+
+class Mean(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
 
 
 def test_models_of_one_name_are_told_apart(tmp_path: Path) -> None:
@@ -58,6 +72,40 @@ def test_exams_that_do_not_fit_are_skipped_with_a_reason(tmp_path: Path) -> None
     assert {s["exam"] for s in run.results["skipped"]} == {"clean", "bands", "shift"}
     assert all("answers" in s["reason"] for s in run.results["skipped"])
     assert run.estimates == ()
+
+
+LAYERED = (
+    FourierHeatmap(layer="conv", norm=1.0, radius=1, images=4),
+    FeatureSpectrum(layers=("conv",), images=4),
+    KernelSmoothness(layer="conv"),
+)
+
+
+@pytest.mark.parametrize("exam", LAYERED, ids=lambda exam: exam.name)
+def test_a_model_without_the_named_layer_is_skipped_and_the_others_are_examined(tmp_path: Path, exam: Exam) -> None:
+    parts = {name: nn.Sequential(OrderedDict({name: nn.Conv2d(3, 4, 3), "mean": Mean()})) for name in ("conv", "other")}
+    models = [seen_by(net.eval(), name=name) for name, net in parts.items()]
+    run = small_run(tmp_path / "both", IMAGES, [CLEAN, exam], model=models)
+    assert {e.model for e in run.estimates.of("accuracy")} == {"conv", "other"}
+    assert {e.model for e in run.estimates if e.exam == exam.name} == {"conv"}
+    (skipped,) = run.results["skipped"]
+    assert (skipped["exam"], skipped["model"]) == (exam.name, "other")
+    assert f"{exam.name}.layer" in skipped["reason"]
+    for alone in (models[1], [models[1], models[1]]):  # what fits none is an error
+        with pytest.raises(UnknownNameError, match=rf"{exam.name}\.layer"):
+            small_run(tmp_path / "other", IMAGES, [CLEAN, exam], model=alone)
+
+
+def test_a_recorded_exam_whose_settings_are_no_longer_known_stops_no_other(tmp_path: Path) -> None:
+    small_run(tmp_path, IMAGES, EXAMS[:2])
+    record = json.loads((tmp_path / "run.json").read_text())
+    record["exams"]["bands"]["settings"] |= {"no_such_setting": 1}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    counting = Counting()
+    run = small_run(tmp_path, IMAGES, [CLEAN], reporter=counting)
+    assert {e.exam for e in run.estimates} == {"clean"}
+    assert any("bands" in said and "no_such_setting" in said for said in counting.said)
+    assert run.record["exams"]["bands"]["settings"]["no_such_setting"] == 1
 
 
 @pytest.mark.parametrize(

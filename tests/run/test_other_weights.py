@@ -6,21 +6,26 @@ from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+import timm
 import torch
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 
 from eyechart.core.query import Query
+from eyechart.core.view import Plain
 from eyechart.core.weights import Weights
 from eyechart.exams.clean import Clean
 from eyechart.models.image_model import ImageModel
 from eyechart.run.altered import MOST_KEPT, OtherWeights, altered, can_alter
 from eyechart.run.forward import Forwarder
-from eyechart.run.pace import Pace
+from eyechart.run.pace import CHANGED_IMAGES, JOB_BYTES, JOB_IMAGES, SIGNAL_BYTES, Pace
+from eyechart.run.plan import source_views
 from eyechart.views.bands import Band
+from eyechart.views.shifts import CropShift
 from eyes import examined, image_set, noise_images, seen_by
 
 SIZE = 8
@@ -111,6 +116,110 @@ def test_a_net_that_is_written_over_answers_like_a_new_one(act: bool) -> None:
     agree(model, net)
 
 
+class Biased(nn.Module):
+    """Lays its biases out once while it only answers, and forgets that in training, as timm's LeViT does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(4)
+        self.biases = nn.Parameter(torch.randn(3))
+        self.rest = nn.Dropout(0.0)
+        self.held: dict[str, Tensor] = {}
+
+    def train(self, mode: bool = True) -> Biased:
+        super().train(mode)
+        if mode:
+            self.held = {}
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        if "laid out" not in self.held:
+            self.held["laid out"] = self.biases[[0, 1, 2, 1]].view(1, 4, 1, 1)
+        return self.rest(x + self.held["laid out"])
+
+
+def cached() -> nn.Module:
+    torch.manual_seed(4)
+    return nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), Biased(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    ).eval()
+
+
+def written_over(net: nn.Module, size: int, factors: Sequence[float]) -> None:
+    """Nets that have answered and are written over agree with new ones."""
+    model, spare = seen_by(net, size), None
+    pixels = torch.rand(2, 3, size, size, generator=torch.Generator().manual_seed(0))
+    fresh = [deepcopy(net).train() for _ in factors]
+    for factor, other in zip(factors, fresh, strict=True):
+        with torch.no_grad():
+            for parameter in other.parameters():
+                parameter.mul_(factor)
+            now = altered(model, ParameterTimes(factor), spare=spare)
+            torch.testing.assert_close(now(pixels).clone(), other.eval()(pixels), rtol=1e-3, atol=1e-4)
+        assert spare is None or now is spare
+        spare = now
+
+
+@dataclass(frozen=True)
+class ParameterTimes(Times):
+    """All parameters times ``factor``."""
+
+    def changed(self, parameters: Mapping[str, Tensor], convolutions: Sequence[str]) -> Mapping[str, Tensor]:
+        return {name: self.factor * t for name, t in parameters.items() if isinstance(t, nn.Parameter)}
+
+
+def test_what_modules_keep_of_old_weights_is_forgotten() -> None:
+    written_over(cached(), SIZE, (1.5, -2.0, 0.5))
+
+
+def test_a_transformer_that_keeps_its_attention_biases_is_written_over() -> None:
+    torch.manual_seed(0)
+    net = timm.create_model("levit_128s", pretrained=False, num_classes=5).eval()
+    for name, parameter in net.named_parameters():
+        if name.endswith("attention_biases"):
+            parameter.data.normal_(std=2)
+        elif name.endswith("bn.weight"):  # the net is made with zeros at the ends of its branches
+            parameter.data.fill_(1)
+        elif name.startswith("head") and name.endswith("linear.weight"):
+            parameter.data.normal_()
+    written_over(net, 224, (1.1, 0.8))
+
+
+def test_modes_are_as_before_when_a_net_is_written_over() -> None:
+    net = cached()
+    plain = seen_by(net, SIZE).plain
+    assert plain is not None
+    rest = plain.net.get_submodule("2.rest").train()  # such as a part that is never set to answering
+    other = plain.altered(lambda own, _: own)
+    plain.altered(lambda own, _: own, into=other)
+    assert [m.training for m in plain._other.modules()] == [m.training for m in plain.net.modules()]
+    assert [m.training for m in other.modules()].count(True) == 1
+    assert rest.training
+
+
+class Tied(nn.Module):
+    """Two norms with one weight; the first folds and the second does not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.conv, self.norm, self.alone = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.BatchNorm2d(4)
+        self.norm.weight.data.uniform_(0.5, 2)
+        self.alone.weight = self.norm.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.alone(self.norm(self.conv(x)).relu()).mean((2, 3))
+
+
+def test_a_parameter_with_two_names_is_written_under_both() -> None:
+    net = Tied().eval()
+    model = seen_by(net, SIZE)
+    assert model.plain is not None
+    assert len(model.plain.pairs) == 1
+    assert [name for name in model.plain.tensors if name.endswith("m.weight")] == ["norm.weight"]
+    written_over(net, SIZE, (1.5, 3.0))
+
+
 def test_the_oldest_makes_room_and_none_is_mistaken_for_another() -> None:
     net = Net(False).eval()
     others = OtherWeights(seen_by(net, SIZE), None)
@@ -122,6 +231,17 @@ def test_the_oldest_makes_room_and_none_is_mistaken_for_another() -> None:
     assert others.model(asked[5]).net is nets[5]
     others.forget()
     agree(others.model(asked[5]), by_hand(net, asked[5]))
+
+
+def test_where_none_would_be_met_again_one_is_kept(tmp_path: Path) -> None:
+    net = Net(False).eval()
+    others = OtherWeights(seen_by(net, SIZE), None)
+    few = [others.model(OneTimes(float(k)), MOST_KEPT).net for k in range(MOST_KEPT)]
+    assert len({id(one) for one in few}) == MOST_KEPT
+    for k in range(3):
+        now = others.model(OneTimes(0.5 + k), MOST_KEPT + 1)
+        agree(now, by_hand(net, OneTimes(0.5 + k)))
+        assert list(others._kept.values()) == [now]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -183,10 +303,40 @@ def test_shards_are_larger_where_weights_are_changed_often(monkeypatch: pytest.M
     assert size <= 32
 
 
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_images_that_share_changes_of_weights_are_asked_about_together(in_memory: bool) -> None:
+    large = Pace(seen_by(Net(False).eval(), 224), Forwarder(seen_by(Net(False).eval(), 224), 4), in_memory)
+    few = [Query(weights=OneTimes(float(k))) for k in range(MOST_KEPT)]
+    many = [Query(weights=OneTimes(float(k))) for k in range(MOST_KEPT + 1)]
+    assert large.together(few) == JOB_IMAGES[in_memory]
+    assert large.together(many) == CHANGED_IMAGES
+    two = [Query(view, weights=q.weights) for view in (CropShift(1), Plain()) for q in many]
+    assert len(source_views(two)) == 2
+    assert large.together(two) * 2 * 3 * 224**2 <= JOB_BYTES  # decoded frames are still what bounds them
+    assert large.together(two) > CHANGED_IMAGES / 2
+    shards = Pace(seen_by(Net(False).eval(), 224), Forwarder(seen_by(Net(False).eval(), 224), 4), in_memory)
+    for name, value in (("forward", 1.0), ("change", 1e6)):
+        shards.__dict__[name] = value
+    assert shards.images(many) == CHANGED_IMAGES
+    assert shards.images(two) <= shards.together(two)
+
+
+@pytest.mark.parametrize("reading", ["pixels", "gradient"])
+def test_pixels_and_gradients_that_are_kept_bound_what_is_asked_together(
+    reading: Literal["pixels", "gradient"],
+) -> None:
+    pace = Pace(seen_by(Net(False).eval(), 224), Forwarder(seen_by(Net(False).eval(), 224), 4), in_memory=True)
+    asked = [Query(Band("low", float(radius)), reading) for radius in range(1, 14)]
+    n = pace.together(asked)
+    assert n * len(asked) * 4 * 3 * 224**2 <= SIGNAL_BYTES
+    assert (n + 1) * len(asked) * 4 * 3 * 224**2 > SIGNAL_BYTES
+    assert pace.together([Query(query.view) for query in asked]) == JOB_IMAGES[True]
+
+
 class Few(Clean):
     """As many images as the frame is high."""
 
-    def most_of(self, subject: object) -> int | None:
+    def most(self, subject: object) -> int | None:
         return subject.size[0]  # type: ignore[attr-defined, no-any-return]
 
 

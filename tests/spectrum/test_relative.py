@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from eyechart.spectrum.relative import at_shares, log_amplitude, profile_length, relative_log_amplitude
+from eyechart.spectrum.relative import Profile, at_shares, log_amplitude, profile_length, relative_log_amplitude
 
 SIZES = [(8, 8), (7, 7), (32, 32), (3, 3), (4, 4)]
 
@@ -110,3 +114,21 @@ def test_half_precision_is_computed_in_single() -> None:
     torch.testing.assert_close(half, relative_log_amplitude(x.bfloat16().float()))
     with pytest.raises(ValueError, match="profile is 'circle'"):
         log_amplitude(x, "circle")  # type: ignore[arg-type]
+
+
+class Single(TorchDispatchMode):
+    """Fails where a device other than the CPU is to hold float64, as some devices do."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if isinstance(out, Tensor) and out.device.type != "cpu" and out.dtype == torch.float64:
+            raise TypeError(f"{func} gives float64")
+        return out
+
+
+@pytest.mark.parametrize("profile", ["diagonal", "radial"])
+def test_devices_without_float64_will_do(profile: Profile) -> None:
+    there = torch.empty(2, 3, 15, 22, device="meta")
+    with Single():
+        curve = at_shares(relative_log_amplitude(there, profile), 9)
+    assert (curve.shape, curve.dtype) == ((2, 9), torch.float32)

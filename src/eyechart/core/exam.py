@@ -100,14 +100,9 @@ class Exam(BaseModel, ABC):
     asks: ClassVar[bool] = True
     training: ClassVar[tuple[str, ...]] = ()
 
-    @property
-    def most(self) -> int | None:
+    def most(self, subject: Subject) -> int | None:
         """At most so many images, the first of the seeded order; None = all. For exams that ask much of each image."""
         return None
-
-    def most_of(self, subject: Subject) -> int | None:
-        """``most`` where it depends on the model's frame."""
-        return self.most
 
     @abstractmethod
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:

@@ -25,8 +25,9 @@ class Tap(ABC):
     against_plain: ClassVar[bool] = False
 
     @abstractmethod
-    def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor:
+    def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor | None:
         """Numbers (n, ...) of a layer's output (n, ...), each image for itself; ``plain``: see ``against_plain``.
 
-        A layer that gives another number of them than there are images is not in what an exam gets.
+        None where there is nothing to read: such a layer is not in what an exam gets. Nor are layers whose outputs are not
+        one an image (``Layer.each``): those are not shown.
         """

@@ -28,6 +28,10 @@ class Weights(ABC):
             return False
         return True
 
+    @classmethod  # noqa: B027
+    def let_go(cls) -> None:  # most remember nothing
+        """Forget what is remembered from one change to the next, such as a file: no more are to come for now."""
+
     @abstractmethod
     def changed(
         self, parameters: Mapping[str, torch.Tensor], convolutions: Sequence[str]

@@ -16,14 +16,15 @@ from eyechart.core.tally import Tally
 from eyechart.core.words import figure
 from eyechart.exams.feature_spectrum_pictures import charts, findings
 from eyechart.exams.feature_spectrum_steps import CHANGING, Step, Steps
-from eyechart.spectrum.relative import Profile
+from eyechart.spectrum.relative import Profile, profile_length
 from eyechart.stats.intervals import means
 from eyechart.views.feature_maps import RelativeSpectrum
 
 PLACES = 9
 PER_LAYER = PLACES + 1  # the last is the lowest frequency above zero
+POINTS = {"zero_frequency": 2, "lowest_frequency": 3}  # of a profile, for its end to be another than the reference
+NOT_ALWAYS = "it does not hold maps of one size for all images"
 AGAINST = {"zero_frequency": 0, "lowest_frequency": PLACES}
-NOT_ONE_AN_IMAGE = "its outputs are not one an image"
 
 
 class FeatureSpectrum(Exam):
@@ -42,8 +43,9 @@ class FeatureSpectrum(Exam):
 
     Removing a map's mean lowers log A(0) alone and so raises the whole curve without touching detail; normalisation does so.
     Changes are therefore given against zero frequency (as published) and against the lowest frequency above zero, to which
-    means are nothing: BatchNorm changes that by 0, but for the 1e-6. The paper's claims are on blocks as a whole, such as
-    self-attention, or convolutions with their norms and activations; not on a convolution alone.
+    means are nothing: BatchNorm changes that by 0, but for the 1e-6. Profiles of two points (maps of 3 x 3 and 4 x 4) end
+    at that frequency: steps that such maps go into or come out of have no change against it. The paper's claims are on
+    blocks as a whole, such as self-attention, or convolutions with their norms and activations; not on a convolution alone.
 
     Which layers: convolutions, norms, activations, attentions, pools, sums and blocks (modules of several steps that hold no
     other such) with maps; if these and the steps before them are more than 80, fewer of each kind, evenly over depth. Blocks
@@ -87,8 +89,7 @@ class FeatureSpectrum(Exam):
             raise ValueError("give two numbers above 0")
         return grid
 
-    @property
-    def most(self) -> int:
+    def most(self, subject: Subject) -> int:
         """``images``."""
         return self.images
 
@@ -110,7 +111,7 @@ class FeatureSpectrum(Exam):
         steps, rows = self._steps(subject), tally.rows["relative_log_amplitude"].astype(np.float64)
         read = {name: rows[:, PER_LAYER * j : PER_LAYER * (j + 1)] for j, name in enumerate(steps.read)}
         found = [e for step in steps.shown for e in self._curve(step, read)]
-        found += self._changes(steps.shown, read)
+        found += self._changes(steps, read)
         for reason, count in steps.without_map.items():
             found.append(
                 self.estimate(
@@ -137,36 +138,38 @@ class FeatureSpectrum(Exam):
 
     def _curve(self, step: Step, read: Mapping[str, Array]) -> Iterator[Estimate]:
         rows = read.get(step.name, np.empty((0, PER_LAYER)))
-        reason = step.reason or (NOT_ONE_AN_IMAGE if np.isnan(rows).all() else "")
+        reason = step.reason or (NOT_ALWAYS if np.isnan(rows).any() else "")
         for j, interval in enumerate(means(rows[:, :PLACES])):
             at = {**step.at, "frequency": j / (PLACES - 1)}
             yield self.estimate("relative_log_amplitude", unit="nats", at=at, **figure(interval, reason))
 
-    def _changes(self, shown: Sequence[Step], read: Mapping[str, Array]) -> Iterator[Estimate]:
+    def _changes(self, steps: Steps, read: Mapping[str, Array]) -> Iterator[Estimate]:
         """For each step that has one before it, and in the mean over those of a kind."""
-        kinds: dict[tuple[str, str], list[Array]] = {}
-        for step in shown:
-            if not step.compared or np.isnan(read[step.name]).all() or np.isnan(read[step.source]).all():
+        kinds: dict[tuple[str, str, str], list[Array]] = {}
+        for step in steps.shown:
+            if not step.compared or np.isnan(read[step.name]).any() or np.isnan(read[step.source]).any():
                 continue
             size = "changed" if step.resized else "kept"
-            change = np.stack([_end(read[step.name], j) - _end(read[step.source], j) for j in AGAINST.values()], 1)
-            kinds.setdefault((step.kind, size), []).append(change)
-            for against, interval in zip(AGAINST, means(change), strict=True):
+            points = min(profile_length(*s.size, self.profile) for s in (step, steps.all[step.source]) if s.size)
+            told = {against: j for against, j in AGAINST.items() if points >= POINTS[against]}
+            change = np.stack([_end(read[step.name], j) - _end(read[step.source], j) for j in told.values()], 1)
+            for against, column, interval in zip(told, change.T, means(change), strict=True):
+                kinds.setdefault((step.kind, size, against), []).append(column)
                 at = {**step.at, "source": step.source, "size": size, "against": against}
                 yield self.estimate("change_at_nyquist", unit="nats", at=at, **figure(interval))
         for size in ("kept", "changed"):
             for kind in CHANGING:
-                if (kind, size) in kinds:
-                    yield from self._of_kind({"kind": kind, "size": size}, np.stack(kinds[kind, size], 1))
+                for against in AGAINST:
+                    if (kind, size, against) in kinds:
+                        at = {"kind": kind, "size": size, "against": against}
+                        yield from self._of_kind(at, np.stack(kinds[kind, size, against], 1))
 
     def _of_kind(self, at: Mapping[str, Any], changes: Array) -> Iterator[Estimate]:
-        """Of changes (n, steps, against)."""
-        lower = (changes.mean(0) < 0).sum(0)
-        for j, (against, interval) in enumerate(zip(AGAINST, means(changes.mean(1)), strict=True)):
-            where = {**at, "against": against}
-            yield self.estimate("mean_change_at_nyquist", unit="nats", at=where, **figure(interval))
-            for measure, count in (("steps", changes.shape[1]), ("lowering_steps", int(lower[j]))):
-                yield self.estimate(measure, unit="count", value=float(count), n=changes.shape[1], at=where)
+        """Of changes (n, steps)."""
+        (interval,) = means(changes.mean(1)[:, None])
+        yield self.estimate("mean_change_at_nyquist", unit="nats", at=at, **figure(interval))
+        for measure, count in (("steps", changes.shape[1]), ("lowering_steps", int((changes.mean(0) < 0).sum()))):
+            yield self.estimate(measure, unit="count", value=float(count), n=changes.shape[1], at=at)
 
 
 def _end(curve: Array, reference: int) -> Array:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import exp, log
+from typing import Any
 
 from eyechart.core.chart import Bars, Chart, Finding, Lines, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
@@ -95,7 +96,8 @@ def _by_kind(estimates: Estimates) -> Bars | None:
     series = []
     for against, name in AGAINST.items():
         own = [estimates.one("mean_change_at_nyquist", kind=k, size=s, against=against) for k, s in places]
-        series.append(_series(own, name))
+        if any(own):
+            series.append(_series(own, name))
     return Bars(
         title="What each kind of step does to the finest detail",
         x_label="change of the relative log amplitude (nats)",
@@ -110,7 +112,7 @@ def _by_kind(estimates: Estimates) -> Bars | None:
 
 
 def _category(estimates: Estimates, kind: str, size: str) -> str:
-    steps = estimates.one("steps", kind=kind, size=size)
+    steps = estimates.one("steps", kind=kind, size=size, against="zero_frequency")
     return f"{KINDS[kind]}{', other size' if size == 'changed' else ''} ({steps.n if steps else 0})"
 
 
@@ -138,15 +140,21 @@ def _finding(estimates: Estimates, kind: str) -> Finding | None:
     steps, lowering = (
         estimates.one(m, kind=kind, size=at["size"], against="zero_frequency") for m in ("steps", "lowering_steps")
     )
-    if not (zero and lowest and steps and lowering) or zero.value is None or lowest.value is None:
+    if not (zero and steps and lowering) or zero.value is None:
         return None
+    against = f" Against the lowest frequency{_fewer(estimates, at, steps.n)}: {_times(lowest)}." if lowest else ""
     resized = " with a change of size" if at["size"] == "changed" else ""
     return Finding(
         "note",
         f"{SUBJECTS[kind]}{resized} {_verb(zero)} the finest detail of the maps against their mean, over {zero.n:,} "
-        f"images: {_times(zero)}; {int(lowering.value or 0)} of {steps.n} lower it. Against the lowest frequency: "
-        f"{_times(lowest)}.",
+        f"images: {_times(zero)}; {int(lowering.value or 0)} of {steps.n} lower it.{against}",
     )
+
+
+def _fewer(estimates: Estimates, at: Mapping[str, Any], steps: int) -> str:
+    """On how many of the steps, where on some maps are too small for that."""
+    those = estimates.one("steps", kind=at["kind"], size=at["size"], against="lowest_frequency")
+    return f", in {those.n} of these steps" if those and those.n < steps else ""
 
 
 def _verb(e: Estimate) -> str:

@@ -14,6 +14,7 @@ from eyechart.views.feature_maps import Map, map_of
 CHANGING = ("attention", "block", "convolution", "norm", "activation", "pool")  # compared with the step before
 ATTENTION = ("attn", "attention", "self_attention", "self_attn")
 MOST = 80
+NOT_ONE_AN_IMAGE = "its outputs are not one an image"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Steps:
 
 def _steps(subject: Subject, grid: tuple[int, int] | None) -> dict[str, Step]:
     layers = {layer.name: layer for layer in subject.layers}
-    maps = {name: map_of(layer, subject.size, grid) for name, layer in layers.items()}
+    maps = {n: map_of(layer, subject.size, grid) if layer.each else NOT_ONE_AN_IMAGE for n, layer in layers.items()}
     attentive = {layer.name.rpartition(".")[0] for layer in subject.layers if layer.kind == "attention"}
     found = {}
     for depth, (name, layer) in enumerate(layers.items()):

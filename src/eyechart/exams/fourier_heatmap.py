@@ -14,7 +14,7 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.words import figure
-from eyechart.errors import UnknownNameError
+from eyechart.errors import SettingError, UnknownNameError
 from eyechart.exams.fourier_heatmap_pictures import charts, findings
 from eyechart.exams.fourier_heatmap_waves import Chosen, Part, Preset, grids
 from eyechart.stats.halves import choosing_half
@@ -84,8 +84,7 @@ class FourierHeatmap(Exam):
     )
     images: int = Field(1000, ge=1, description="At most so many images, the first of the seeded order.")
 
-    @property
-    def most(self) -> int:
+    def most(self, subject: Subject) -> int:
         """``images``."""
         return self.images
 
@@ -167,13 +166,20 @@ class FourierHeatmap(Exam):
         return [Query(view) for view in self._views(subject)]
 
     def _layer_queries(self, subject: Subject) -> list[Query]:
-        """None without a layer. Raises UnknownNameError if the model has no such layer."""
+        """None without a layer. Raises UnknownNameError (no such layer) or SettingError (not one output an image)."""
         if self.layer is None:
             return []
         names = [layer.name for layer in subject.layers]
         if names and self.layer not in names:
             raise UnknownNameError.of(
                 self.layer, names, setting="fourier_heatmap.layer", hint="See: eyechart layers MODEL."
+            )
+        if self.layer not in [layer.name for layer in subject.layers if layer.each] and names:
+            raise SettingError(
+                "What this layer gives is not one output an image (windows, or the same for all), so it cannot be compared.",
+                setting="fourier_heatmap.layer",
+                value=self.layer,
+                way_out="Name a layer before or after it. See: eyechart layers MODEL.",
             )
         return [Query(view, "layers", tap=LayerChange((self.layer,))) for view in self._views(subject)]
 

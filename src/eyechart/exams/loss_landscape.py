@@ -131,7 +131,7 @@ class LossLandscape(Exam):
             raise ValueError("distance must not lie beyond reach")
         return self
 
-    def most_of(self, subject: Subject) -> int:
+    def most(self, subject: Subject) -> int:
         """``images``."""
         return self.images or (512 if _small(subject) else 48)
 

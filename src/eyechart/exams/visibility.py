@@ -120,8 +120,7 @@ class Visibility(Exam):
             raise ValueError("give different multiples above 0")
         return tuple(sorted({1.0, *distances}))
 
-    @property
-    def most(self) -> int:
+    def most(self, subject: Subject) -> int:
         """``images``."""
         return self.images
 

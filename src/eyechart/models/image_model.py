@@ -153,13 +153,16 @@ class ImageModel:
         """
         return self._normalise(pixels, out)
 
+    def laid_out(self, frames: Tensor) -> Tensor:
+        """Frames (n, c, h, w) in the memory layout that the net takes."""
+        return frames if self.channels_last else frames.contiguous()
+
     def forward(self, normalised: Tensor) -> Tensor:
         """Answers (n, k) float32 to normalised frames (n, c, h, w): logits, log p or an embedding.
 
         Differentiable with respect to the frames unless called under ``torch.inference_mode``.
         """
-        frames = normalised if self.channels_last else normalised.contiguous()
-        rows = tensor_of(self.net(frames), normalised.shape[0], self.name)
+        rows = tensor_of(self.net(self.laid_out(normalised)), normalised.shape[0], self.name)
         return rows.clamp_min(TINY).log() if self.outputs == "probabilities" else rows
 
     @torch.inference_mode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
@@ -25,6 +25,7 @@ FUNCTIONS: dict[str, Kind] = {
     **dict.fromkeys(("scaled_dot_product_attention", "multi_head_attention_forward"), "attention"),
     **dict.fromkeys(("add", "add_", "__add__", "__iadd__", "__radd__"), "sum"),
 }
+NUMBERS = (4, 3)  # of images, to see which axes follow it
 RESHAPES = {"permute", "transpose", "movedim", "reshape", "view", "flatten", "unflatten", "contiguous"}  # no steps
 CLASSES: dict[str, Kind] = {
     **dict.fromkeys(("Conv", "StdConv", "ScaledStdConv"), "convolution"),
@@ -50,12 +51,14 @@ class Layer:
         kind: what sort of step; ``block``: a module that holds others.
         shape: of its output, without the batch.
         source: the step whose output it takes first, perhaps reshaped; empty if that is unknown, such as the picture.
+        each: whether the first axis of its output is that of the images; not so of windows, or of what is the same for all.
     """
 
     name: str
     kind: Kind
     shape: tuple[int, ...]
     source: str = ""
+    each: bool = True
 
 
 class Watch(TorchFunctionMode):
@@ -149,15 +152,25 @@ def kind_of(module: nn.Module) -> Kind:
     return next((kind for start, kind in CLASSES.items() if name.startswith(start)), "other")
 
 
-def layers_of(net: nn.Module, run: Callable[[nn.Module], object]) -> tuple[Layer, ...]:
-    """The steps that ``net`` takes when ``run`` lets it answer, in their order; none where it cannot be watched."""
-    met: list[Layer] = []
+def layers_of(net: nn.Module, run: Callable[[nn.Module, int], object]) -> tuple[Layer, ...]:
+    """The steps that ``net`` takes, in their order; none where it cannot be watched.
+
+    Args:
+        run: lets it answer so many images. It does so twice, since one number of images may be that of something else.
+    """
     try:
-        with Watch(net, lambda layer, _: met.append(layer), sources=True):
-            run(net)
+        more, fewer = (_met(net, run, n) for n in NUMBERS)
     except Exception:  # code that bears neither hooks nor stand-ins for torch's functions: it has no layers for us
         return ()
-    return tuple(met)
+    return tuple(replace(layer, each=each and fewer.get(layer) is True) for layer, each in more.items())
+
+
+def _met(net: nn.Module, run: Callable[[nn.Module, int], object], n: int) -> dict[Layer, bool]:
+    """Steps in their order, and whether the first axis of the output is as long as there are images."""
+    met: dict[Layer, bool] = {}
+    with Watch(net, lambda layer, output: met.update({layer: output.shape[:1] == (n,)}), sources=True):
+        run(net, n)
+    return met
 
 
 def _has_plane(output: Any) -> bool:

@@ -32,14 +32,14 @@ class PlainNet:
     layers: tuple[Layer, ...] = ()
 
     @classmethod
-    def of(cls, net: nn.Module, pairs: tuple[Pair, ...], run: Callable[[nn.Module], object]) -> PlainNet:
-        """Watch ``net`` answer once, by ``run``."""
+    def of(cls, net: nn.Module, pairs: tuple[Pair, ...], run: Callable[..., object]) -> PlainNet:
+        """Watch ``net`` answer by ``run``; see ``layers_of``."""
         return cls(net, pairs, _in_order(net, run), layers_of(net, run))
 
     @property
     def tensors(self) -> dict[str, torch.Tensor]:
         """Parameters (``nn.Parameter``) and floating buffers (such as BatchNorm's statistics), by dotted name."""
-        return {name: _shared(t) for name, t in _tensors(self.net)}
+        return {name: _shared(t) for name, t in _tensors(self.net, once=True)}
 
     def altered(
         self,
@@ -66,6 +66,7 @@ class PlainNet:
             net = self._other
             try:
                 _write({**own, **new}, net)
+                _refresh(net)
                 settle(net)
             except BaseException:  # half settled: the next change starts from a fresh copy
                 self.tidy()
@@ -75,6 +76,7 @@ class PlainNet:
             joined = tuple(f"{pair.layer}." for pair in self.pairs)
             _write({name: t for name, t in _tensors(net) if not name.startswith(joined)}, into)
             refold(net, self.pairs, into)
+            _refresh(into)
             return into
 
     def tidy(self) -> None:
@@ -87,9 +89,10 @@ class PlainNet:
         return copy.deepcopy(self.net)
 
 
-def _tensors(net: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    yield from net.named_parameters()
-    yield from ((name, t) for name, t in net.named_buffers() if t.is_floating_point())
+def _tensors(net: nn.Module, once: bool = False) -> Iterator[tuple[str, torch.Tensor]]:
+    """By name; what has several names under all of them, or ``once`` under the first."""
+    yield from net.named_parameters(remove_duplicate=once)
+    yield from ((name, t) for name, t in net.named_buffers(remove_duplicate=once) if t.is_floating_point())
 
 
 def _shared(tensor: torch.Tensor) -> torch.Tensor:
@@ -104,6 +107,21 @@ def _write(tensors: Mapping[str, torch.Tensor], net: nn.Module) -> None:
     for name, value in tensors.items():
         if name in places:
             places[name].copy_(value)
+
+
+def _refresh(net: nn.Module) -> None:
+    """Let modules drop what they keep of their weights while they only answer.
+
+    Those that keep something (such as timm's attention biases, laid out once) let go of it when they are set to training, in a
+    ``train`` of their own. All modes are as before in the end.
+    """
+    modes = {module: module.training for module in net.modules()}
+    for module, mode in modes.items():
+        if type(module).train is not nn.Module.train:
+            module.train()
+            module.train(mode)
+    for module, mode in modes.items():
+        module.training = mode
 
 
 def _alike(folded: nn.Module, pairs: Sequence[Pair]) -> bool:

@@ -54,9 +54,9 @@ class Probe:
             )
         return cls(name, frames, rows, not remarks, remarks + _manners(net, frames, rows, name))
 
-    def run(self, net: nn.Module) -> Tensor:
-        """Answers (4, k) of another form of the net to the same frames."""
-        return _run(net, self.frames, self.name)
+    def run(self, net: nn.Module, n: int = 4) -> Tensor:
+        """Answers (n, k) of another form of the net to the first n of the same frames."""
+        return _run(net, self.frames[:n], self.name)
 
 
 def probe_frames(preprocessing: Preprocessing) -> Tensor:

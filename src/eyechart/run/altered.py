@@ -27,19 +27,30 @@ class OtherWeights:
     def __init__(self, model: ImageModel, calibration: Callable[[int], torch.Tensor] | None) -> None:
         self._model, self._calibration = model, calibration
         self._kept: dict[Weights, ImageModel] = {}
+        self._kinds: set[type[Weights]] = set()
 
-    def model(self, weights: Weights) -> ImageModel:
-        """The model with these weights; good until so many others were asked for that it is written over."""
+    def model(self, weights: Weights, among: int = 1) -> ImageModel:
+        """The model with these weights; good until so many others were asked for that it is written over.
+
+        Args:
+            among: how many are asked for in turn; of more than are kept none would be met again, and only one is.
+        """
+        most = MOST_KEPT if among <= MOST_KEPT else 1
+        self._kinds.add(type(weights))
         if weights in self._kept:
             self._kept[weights] = self._kept.pop(weights)
         else:
-            spare = self._kept.pop(next(iter(self._kept))) if len(self._kept) >= MOST_KEPT else None
+            spare = None
+            while len(self._kept) >= most:
+                spare = self._kept.pop(next(iter(self._kept)))
             self._kept[weights] = altered(self._model, weights, self._settle(weights), spare)
         return self._kept[weights]
 
     def forget(self) -> None:
-        """Let go of all."""
+        """Let go of all, and of what their weights were made from."""
         self._kept.clear()
+        for kind in self._kinds:
+            kind.let_go()
         if self._model.plain is not None:
             self._model.plain.tidy()
 
@@ -50,7 +61,8 @@ class OtherWeights:
         if self._calibration is None:
             raise ValueError(f"{weights} settle on images, and there are none")
         frames = self._calibration(weights.settled_on).to(self._model.device)
-        return lambda net: settle(net, self._model.normalise(frames, self._model.buffer(len(frames))))
+        shown = self._model.laid_out(self._model.normalise(frames, self._model.buffer(len(frames))))
+        return lambda net: settle(net, shown)
 
 
 def _as_it_is(net: torch.nn.Module) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,7 +28,7 @@ from eyechart.run.memory import give_back
 from eyechart.run.merge import merged
 from eyechart.run.options import RunOptions
 from eyechart.run.pace import Pace
-from eyechart.run.plan import Task, Work, exam_key, source_views, still_missing, tasks
+from eyechart.run.plan import Task, Work, exam_key, source_views, still_missing, tasks, unfinished
 from eyechart.run.reporter import Reporter
 from eyechart.run.spread import Rank
 from eyechart.run.subject import subject_of
@@ -37,9 +37,6 @@ from eyechart.store.rows import to_table
 from eyechart.store.shards import Shelf
 
 Array = np.ndarray[Any, Any]
-JOB_BYTES = 48 << 20
-JOB_FRAMES = 4096
-JOB_IMAGES = {True: 256, False: 32}  # in memory; to be decoded: the first job is what the model waits for
 
 
 @dataclass
@@ -116,7 +113,7 @@ class Engine:
         """What the exams ask in a stage."""
         asked = [(exam, exam.ask(self.subject, so_far[exam])) for exam in exams]
         return [
-            Work(e, stage, tuple(dict.fromkeys(q)), self.shelf(e, stage, q), e.most_of(self.subject))
+            Work(e, stage, tuple(dict.fromkeys(q)), self.shelf(e, stage, q), e.most(self.subject))
             for e, q in asked
             if q is not None
         ]
@@ -133,6 +130,15 @@ class Engine:
                 so_far[work.exam] += (merged(work.shelf, self.n),)
             exams, stage = [work.exam for work in works], stage + 1
         return done
+
+    def finished(self, exam: Exam) -> bool:
+        """Whether all stages of the exam stand, so that it asks nothing any more."""
+        so_far: tuple[Tally, ...] = ()
+        while works := self.works([exam], len(so_far), {exam: so_far}):
+            if unfinished(works[0], self.n):
+                return False
+            so_far += (merged(works[0].shelf, self.n),)
+        return True
 
     @cached_property
     def differentiable(self) -> bool:
@@ -213,12 +219,7 @@ class Engine:
                 continue
             open_tasks.append(_Open(task))
             views = source_views(task.queries)
-            height, width = self.model.preprocessing.size
-            frame_bytes = height * width * self.model.preprocessing.channels * len(views)
-            # Each change of weights costs about as much as some forwards: what one net is shown counts, not what all are.
-            shown = max(Counter(query.weights for query in task.queries).values())
-            most = min(JOB_IMAGES[self.images.in_memory], max(16, JOB_FRAMES // shown))
-            step = max(1, min(JOB_BYTES // frame_bytes, most))
+            step = self.pace.together(task.queries)
             for start in range(*task.span, step):
                 picked = self.order[start : min(start + step, task.span[1])]
                 ids = tuple(self.images.ids[i] for i in picked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -29,15 +31,16 @@ class PlainLayers:
     def features(self, tap: Tap, pixels: torch.Tensor, batch: int) -> dict[str, Array]:
         """What the tap reads of shown ``pixels`` (n, c, h, w), by layer: (n, ...) float32.
 
-        A layer whose outputs are not one an image (such as one a window) is left out.
+        A layer whose outputs are not one an image (such as one a window) is left out, as is one that the tap reads nothing of.
 
         Args:
             batch: frames a forward, at most.
         """
         parts: list[dict[str, Array]] = []
+        wanted = self._readable(tap)
         for start in range(0, len(pixels), batch):
             some = slice(start, start + batch)
-            plain = self._plain(tap.layers, batch) if tap.against_plain else {}
+            plain = self._plain(wanted, batch) if tap.against_plain else {}
             read: dict[str, Array] = {}
 
             def see(
@@ -47,14 +50,19 @@ class PlainLayers:
                 some: slice = some,
                 plain: dict[str, torch.Tensor] = plain,
             ) -> None:
-                if layer.name in tap.layers:
+                if layer.name in wanted:
                     numbers = tap.read(layer, output, plain[layer.name][some] if plain else None)
-                    if len(numbers) == len(pixels[some]):
+                    if numbers is not None:
                         read[layer.name] = numbers.float().cpu().numpy()
 
             watched(self._model, pixels[some], see)
             parts.append(read)
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        return joined(parts)
+
+    def _readable(self, tap: Tap) -> tuple[str, ...]:
+        """Of the layers that the tap names, those whose outputs are one an image."""
+        steps = self._model.plain.layers if self._model.plain else ()
+        return tuple(step.name for step in steps if step.each and step.name in tap.layers)
 
     def _plain(self, layers: tuple[str, ...], batch: int) -> dict[str, torch.Tensor]:
         """Outputs of layers for all plain images."""
@@ -71,28 +79,34 @@ class PlainLayers:
         return self._kept[layers]
 
 
+def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
+    """Numbers of one batch after the other, of the layers that all of them have."""
+    names = [name for name in parts[0] if all(name in part for part in parts)] if parts else []
+    return {name: np.concatenate([part[name] for part in parts]) for name in names}
+
+
 def watched(model: ImageModel, pixels: torch.Tensor, see: Any) -> None:
     """Let the net before folding answer ``pixels`` (n, c, h, w), not normalised, and show its steps to ``see``."""
     if model.plain is None:
         raise ValueError(f"{model.name} has no layers")
     frames = model.normalise(pixels, model.buffer(len(pixels)))
     with torch.no_grad(), Watch(model.plain.net, see):
-        model.plain.net(frames if model.channels_last else frames.contiguous())
+        model.plain.net(model.laid_out(frames))
 
 
 SETTLE_BATCH = 64
 
 
 def settle(net: torch.nn.Module, frames: torch.Tensor) -> None:
-    """Take BatchNorm's statistics anew: means over batches of 64 of what ``frames`` (n, c, h, w), normalised, give."""
+    """Take BatchNorm's statistics anew: means over what ``frames`` (n, c, h, w), normalised, give in equal batches up to 64."""
     norms = [m for m in net.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over batches
         norm.train()
-    for start in range(0, len(frames), SETTLE_BATCH):
-        net(frames[start : start + SETTLE_BATCH])
+    for batch in frames.tensor_split(max(1, ceil(len(frames) / SETTLE_BATCH))):  # a batch of one has no variance
+        net(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()

@@ -18,7 +18,7 @@ from eyechart.models.image_model import ImageModel
 from eyechart.run.altered import OtherWeights
 from eyechart.run.batch_size import BatchSize
 from eyechart.run.draw import Drawn
-from eyechart.run.features import PlainLayers
+from eyechart.run.features import PlainLayers, joined
 from eyechart.run.gradients import loss_gradient
 from eyechart.run.render import Remembered, Rendered, show, unit
 
@@ -48,9 +48,7 @@ class _Found:
         if query.reading == "answer":
             return Answer(kind, self.values, self.notes, self.valid)
         if query.reading == "layers":
-            names = self.features[0] if self.features else ()
-            whole = {name: np.concatenate([part[name] for part in self.features]) for name in names}
-            return Features(whole, self.notes, self.valid)
+            return Features(joined(self.features), self.notes, self.valid)
         return Signal(torch.cat(self.signals), self.notes, self.valid)
 
 
@@ -101,7 +99,7 @@ class Forwarder:
             nets.setdefault(query.weights, []).append(query)
         self._remembered = Remembered() if len(nets) > 1 else None
         for weights, mine in nets.items():
-            self._asked = self.model if weights is None else self._others.model(weights)
+            self._asked = self.model if weights is None else self._others.model(weights, len(nets) - (None in nets))
             self._with_weights(mine, views, drawn, ids, labels, found)
             self._flush()
         self._remembered = None

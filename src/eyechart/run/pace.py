@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
+from math import prod
 from time import monotonic
 
 import numpy as np
@@ -13,10 +15,15 @@ from eyechart.core.query import Query
 from eyechart.models.image_model import ImageModel
 from eyechart.run.altered import MOST_KEPT
 from eyechart.run.forward import Forwarder
+from eyechart.run.plan import source_views
 
 SHARD_SECONDS = 20.0
 CHANGING = 0.05  # of the time: what changes of weights may take
-CHANGED_IMAGES = 256  # more do not share one change of weights
+JOB_BYTES = 48 << 20  # of decoded frames
+SIGNAL_BYTES = 256 << 20  # of pixels and gradients, which exams are given all at once
+JOB_FRAMES = 4096
+JOB_IMAGES = {True: 256, False: 32}  # in memory; to be decoded: the first job is what the model waits for
+CHANGED_IMAGES = 256  # that share one change of weights
 DECODE_SECONDS = {True: 1e-4, False: 0.02}  # of an image, about
 
 
@@ -55,6 +62,16 @@ class Pace:
         self._model.plain.altered(lambda own, _: own, into=net)
         return monotonic() - began
 
+    def together(self, queries: Sequence[Query]) -> int:
+        """Images that are decoded together, and asked about with one net after the other."""
+        values = self._model.preprocessing.channels * prod(self._model.preprocessing.size)
+        signals = 4 * values * sum(query.reading in ("pixels", "gradient") for query in queries)
+        most = CHANGED_IMAGES if _nets(queries) > MOST_KEPT else JOB_IMAGES[self._in_memory]
+        # Each change of weights costs about as much as some forwards: what one net is shown counts, not what all are.
+        shown = max(Counter(query.weights for query in queries).values(), default=1)
+        most = min(most, max(16, JOB_FRAMES // shown), JOB_BYTES // (values * max(1, len(source_views(queries)))))
+        return max(1, min(most, SIGNAL_BYTES // signals) if signals else most)
+
     def images(self, queries: Sequence[Query]) -> int:
         """Images a shard, a power of two: at most about 20 seconds at the speed of a first forward.
 
@@ -62,7 +79,13 @@ class Pace:
         """
         each = self.forward * sum(q.cost for q in queries) + DECODE_SECONDS[self._in_memory]
         most = SHARD_SECONDS / each
-        nets = len({q.weights for q in queries if q.weights is not None})
-        if nets > MOST_KEPT:  # fewer are kept from one job to the next
-            most = max(most, min(2 * nets * self.change / (CHANGING * each), CHANGED_IMAGES))  # 2: half is rounded off
+        nets = _nets(queries)
+        if nets > MOST_KEPT:  # none is kept from one job to the next
+            worth = 2 * nets * self.change / (CHANGING * each)  # 2: half is rounded off
+            most = max(most, min(worth, self.together(queries)))
         return 1 << int(np.clip(np.log2(most), 0, 13))
+
+
+def _nets(queries: Sequence[Query]) -> int:
+    """Other nets than the model's own."""
+    return len({query.weights for query in queries if query.weights is not None})

@@ -63,7 +63,7 @@ def exam_key(exam: Exam, stage: int, identity: str, later: Sequence[Query] = ())
 
 def tasks(works: Sequence[Work], images: int, sizes: Mapping[Work, int]) -> list[Task]:
     """Missing work in order, each cut at multiples of its size and wherever the set of missing works changes."""
-    gaps = {w: missing([(p.start, p.stop) for p in w.shelf.pieces(images)], _wanted(w, images)) for w in works}
+    gaps = {w: unfinished(w, images) for w in works}
     edges = sorted({edge for work, found in gaps.items() for span in cut(found, sizes[work]) for edge in span})
     found = []
     for span in pairwise(edges):
@@ -73,8 +73,10 @@ def tasks(works: Sequence[Work], images: int, sizes: Mapping[Work, int]) -> list
     return found
 
 
-def _wanted(work: Work, images: int) -> int:
-    return images if work.most is None else min(images, work.most)
+def unfinished(work: Work, images: int) -> list[Range]:
+    """What is missing of a work."""
+    wanted = images if work.most is None else min(images, work.most)
+    return missing([(p.start, p.stop) for p in work.shelf.pieces(images)], wanted)
 
 
 def still_missing(task: Task, images: int) -> Task:

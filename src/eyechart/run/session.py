@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain, count
 from typing import Any
 
@@ -12,15 +13,15 @@ import numpy as np
 
 from eyechart.core.catalogue import exam_table, make_exams
 from eyechart.core.exam import Exam
-from eyechart.errors import SettingError
+from eyechart.errors import EyechartError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
-from eyechart.run.altered import can_alter
 from eyechart.run.engine import Engine
 from eyechart.run.finish import Fates, Finished, finish, finish_without_images, write_kept, write_rows
 from eyechart.run.identity import digests, identity
 from eyechart.run.labels import labels_for
+from eyechart.run.obstacles import obstacles
 from eyechart.run.options import RunOptions
 from eyechart.run.plan import Work, source_views, tasks
 from eyechart.run.provenance import provenance
@@ -73,6 +74,7 @@ class Session:
         # A resumed run keeps its folders, whatever its models are called today.
         self.slots = self.record.slots or slots([model.name for model in self.models])
         self.record.slots = self.slots
+        self.asked = tuple(self.exams)
         self.exams = with_recorded(self.exams, self.record.exams, self.reporter)
         self.n = self._number(self.images, self.record.limit)
         self.engines = self._engines(self.images, self.labels, self.n, "")
@@ -121,8 +123,7 @@ class Session:
         found = []
         for engine in self.engines:
             for exam in self.exams:
-                reason = _unfit(exam, engine)
-                if reason:
+                if reason := self._unfit[exam, engine]:
                     found.append({"exam": exam.name, "model": engine.model.name, "reason": reason})
         return found
 
@@ -151,11 +152,11 @@ class Session:
 
     def run(self) -> None:
         """Do what is missing, then write rows, kept cases, results and the page's words."""
+        # Before anything is written, as settings that fit no model raise.
+        todo = [[(e, self._fitting(e)) for e in engines] for engines in (self.engines, self.beside)]
         if self.rank.number == 0 or self.record.new:  # whoever ends first can open the run
             self.record.begin(self._state())
-        done, beside = (
-            [engine.run(self._fitting(engine)) for engine in engines] for engines in (self.engines, self.beside)
-        )
+        done, beside = ([engine.run(fitting) for engine, fitting in each] for each in todo)
         if self.rank.number == 0:
             self._finish(done, beside)
 
@@ -203,7 +204,13 @@ class Session:
 
     def _fitting(self, engine: Engine) -> list[Exam]:
         wanted = [exam for exam in self.exams if exam.training or engine not in self.beside]
-        return [exam for exam in wanted if not _unfit(exam, engine)]
+        return [exam for exam in wanted if not self._unfit[exam, engine]]
+
+    @cached_property
+    def _unfit(self) -> Mapping[tuple[Exam, Engine], str]:
+        """Why exams cannot be run on models, see ``obstacles``."""
+        examined = obstacles(self.exams, self.engines, self.asked)
+        return {**examined, **obstacles(self.exams, self.beside, ())}
 
     def _state(self) -> dict[str, Any]:
         """What this command examines, how and where, for the run's record."""
@@ -231,13 +238,18 @@ def with_recorded(asked: Sequence[Exam], recorded: Mapping[str, Mapping[str, Any
     """The exams asked for and those the run has finished already, in the catalogue's order.
 
     An exam asked for again with other settings takes the place of the recorded one, whose shards stay. So do those of an
-    exam that was given as an object and is in no catalogue.
+    exam that was given as an object and is in no catalogue, or cannot be made any more.
     """
     names, rank = {exam.name for exam in asked}, {name: i for i, name in enumerate(exam_table())}
     for name in sorted(set(recorded) - names - set(rank)):
         reporter.say(f"The run also holds {name}, which no catalogue knows: its shards stay, its figures are left out.")
     kept = [name for name in recorded if name not in names and name in rank]
-    held = make_exams(kept, {name: recorded[name]["settings"] for name in kept})
+    held: list[Exam] = []
+    for name in kept:
+        try:
+            held += make_exams([name], {name: recorded[name]["settings"]})
+        except EyechartError as error:  # nobody asked for it now: what is asked for goes on
+            reporter.say(f"The run also holds {name}: its shards stay, its figures are left out. {error}")
     return sorted([*asked, *held], key=lambda exam: rank.get(exam.name, len(rank)))
 
 
@@ -262,31 +274,3 @@ def _numbered(names: Sequence[str]) -> list[str]:
         others = (f"{name}-{number}" for number in count(2))
         found.append(next(new for new in chain([name], others) if new not in found))
     return found
-
-
-def _unfit(exam: Exam, engine: Engine) -> str:
-    """Why the exam cannot be run on the engine's model and images, or nothing."""
-    return next(_obstacles(exam, engine), "")
-
-
-def _obstacles(exam: Exam, engine: Engine) -> Iterator[str]:
-    if engine.model.kind not in exam.answers:
-        if engine.model.kind == "none":
-            yield "it needs a model"
-        else:
-            wanted = " or ".join(kind for kind in exam.answers if kind != "none")
-            yield f"it needs a model that answers {wanted}, this one answers with an {engine.model.kind}"
-        return
-    if not (exam.asks or engine.subject.weights):
-        yield "it looks at weights, and this model shows none"
-    queries = exam.ask(engine.subject, ()) or ()
-    gradients = any(query.reading == "gradient" for query in queries)
-    if (exam.needs_labels or gradients) and not engine.subject.labelled:
-        yield "the images have no labels: give class folders or --labels"
-    weights = dict.fromkeys(query.weights for query in queries if query.weights is not None)
-    if not all(can_alter(engine.model, one) for one in weights):
-        yield "it changes weights that cannot be found in this model"
-    if any(query.tap for query in queries) and not engine.subject.layers:
-        yield "it reads layers, and this model cannot be watched while it answers"
-    if gradients and not engine.differentiable:
-        yield "it needs gradients, which this model does not have"

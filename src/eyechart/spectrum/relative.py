@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from eyechart.spectrum.grid import check, plane_weights, ring_sums, rings
+from eyechart.spectrum.grid import Rings, check, plane_weights, ring_sums, rings
 
 Profile = Literal["diagonal", "radial"]
 FLOOR = 1e-6  # the authors'
@@ -41,9 +41,9 @@ def log_amplitude(maps: torch.Tensor, profile: Profile = "diagonal") -> torch.Te
         down, across = _diagonal(height, width, str(maps.device))
         along: torch.Tensor = coefficients[..., down, across]
         return (along.abs() + FLOOR).log()
-    on = rings(height, width, "round", "isotropic", str(maps.device))
+    on = _rings(height, width, maps.dtype, str(maps.device))
     logs = (coefficients.abs() + FLOOR).log() * plane_weights(width, maps.dtype, str(maps.device))
-    return ring_sums(logs, on)[..., :points] / on.counts[:points].to(maps.dtype)
+    return ring_sums(logs, on)[..., :points] / on.counts[:points]
 
 
 def relative_log_amplitude(maps: torch.Tensor, profile: Profile = "diagonal") -> torch.Tensor:
@@ -71,6 +71,14 @@ def at_shares(curve: torch.Tensor, places: int) -> torch.Tensor:
     share = at - left
     right = (left + 1).clamp(max=last)
     return curve[..., left] * (1 - share) + curve[..., right] * share
+
+
+@lru_cache(maxsize=64)
+def _rings(height: int, width: int, dtype: torch.dtype, device: str) -> Rings:
+    """Rings on a device that may not know float64, in which they are found."""
+    on = rings(height, width, "round", "isotropic")
+    with torch.inference_mode(False):
+        return Rings(on.number.to(device), on.radii.to(dtype).to(device), on.counts.to(dtype).to(device))
 
 
 @lru_cache(maxsize=64)

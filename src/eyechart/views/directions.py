@@ -48,6 +48,11 @@ class Moved(Weights):
         """``settle``."""
         return self.settle
 
+    @classmethod
+    def let_go(cls) -> None:
+        """Forget the directions."""
+        _remembered.cache_clear()
+
     def suits(self, parameters: Mapping[str, Tensor], convolutions: Sequence[str]) -> bool:
         """Whether the net has a parameter with two axes or more."""
         return any(map(_moves, parameters.values()))

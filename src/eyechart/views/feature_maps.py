@@ -94,11 +94,11 @@ class RelativeSpectrum(Tap):
     profile: Profile = "diagonal"
     places: int = 9
 
-    def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor:
-        """Nothing at all, (0,), of an output that holds no map."""
+    def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor | None:
+        """None of an output that holds no map."""
         held = map_of(layer, self.frame, self.grid)
         if isinstance(held, str):
-            return output.new_empty(0)
+            return None
         curve = relative_log_amplitude(as_maps(output, held), self.profile)
         return torch.cat([at_shares(curve, self.places), curve[..., 1:2]], -1)
 

@@ -55,6 +55,11 @@ class Towards(Weights):
         """``settle``."""
         return self.settle
 
+    @classmethod
+    def let_go(cls) -> None:
+        """Forget what was read."""
+        _state.cache_clear()
+
     def changed(self, parameters: Mapping[str, Tensor], convolutions: Sequence[str]) -> Mapping[str, Tensor]:
         """All parameters and floating buffers that the file holds.
 
