@@ -285,6 +285,21 @@ def test_the_lowest_point_is_measured_on_images_that_did_not_choose_it() -> None
     assert (flat.at["a"], flat.at["b"], flat.value) == (0, 0, 0)
 
 
+def test_beside_a_hole_in_the_middle_there_is_no_lower_place() -> None:
+    plane = Plane(5, 1.0)
+    for broken in (np.arange(25) == 12, np.full(25, True)):
+        losses = np.full((20, 25), 2.0)
+        losses[3, broken] = np.nan
+        found = land(plane, losses)
+        for measure in ("centre_loss", "minimum_gap", "minimum_loss"):
+            (e,) = found.of(measure)
+            assert (e.value, e.reason) == (None, "the loss there is not finite")
+    for n in (0, 1):
+        for measure in ("minimum_gap", "minimum_loss"):
+            (e,) = land(plane, np.full((n, 25), 2.0)).of(measure)
+            assert (e.value, e.n, e.reason) == (None, n, "needs two images with a label")
+
+
 def test_rounding_on_a_plain_is_no_dent() -> None:
     plane = Plane(7, 1.0)
     rng = np.random.default_rng(0)

@@ -49,6 +49,7 @@ class LossLandscape(Exam):
         centre_loss: L(0, 0), that of the net as it is (if settled: with statistics taken anew here, too).
         minimum_gap {a, b}: L(0, 0) less the loss at the lowest point of the grid; above 0: w is no minimum of this band.
             The point is chosen by every other image of each class and measured on the rest: the choice does not flatter it.
+            Undefined where w itself is a hole.
         minimum_loss {a, b}: the loss there, on those images.
         rise {distance}: mean of L over the points within half a step of this distance from w, less L(0, 0).
         slope {along: first | second}, gradient_norm: derivatives at w along d1 and d2 by central differences over one step

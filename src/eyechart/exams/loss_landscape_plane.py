@@ -16,6 +16,7 @@ from eyechart.stats.intervals import Interval, means, of_means
 
 Say = Callable[..., Estimate]
 At = Mapping[str, Any]
+NOT_FINITE = "the loss there is not finite"
 ROUNDING = 1e-6  # of the loss (or of 1): second differences this far below 0 are rounding
 
 
@@ -120,7 +121,7 @@ class Landscape:
 
     def _nats(self, measure: str, column: Array | None, unit: str = "nats", **at: Any) -> Estimate:
         if column is None:
-            fields: dict[str, Any] = {"value": None, "n": len(self.losses), "reason": "the loss there is not finite"}
+            fields: dict[str, Any] = {"value": None, "n": len(self.losses), "reason": NOT_FINITE}
         else:
             fields = figure(means(column[:, None])[0])
         return self._say(measure, unit=unit, at={**self._at, **at}, **fields)
@@ -136,10 +137,13 @@ class Landscape:
 
     def _lowest(self) -> Iterator[Estimate]:
         """The lowest point by one half of the images, measured on the other."""
-        if len(self.losses) < 2:
+        centre, n = self.plane.centre, len(self.losses)
+        if n < 2 or not self.whole[centre]:
+            reason = "needs two images with a label" if n < 2 else NOT_FINITE
+            for measure in ("minimum_loss", "minimum_gap"):
+                yield self._say(measure, value=None, n=n, unit="nats", at=self._at, reason=reason)
             return
         chosen = np.where(self.whole, self.losses[self._choosing].mean(0), np.inf)
-        centre = self.plane.centre
         lowest = centre if chosen[centre] <= chosen.min() else int(chosen.argmin())
         a, b = self.plane.places[lowest]
         rest = self.losses[~self._choosing]
@@ -183,7 +187,7 @@ def holes(losses: Array) -> dict[str, Any]:
 
 
 def _hole(found: Interval | None) -> str:
-    return "the loss there is not finite" if found is None else ""
+    return NOT_FINITE if found is None else ""
 
 
 def quadratic(step: float) -> Array:
