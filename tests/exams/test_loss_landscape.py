@@ -300,6 +300,21 @@ def test_beside_a_hole_in_the_middle_there_is_no_lower_place() -> None:
             assert (e.value, e.n, e.reason) == (None, n, "needs two images with a label")
 
 
+def test_an_empty_ring_is_not_called_a_hole() -> None:
+    found = land(Plane(11, 10.0), np.full((20, 121), 2.0), distance=0.5)
+    (rise,) = found.of("rise")
+    assert rise.value is None
+    assert "no point of the grid" in rise.reason
+    exam, subject = LossLandscape(reach=10.0), Subject((128, 128), CLASSES)  # its grid is known with the frame alone
+    rows = {f"{shown}_nll": np.full((N, 121), 2.0, np.float32) for shown in SHOWN}
+    for measure in ("rise", "rise_difference"):
+        for e in exam.estimates(Tally(rows), LABELS, subject).of(measure):
+            assert e.value is None
+            assert "no point of the grid" in e.reason
+    assert LossLandscape(points=11, reach=10.0, distance=1.0).distance == 1.0
+    assert value(land(Plane(11, 10.0), np.full((20, 121), 2.0), distance=1.0), "rise") == 0
+
+
 def test_rounding_on_a_plain_is_no_dent() -> None:
     plane = Plane(7, 1.0)
     rng = np.random.default_rng(0)
@@ -417,6 +432,9 @@ def test_defaults_depend_on_the_frame() -> None:
         {"points": 4},
         {"points": 1},
         {"distance": 1.5},
+        {"points": 11, "reach": 10.0},
+        {"reach": 20.0},
+        {"points": 11, "distance": 0.099},
         {"plane": False},
         {"towards": "nowhere.safetensors"},
         {"steps": (float("nan"),)},

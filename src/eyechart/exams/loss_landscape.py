@@ -28,6 +28,7 @@ from eyechart.views.interpolation import Towards, marked
 SHOWN = ("full", "low", "high")
 RADIUS_NYQUIST = 0.75  # the paper's r = 12 at n = 32
 SMALL = 64  # pixels: frames up to here are cheap
+MOST_POINTS, LEAST_POINTS = 25, 11  # a side, on small frames and on larger ones
 STEPS = tuple(k / 16 for k in range(-4, 21))
 
 
@@ -51,7 +52,8 @@ class LossLandscape(Exam):
             The point is chosen by every other image of each class and measured on the rest: the choice does not flatter it.
             Undefined where w itself is a hole.
         minimum_loss {a, b}: the loss there, on those images.
-        rise {distance}: mean of L over the points within half a step of this distance from w, less L(0, 0).
+        rise {distance}: mean of L over the points within half a step of this distance from w, less L(0, 0); undefined where
+            the grid has no such point.
         slope {along: first | second}, gradient_norm: derivatives at w along d1 and d2 by central differences over one step
             of the grid to each side, and the length of the two (never below 0, so noise alone makes it positive).
         curvature {which: largest | smallest}: eigenvalues of the second derivatives of the quadratic that fits the nine points
@@ -130,6 +132,12 @@ class LossLandscape(Exam):
             raise ValueError("without the plane, name another checkpoint (towards)")
         if self.distance > self.reach:
             raise ValueError("distance must not lie beyond reach")
+        step = Plane(self.points or MOST_POINTS, self.reach).step
+        if self.plane and self.distance < step / 2:
+            raise ValueError(
+                f"no point of the grid lies at this distance: its nearest neighbours lie {step:g} away; take more points, a "
+                f"smaller reach, or a distance of {step / 2:g} or more"
+            )
         return self
 
     def most_of(self, subject: Subject) -> int:
@@ -183,7 +191,7 @@ class LossLandscape(Exam):
 
     def _difference(self, low: Landscape, high: Landscape, subject: Subject) -> Estimate:
         rises = high.rise(self.distance), low.rise(self.distance)
-        undefined = "" if all(rise is not None for rise in rises) else "the loss there is not finite"
+        undefined = "" if all(rise is not None for rise in rises) else high.missing(self.distance)
         found = Interval(None, None, None, len(high.losses), "bootstrap")
         if rises[0] is not None and rises[1] is not None:
             (found,) = means((rises[0] - rises[1])[:, None])
@@ -191,7 +199,7 @@ class LossLandscape(Exam):
         return self.estimate("rise_difference", unit="nats", at=at, **figure(found, undefined))
 
     def _plane(self, subject: Subject) -> Plane:
-        return Plane(self.points or (25 if _small(subject) else 11), self.reach)
+        return Plane(self.points or (MOST_POINTS if _small(subject) else LEAST_POINTS), self.reach)
 
     def _radius(self, subject: Subject) -> float:
         return self.radius if self.radius is not None else RADIUS_NYQUIST * max(subject.size) / 2
