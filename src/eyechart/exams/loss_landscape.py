@@ -37,8 +37,8 @@ class LossLandscape(Exam):
 
     d1 and d2 are random directions, the same for all three (Li et al., arXiv 1712.09913): drawn from N(0, 1) for each weight
     and scaled filter by filter to the filter's own norm (d_f |w_f| / (|d_f| + 1e-10)), so that at a distance of 1 each filter
-    is moved by its own norm. Biases and BatchNorm's weights stay (``normalise`` none: unscaled, the reference tool's own
-    default). BatchNorm answers with the running statistics of w, or (``batchnorm`` settled) with statistics taken anew at
+    is moved by its own norm. Biases, weights of norms and scales of layers stay, see ``eyechart.views.directions``
+    (``normalise`` none: unscaled, the reference tool's own default). BatchNorm answers with the running statistics of w, or (``batchnorm`` settled) with statistics taken anew at
     every point. Bands are low (D <= radius) and high (the rest), before normalisation and not clipped; the paper's figure
     (Lin et al., NeurIPS 2023) sets r = 12 by hand at n = 32. Loss: mean negative log likelihood of the label, in nats.
     Intervals resample images. They know nothing of other directions: repeat it with another ``seed``.
@@ -75,6 +75,7 @@ class LossLandscape(Exam):
     """
 
     name: ClassVar[str] = "loss_landscape"
+    version: ClassVar[int] = 2
     headline: ClassVar[tuple[str, ...]] = ("centre_loss", "minimum_gap", "rise", "barrier")
     title: ClassVar[str] = "The loss around the weights"
     explanation: ClassVar[str] = (
