@@ -23,6 +23,7 @@ from eyechart.core.exam import Exam
 from eyechart.core.query import Query
 from eyechart.core.tally import Tally
 from eyechart.report.charts import from_dict
+from eyechart.run.plan import exam_key
 from eyes import BehindKernels, LowPassEye, ProbabilityEye, Sitting, image_set, noise_images, seen_by, sitting
 
 N = 23
@@ -77,6 +78,28 @@ def test_asks_distinct_questions_then_stops(exam: Exam, sat: Sitting) -> None:
         if exam.ask(sat.subject, so_far) is None:
             return
     pytest.fail("ten stages, and still asking")
+
+
+OTHERWISE: dict[str, dict[str, object]] = {
+    "clean": {"ece_bins": 2, "ece_debiased": True},
+    "loss_landscape": {"distance": 0.9},
+}
+
+
+def test_settings_of_estimates_alone_change_neither_questions_nor_rows(exam: Exam, sat: Sitting) -> None:
+    changed = OTHERWISE.get(exam.name, {})
+    assert set(changed) == set(exam.only_estimates)
+    for name, value in changed.items():
+        other = exam.model_copy(update={name: value})
+        assert other.ask(sat.subject, ()) == exam.ask(sat.subject, ())
+        assert exam_key(other, 0, "run") == exam_key(exam, 0, "run")
+        again = Sitting(other, sat.subject, sat.answers, sat.batch).whole
+        assert again.sums.keys() == sat.whole.sums.keys()
+        assert again.kept == sat.whole.kept
+        for column, values in sat.whole.rows.items():
+            np.testing.assert_array_equal(again.rows[column], values)
+        figures = (one.estimates(sat.whole, sat.batch.labels, sat.subject) for one in (exam, other))
+        assert len(set(map(str, figures))) == 2
 
 
 def cuts() -> Iterator[list[int]]:

@@ -86,6 +86,7 @@ class Exam(BaseModel, ABC):
         asks: False for an exam of the model's weights alone, which is shown no image.
         training: measures that are also taken on training images, where these are given beside those to be examined; their
             coordinates are then joined by ``images: training``, and ``<measure>_gap`` is training minus examined.
+        only_estimates: settings that neither ``ask`` nor ``read`` looks at: when they change, nothing is asked again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,6 +100,7 @@ class Exam(BaseModel, ABC):
     answers: ClassVar[tuple[str, ...]] = ("logits",)
     asks: ClassVar[bool] = True
     training: ClassVar[tuple[str, ...]] = ()
+    only_estimates: ClassVar[tuple[str, ...]] = ()
 
     @property
     def most(self) -> int | None:

@@ -38,9 +38,10 @@ class LossLandscape(Exam):
     d1 and d2 are random directions, the same for all three (Li et al., arXiv 1712.09913): drawn from N(0, 1) for each weight
     and scaled filter by filter to the filter's own norm (d_f |w_f| / (|d_f| + 1e-10)), so that at a distance of 1 each filter
     is moved by its own norm. Biases, weights of norms and scales of layers stay, see ``eyechart.views.directions``
-    (``normalise`` none: unscaled, the reference tool's own default). BatchNorm answers with the running statistics of w, or (``batchnorm`` settled) with statistics taken anew at
-    every point. Bands are low (D <= radius) and high (the rest), before normalisation and not clipped; the paper's figure
-    (Lin et al., NeurIPS 2023) sets r = 12 by hand at n = 32. Loss: mean negative log likelihood of the label, in nats.
+    (``normalise`` none: unscaled, the reference tool's own default). BatchNorm answers with the running statistics of w, or
+    (``batchnorm`` settled) with statistics taken anew at every point. Bands are low (D <= radius) and high (the rest), before
+    normalisation and not clipped; the paper's figure (Lin et al., NeurIPS 2023) sets r = 12 by hand at n = 32. Loss: mean
+    negative log likelihood of the label, in nats.
     Intervals resample images. They know nothing of other directions: repeat it with another ``seed``.
 
     With ``towards`` also L(t) at the weights (1 - t) w + t w' between this checkpoint and another, BatchNorm's statistics
@@ -84,6 +85,7 @@ class LossLandscape(Exam):
         "means that small changes of the weights hardly matter; a slope means that training did not fit this kind of detail."
     )
     needs_labels: ClassVar[bool] = True
+    only_estimates: ClassVar[tuple[str, ...]] = ("distance",)
 
     plane: bool = Field(True, description="Look at the plane; false: only at the way to another checkpoint.")
     points: int | None = Field(
