@@ -23,6 +23,7 @@ from eyechart.core.exam import Exam
 from eyechart.core.query import Query
 from eyechart.core.tally import Tally
 from eyechart.report.charts import from_dict
+from eyechart.report.comparison import MOST_MEASURES
 from eyechart.run.plan import exam_key
 from eyes import BehindKernels, LowPassEye, ProbabilityEye, Sitting, image_set, noise_images, seen_by, sitting
 
@@ -182,6 +183,19 @@ def test_estimates_say_n_unit_and_interval(estimates: Estimates) -> None:
 def test_no_two_estimates_have_one_address(estimates: Estimates) -> None:
     addresses = [(e.measure, json.dumps(e.at, sort_keys=True)) for e in estimates]
     assert len(set(addresses)) == len(addresses)
+
+
+def test_headlines_are_measures_and_few_enough_to_compare(exam: Exam) -> None:
+    assert 0 < len(exam.headline) <= MOST_MEASURES
+    assert {*exam.headline} <= set(re.findall(r"\w+", inspect.getdoc(type(exam)) or ""))
+
+
+def test_chosen_coordinates_are_marked(exam: Exam, estimates: Estimates) -> None:
+    marked = {e.measure: tuple(e.chosen) for e in estimates if e.chosen}
+    assert marked == {m: names for m, names in exam.chosen.items() if any(e.measure == m for e in estimates)}
+    for measure in marked:
+        rest = [[(k, v) for k, v in e.at.items() if k not in e.chosen] for e in estimates.of(measure)]
+        assert all(rest.count(one) == 1 for one in rest)  # what is left still names it
 
 
 def test_names_are_in_the_docstring(sat: Sitting, estimates: Estimates) -> None:

@@ -85,6 +85,11 @@ class LossLandscape(Exam):
         "means that small changes of the weights hardly matter; a slope means that training did not fit this kind of detail."
     )
     needs_labels: ClassVar[bool] = True
+    chosen: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "minimum_gap": ("a", "b"),
+        "minimum_loss": ("a", "b"),
+        "barrier": ("t",),
+    }
     only_estimates: ClassVar[tuple[str, ...]] = ("distance",)
 
     plane: bool = Field(True, description="Look at the plane; false: only at the way to another checkpoint.")
