@@ -23,6 +23,8 @@ from eyechart.core.exam import Exam
 from eyechart.core.query import Query
 from eyechart.core.tally import Tally
 from eyechart.report.charts import from_dict
+from eyechart.report.comparison import MOST_MEASURES
+from eyechart.run.plan import exam_key
 from eyes import BehindKernels, LowPassEye, ProbabilityEye, Sitting, image_set, noise_images, seen_by, sitting
 
 N = 23
@@ -77,6 +79,28 @@ def test_asks_distinct_questions_then_stops(exam: Exam, sat: Sitting) -> None:
         if exam.ask(sat.subject, so_far) is None:
             return
     pytest.fail("ten stages, and still asking")
+
+
+OTHERWISE: dict[str, dict[str, object]] = {
+    "clean": {"ece_bins": 2, "ece_debiased": True},
+    "loss_landscape": {"distance": 0.9},
+}
+
+
+def test_settings_of_estimates_alone_change_neither_questions_nor_rows(exam: Exam, sat: Sitting) -> None:
+    changed = OTHERWISE.get(exam.name, {})
+    assert set(changed) == set(exam.only_estimates)
+    for name, value in changed.items():
+        other = exam.model_copy(update={name: value})
+        assert other.ask(sat.subject, ()) == exam.ask(sat.subject, ())
+        assert exam_key(other, 0, "run") == exam_key(exam, 0, "run")
+        again = Sitting(other, sat.subject, sat.answers, sat.batch).whole
+        assert again.sums.keys() == sat.whole.sums.keys()
+        assert again.kept == sat.whole.kept
+        for column, values in sat.whole.rows.items():
+            np.testing.assert_array_equal(again.rows[column], values)
+        figures = (one.estimates(sat.whole, sat.batch.labels, sat.subject) for one in (exam, other))
+        assert len(set(map(str, figures))) == 2
 
 
 def cuts() -> Iterator[list[int]]:
@@ -159,6 +183,19 @@ def test_estimates_say_n_unit_and_interval(estimates: Estimates) -> None:
 def test_no_two_estimates_have_one_address(estimates: Estimates) -> None:
     addresses = [(e.measure, json.dumps(e.at, sort_keys=True)) for e in estimates]
     assert len(set(addresses)) == len(addresses)
+
+
+def test_headlines_are_measures_and_few_enough_to_compare(exam: Exam) -> None:
+    assert 0 < len(exam.headline) <= MOST_MEASURES
+    assert {*exam.headline} <= set(re.findall(r"\w+", inspect.getdoc(type(exam)) or ""))
+
+
+def test_chosen_coordinates_are_marked(exam: Exam, estimates: Estimates) -> None:
+    marked = {e.measure: tuple(e.chosen) for e in estimates if e.chosen}
+    assert marked == {m: names for m, names in exam.chosen.items() if any(e.measure == m for e in estimates)}
+    for measure in marked:
+        rest = [[(k, v) for k, v in e.at.items() if k not in e.chosen] for e in estimates.of(measure)]
+        assert all(rest.count(one) == 1 for one in rest)  # what is left still names it
 
 
 def test_names_are_in_the_docstring(sat: Sitting, estimates: Estimates) -> None:

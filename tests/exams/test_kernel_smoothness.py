@@ -109,6 +109,14 @@ def test_noise_is_as_rough_as_noise_and_blurred_noise_is_smoother() -> None:
         assert words in finding.sentence
 
 
+@pytest.mark.parametrize(("filters", "few"), [(8, True), (512, False)])
+def test_only_few_filters_are_called_few(filters: int, few: bool) -> None:
+    kernels = noise(filters, 5, 5, 0.0, seed=2).reshape(filters, 1, 5, 5).expand(-1, 3, -1, -1).float()
+    (finding,) = KernelSmoothness().findings(measured(kernels))
+    assert "as rough as pure noise" in finding.sentence
+    assert ("so few filters" in finding.sentence) == few
+
+
 def test_a_checkerboard_is_rougher_than_noise() -> None:
     board = 1.0 - 2.0 * ((torch.arange(4)[:, None] + torch.arange(4)) % 2)
     found = measured(board.expand(8, 3, 4, 4))

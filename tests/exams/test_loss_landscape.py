@@ -287,6 +287,36 @@ def test_the_lowest_point_is_measured_on_images_that_did_not_choose_it() -> None
     assert (flat.at["a"], flat.at["b"], flat.value) == (0, 0, 0)
 
 
+def test_beside_a_hole_in_the_middle_there_is_no_lower_place() -> None:
+    plane = Plane(5, 1.0)
+    for broken in (np.arange(25) == 12, np.full(25, True)):
+        losses = np.full((20, 25), 2.0)
+        losses[3, broken] = np.nan
+        found = land(plane, losses)
+        for measure in ("centre_loss", "minimum_gap", "minimum_loss"):
+            (e,) = found.of(measure)
+            assert (e.value, e.reason) == (None, "the loss there is not finite")
+    for n in (0, 1):
+        for measure in ("minimum_gap", "minimum_loss"):
+            (e,) = land(plane, np.full((n, 25), 2.0)).of(measure)
+            assert (e.value, e.n, e.reason) == (None, n, "needs two images with a label")
+
+
+def test_an_empty_ring_is_not_called_a_hole() -> None:
+    found = land(Plane(11, 10.0), np.full((20, 121), 2.0), distance=0.5)
+    (rise,) = found.of("rise")
+    assert rise.value is None
+    assert "no point of the grid" in rise.reason
+    exam, subject = LossLandscape(reach=10.0), Subject((128, 128), CLASSES)  # its grid is known with the frame alone
+    rows = {f"{shown}_nll": np.full((N, 121), 2.0, np.float32) for shown in SHOWN}
+    for measure in ("rise", "rise_difference"):
+        for e in exam.estimates(Tally(rows), LABELS, subject).of(measure):
+            assert e.value is None
+            assert "no point of the grid" in e.reason
+    assert LossLandscape(points=11, reach=10.0, distance=1.0).distance == 1.0
+    assert value(land(Plane(11, 10.0), np.full((20, 121), 2.0), distance=1.0), "rise") == 0
+
+
 def test_rounding_on_a_plain_is_no_dent() -> None:
     plane = Plane(7, 1.0)
     rng = np.random.default_rng(0)
@@ -449,6 +479,9 @@ def test_defaults_depend_on_the_frame() -> None:
         {"points": 4},
         {"points": 1},
         {"distance": 1.5},
+        {"points": 11, "reach": 10.0},
+        {"reach": 20.0},
+        {"points": 11, "distance": 0.099},
         {"plane": False},
         {"towards": "nowhere.safetensors"},
         {"steps": (float("nan"),)},

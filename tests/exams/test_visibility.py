@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
 from eyechart.core.chart import Gallery, Lines
@@ -17,10 +18,11 @@ from eyechart.core.tally import Tally
 from eyechart.errors import SettingError
 from eyechart.exams.clean import Clean
 from eyechart.exams.visibility import Visibility
-from eyechart.exams.visibility_rows import grid_radii, threshold_radii
+from eyechart.exams.visibility_rows import grid_radii, of_views, threshold_radii
 from eyechart.exams.visibility_views import Frame, default_views, named_view
 from eyechart.models.image_model import ImageModel
 from eyechart.models.preprocessing import Preprocessing
+from eyechart.spectrum.visibility import local_luminance
 from eyechart.stats.intervals import wilson
 from eyes import Array, ConstantEye, Sitting, examined, image_set, noise_images, seen_by, sitting
 
@@ -46,20 +48,32 @@ def luminance(pixels: Array) -> Array:
     return linear @ ([0.2126, 0.7152, 0.0722] if x.shape[-1] == 3 else [1.0])
 
 
-def seen(image: Array, shown: Array, per_degree: float, brightness: bool = False) -> tuple[float, float]:
+def around(light: Array, per_degree: float) -> Array:
+    """Mean within the picture, weighted by a Gaussian of 0.6273 degrees, every pixel cut into 20 x 20."""
+    weights = []
+    for n in light.shape:
+        apart = np.arange(n)[None, :, None] - np.arange(n)[:, None, None] + (np.arange(-10, 10) + 0.5) / 20
+        weights.append(np.exp(-((apart / per_degree / 0.6273) ** 2) / 2).sum(2))
+    sums = [weights[0] @ values @ weights[1].T for values in (light, np.ones_like(light))]
+    return np.maximum(sums[0] / sums[1], 0.01)
+
+
+def seen(
+    image: Array, shown: Array, per_degree: float, brightness: bool = False, local: bool = False
+) -> tuple[float, float]:
     """Root mean square, and pooled contrast with every pixel cut into 20 x 20."""
     first, second = luminance(image), luminance(shown)
-    z = np.fft.fft2((second - first) / first.mean())
+    z = np.fft.fft2((second - first) / (around(first, per_degree) if local else first.mean()))
     f = np.hypot(*np.meshgrid(*(np.fft.fftfreq(n) for n in first.shape), indexing="ij")) * per_degree
     weights = 373.08 * (1 / np.cosh((f / 4.1726) ** 0.7786) - 0.8493 / np.cosh(f / 1.3625))
     weights[0, 0] *= brightness
     e = np.fft.ifft2(z * weights).real
     parts = (np.arange(-10, 10) + 0.5) / 20
-    around = []
+    aperture = []
     for n in first.shape:
         apart = (np.arange(n)[None, :, None] - np.arange(n)[:, None, None] + parts) / per_degree
-        around.append((np.exp(-(apart**2) / (2 * 0.6273**2)) ** 2.4081).sum(2) / (20 * per_degree))
-    pooled = (around[0] @ np.abs(e) ** 2.4081 @ around[1].T).max() ** (1 / 2.4081)
+        aperture.append((np.exp(-(apart**2) / (2 * 0.6273**2)) ** 2.4081).sum(2) / (20 * per_degree))
+    pooled = (aperture[0] @ np.abs(e) ** 2.4081 @ aperture[1].T).max() ** (1 / 2.4081)
     return float(np.sqrt((e**2).mean())), float(pooled)
 
 
@@ -73,27 +87,30 @@ def band(image: Array, inner: float, outer: float) -> Array:
 
 @pytest.mark.parametrize("shape", [(16, 16), (13, 18), (9, 20)])
 @pytest.mark.parametrize("channels", [3, 1])
-@pytest.mark.parametrize("brightness", [False, True])
-def test_rows_are_what_the_definitions_say(shape: tuple[int, int], channels: int, brightness: bool) -> None:
+@pytest.mark.parametrize(("brightness", "local"), [(False, False), (True, False), (False, True)])
+def test_rows_are_what_the_definitions_say(
+    shape: tuple[int, int], channels: int, brightness: bool, local: bool
+) -> None:
     images = np.random.default_rng(0).integers(30, 256, (3, *shape, 3), dtype=np.uint8)
     if channels == 1:
         images = np.repeat(images[..., :1], 3, axis=3)
     views = ("low:3", "high:3", "pass:2-4.5", "low:5")
-    one = sat(images, channels, views=views, pixels_per_degree=9.0, steps=4, brightness=brightness)
+    settings = {"brightness": brightness, "adaptation": "local" if local else "mean"}
+    one = sat(images, channels, views=views, pixels_per_degree=9.0, steps=4, **settings)
     rows = one.whole.rows
     radii = grid_radii(shape, 4, "index")
     for i, image in enumerate(images[..., :channels] / 255):
         shown = [band(image, -1, 3), band(image, 3, 99) + 0.5, band(image, 2, 4.5) + 0.5, band(image, -1, 5)]
         for j, picture in enumerate(shown):
-            rms, pooled = seen(image, picture, 9.0, brightness)
+            rms, pooled = seen(image, picture, 9.0, brightness, local)
             assert rows["weighted_contrast"][i, j] == pytest.approx(rms, rel=1e-4)
             assert rows["pooled_contrast"][i, j] == pytest.approx(pooled, rel=1e-3)
-            alone = seen(np.full_like(picture, 0.5), picture, 9.0, brightness)[1] if j in (1, 2) else np.nan
+            alone = seen(np.full_like(picture, 0.5), picture, 9.0, brightness, local)[1] if j in (1, 2) else np.nan
             assert rows["alone_contrast"][i, j] == pytest.approx(alone, rel=1e-3, nan_ok=True)
         above = rows["above_contrast"][i].reshape(len(one.exam.distances), len(radii))
         for k, times in enumerate(one.exam.distances):
             for radius, value in zip(radii[:-1], above[k], strict=False):
-                slow = seen(image, band(image, -1, radius), 9.0 * times, brightness)[1]
+                slow = seen(image, band(image, -1, radius), 9.0 * times, brightness, local)[1]
                 assert value == pytest.approx(slow, rel=2e-3, abs=1e-4)
 
 
@@ -105,6 +122,30 @@ def test_waves_are_the_heat_maps() -> None:
     assert none == 0.0
     radius = found.of("ssim")[1].at
     assert (radius["radius"], radius["radius_nyquist"]) == (pytest.approx(13**0.5), pytest.approx(13**0.5 / 8))
+
+
+def test_what_lies_in_the_dark_half_is_measured_by_its_own_light_if_asked() -> None:
+    wave = 0.01 * np.sin(np.pi / 2 * np.arange(64)) * np.ones((32, 1))  # two cycles a degree
+    dark = np.full((32, 128), 0.1)
+    two = np.concatenate([dark[:, :64], np.ones((32, 64))], 1)
+    contrasts = {}
+    for name, field in (("dark", dark), ("two", two)):
+        frames, changed = (torch.tensor(x[None, None]) for x in (field, field + np.pad(wave, ((0, 0), (0, 64)))))
+        for local in (False, True):
+            (pooled,) = of_views(frames, [changed], [False], 8.0, False, local)["pooled_contrast"].ravel()
+            contrasts[name, local] = float(pooled)
+    assert contrasts["dark", False] > 10 * contrasts["two", False]  # the whole picture's mean hides it
+    assert contrasts["two", True] == pytest.approx(contrasts["dark", True], rel=0.02)
+    assert contrasts["dark", True] == pytest.approx(contrasts["dark", False], rel=1e-6)
+
+
+def test_light_far_below_the_rooms_is_not_adapted_to() -> None:
+    field = torch.full((1, 24, 24), 1e-4)
+    field[:, :, 12:] = 0.5
+    found = local_luminance(field, 2000.0)  # a degree is far wider than the picture: the mean everywhere
+    torch.testing.assert_close(found, field.mean().expand_as(field), rtol=1e-3, atol=0)
+    near = local_luminance(field, 2.0)
+    assert near[0, :, 0].tolist() == pytest.approx([0.01] * 24)
 
 
 def stripes(n: int = 6, size: int = 32) -> Array:
@@ -265,7 +306,16 @@ def test_every_sentence_about_sight_says_from_where() -> None:
         lines = [chart for chart in one.exam.charts(found) if isinstance(chart, Lines)]
         assert [line.rules[0].y for line in lines if line.y_scale == "log"] == [1.0, 1.0]
     far = told(images, pixels_per_degree=2000)
-    assert "most people could not see" in Visibility(pixels_per_degree=2000).findings(far)[0].sentence
+    for adaptation, beware in (("mean", "in dark parts and of colour"), ("local", "changes of colour")):
+        exam = Visibility(pixels_per_degree=2000, adaptation=adaptation)
+        sentence = exam.findings(far)[0].sentence
+        assert (
+            f"on most of the images it is below threshold; {'' if adaptation == 'local' else 'changes '}{beware}"
+            in sentence
+        )
+        said = [sentence, *(str(chart.caption) for chart in exam.charts(far))]
+        assert not any(word in one for one in said for word in ("people", "safe", "unseen", "invisible"))
+        assert sum(beware in one and "average observer" in one for one in said) == 3  # and below both curves
 
 
 def test_views_without_a_judged_radius_leave_the_general_sentence() -> None:

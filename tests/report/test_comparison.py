@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from eyechart.core.chart import Table
 from eyechart.core.estimate import Estimate
+from eyechart.exams.loss_landscape import LossLandscape
 from eyechart.report.comparison import compare, with_comparisons
 from eyechart.report.contents import PageSection
 from eyechart.report.tables import table_grid
@@ -36,6 +38,25 @@ def test_radii_of_frames_of_different_sizes_meet() -> None:
     (table,) = compare(estimates, ("a", "b"), ())
     assert [row[1][0] for row in table.rows] == [0.5, 0.6]
     assert len(table.columns) == 2
+
+
+def test_places_that_results_chose_do_not_keep_models_apart() -> None:
+    exam, n = LossLandscape(), 10
+    estimates = [
+        replace(
+            exam.estimate("minimum_gap", value=gap, n=n, unit="nats", at={"shown": shown, "a": a, "b": -a}), model=model
+        )
+        for model, gap, a in (("a", 0.5, 0.25), ("b", 0.6, -1.0))
+        for shown in ("full", "low")
+    ]
+    (table,) = compare(estimates, ("a", "b"), ())
+    assert table.columns == ("model", "full", "low")
+    assert [row[1][0] for row in table.rows] == [0.5, 0.6]
+    assert "of its own, chosen by its result (a, b)" in table.caption
+    given = [replace(exam.estimate("loss", value=0.5, n=n, at={"a": a, "b": 0.0}), model="a") for a in (0.0, 1.0)]
+    (table,) = compare(given, ("a",), ())
+    assert len(table.columns) == 3
+    assert "chosen" not in table.caption
 
 
 def test_what_a_model_lacks_is_a_gap() -> None:

@@ -27,6 +27,7 @@ from eyechart.report.palette import RISING, TWO_SIDED, shades
 from eyechart.report.panels import draw_panels
 from eyechart.report.plot import COMPACT, REGULAR, WIDE, Sheet
 from eyechart.report.surface import MESH, View, draw_surface
+from eyechart.report.tables import spaced
 from eyechart.report.tiles import draw_tiles
 from report.sample_page import kernels, landscape, plane
 
@@ -241,6 +242,19 @@ def test_large_maps_have_a_thinner_mesh_and_hills_share_rows_where_there_is_room
     assert len(figures([three], "f")[0].grids) == 3
     with pytest.raises(ValueError, match="share"):
         Surface("t", ())
+
+
+def test_a_thinned_mesh_stands_where_its_cells_lie() -> None:
+    count = MESH + 4  # which cannot be thinned evenly
+    at = plain_numbers(np.linspace(-1, 1, count))
+    flat = Heatmap("t", "a", "b", "z", at, at, ((1,) * count,) * count)
+    drawn = np.array([points for _, points in patches(draw_surface(Surface("t", (flat,), z_range=(1, 5)), WIDE, "f"))])
+    x, y = drawn[..., 0].ravel(), drawn[..., 1].ravel()
+    across, along = 2 * (x - x.min()) / np.ptp(x), 2 * (y - (y.min() + y.max()) / 2) / np.ptp(y)  # u + v, u - v
+    for share in ((across + along) / 2, (across - along) / 2):
+        cells = share * (count - 1)
+        assert abs(cells - cells.round()).max() < 0.05
+        assert {*cells.round()} == {float(i) for i in spaced(count, MESH)}
 
 
 def test_the_sides_of_the_floor() -> None:

@@ -8,8 +8,11 @@ import pytest
 
 from alike import assert_alike, assert_same_rows, marks
 from eyechart.exams.bands import Bands
+from eyechart.exams.clean import Clean
+from eyechart.exams.loss_landscape import LossLandscape
 from eyechart.store.run_folder import Run
-from numbered import numbered
+from eyes import BehindKernels, LowPassEye, seen_by
+from numbered import SIDE, numbered
 from small_run import EXAMS, IMAGES, QUERIES, SHARD, Counting, manifests, small_run
 
 CLEAN, BANDS, SHIFT = EXAMS
@@ -38,6 +41,19 @@ def test_other_settings_take_the_place_of_the_old_but_keep_their_shards(tmp_path
     back = small_run(tmp_path, exams=[BANDS], reporter=counting)
     assert counting.forwards == 0
     assert {e.at["radius"] for e in back.estimates.of("high_not_low")} == {2, 5}
+
+
+def test_settings_of_estimates_alone_ask_nothing_again(tmp_path: Path) -> None:
+    for before, after, measure in (
+        (Clean(), Clean(ece_bins=2, ece_debiased=True), "ece"),
+        (LossLandscape(points=3, distance=1.0), LossLandscape(points=3, distance=0.5), "rise"),
+    ):
+        images, model = numbered(2 * SHARD), seen_by(BehindKernels(LowPassEye(5, SIDE)))
+        first = small_run(tmp_path / measure, images, [before], model=model).estimates.of(measure)
+        second = small_run(tmp_path / measure, images, [after], model=model, reporter=(counting := Counting()))
+        assert counting.forwards == 0
+        assert first != second.estimates.of(measure)
+        assert second.record["exams"][after.name]["settings"] == after.model_dump(mode="json")
 
 
 def test_a_larger_limit_extends_the_same_order(tmp_path: Path, undisturbed: Run) -> None:

@@ -76,6 +76,25 @@ def test_at_a_distance_of_one_each_filter_is_moved_by_its_own_norm() -> None:
             torch.testing.assert_close((got - weights).flatten(1).norm(dim=1), weights.flatten(1).norm(dim=1))
 
 
+class Scaled(nn.Module):
+    """Scales of layers and norms of several axes, beside kernels of few weights that do have extent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        shapes = {"scale": (4, 1, 1), "norm": (1, 4, 1, 1), "token": (1, 1, 4), "one": (1, 1), "single": (1, 4)}
+        kernels = {"depthwise": (4, 1, 3, 3), "linear": (3, 4), "transposed": (4, 2, 1, 1)}
+        for name, shape in {**shapes, **kernels}.items():
+            setattr(self, name, nn.Parameter(torch.ones(shape)))
+
+
+@pytest.mark.parametrize("normalise", ["filter", "none"])
+def test_scales_and_norms_stay_whatever_their_axes(normalise: Normalise) -> None:
+    with torch.no_grad():
+        moved = Moved(1.0, 0.0, normalise=normalise).changed(own(Scaled()), ())
+    assert set(moved) == {"depthwise", "linear", "transposed"}
+    assert not Moved(1.0, 0.0).suits({"scale": Scaled().scale, "norm": Scaled().norm}, ())
+
+
 def test_a_filter_of_zeros_stays() -> None:
     net = Net()
     with torch.no_grad():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ class Estimate:
         method: of the interval, such as ``wilson``.
         reason: why the value is undefined.
         model: filled in by the engine.
+        chosen: those coordinates that the result itself chose, such as the place of a minimum; another model's may differ.
     """
 
     exam: str
@@ -37,8 +38,10 @@ class Estimate:
     at: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
     model: str = ""
+    chosen: Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "chosen", tuple(self.chosen))  # read from JSON it is a list
         for name in ("value", "low", "high"):
             number = getattr(self, name)
             if number is not None and not math.isfinite(number):
@@ -47,8 +50,11 @@ class Estimate:
             raise ValueError(f"{self.exam}.{self.measure}: an undefined value needs a reason")
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for JSON."""
-        return asdict(self)
+        """Plain data for JSON; ``chosen`` only where there are some."""
+        found = asdict(self)
+        if not self.chosen:
+            del found["chosen"]
+        return found
 
 
 class Estimates(tuple[Estimate, ...]):

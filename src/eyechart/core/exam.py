@@ -86,6 +86,9 @@ class Exam(BaseModel, ABC):
         asks: False for an exam of the model's weights alone, which is shown no image.
         training: measures that are also taken on training images, where these are given beside those to be examined; their
             coordinates are then joined by ``images: training``, and ``<measure>_gap`` is training minus examined.
+        chosen: by measure, coordinates that its result chooses, such as the place of a minimum. Models are compared without
+            them, and ``results.json`` marks them.
+        only_estimates: settings that neither ``ask`` nor ``read`` looks at: when they change, nothing is asked again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -99,6 +102,8 @@ class Exam(BaseModel, ABC):
     answers: ClassVar[tuple[str, ...]] = ("logits",)
     asks: ClassVar[bool] = True
     training: ClassVar[tuple[str, ...]] = ()
+    chosen: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    only_estimates: ClassVar[tuple[str, ...]] = ()
 
     def most(self, subject: Subject) -> int | None:
         """At most so many images, the first of the seeded order; None = all. For exams that ask much of each image."""
@@ -145,5 +150,6 @@ class Exam(BaseModel, ABC):
         return {}
 
     def estimate(self, measure: str, **fields: Any) -> Estimate:
-        """An Estimate of this exam."""
-        return Estimate(exam=self.name, measure=measure, **fields)
+        """An Estimate of this exam, its ``chosen`` coordinates marked."""
+        chosen = [name for name in self.chosen.get(measure, ()) if name in fields.get("at", {})]
+        return Estimate(exam=self.name, measure=measure, chosen=chosen, **fields)

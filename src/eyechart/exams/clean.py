@@ -51,6 +51,7 @@ class Clean(Exam):
         "Every other exam compares with these figures."
     )
     needs_labels: ClassVar[bool] = True
+    only_estimates: ClassVar[tuple[str, ...]] = ("ece_bins", "ece_debiased")
 
     ece_bins: int = Field(15, ge=1, description="Number of equal-mass bins of the calibration error.")
     ece_debiased: bool = Field(False, description="Subtract what sampling noise adds to the calibration error.")

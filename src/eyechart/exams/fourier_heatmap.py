@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -66,6 +66,8 @@ class FourierHeatmap(Exam):
     """
 
     name: ClassVar[str] = "fourier_heatmap"
+    headline: ClassVar[tuple[str, ...]] = ("clean_error", "third_error_rise", "highest_error_rate")
+    chosen: ClassVar[Mapping[str, tuple[str, ...]]] = {"highest_error_rate": ("fy", "fx", "radius", "radius_nyquist")}
     title: ClassVar[str] = "Fourier heat map"
     explanation: ClassVar[str] = (
         "Stripes of one width and direction are laid over each image, from broad ones to the finest the pixels can show, "

@@ -70,6 +70,12 @@ class GradientSpectrum(Exam):
     """
 
     name: ClassVar[str] = "gradient_spectrum"
+    headline: ClassVar[tuple[str, ...]] = (
+        "share_beyond_head",
+        "image_share_beyond_head",
+        "relative_power_beyond_head",
+        "gini",
+    )
     title: ClassVar[str] = "What the loss feels, by fineness"
     explanation: ClassVar[str] = (
         "The gradient of the loss says how each pixel would have to change to make the model more wrong; split into waves, it "

@@ -12,6 +12,7 @@ from eyechart.core.exam import Array
 from eyechart.core.words import percent
 
 KINDS = {"own": "this layer", "noise": "pure noise", "smooth_noise": "smooth noise"}
+FEW = 30  # filters: an interval over fewer is wide, and holds almost anything
 TITLES: Mapping[str, tuple[str, str, Format]] = {
     "total_variation": ("Difference of neighbours", "total variation (mean weight)", "number"),
     "high_frequency_share": ("Power in the finer half of the frequencies", "share of fine frequencies", "percent"),
@@ -117,7 +118,8 @@ def _verdict(own: Estimate, noise: Estimate, smooth: Estimate) -> str:
     if noise.value is not None and own.low > noise.value:
         return "they are rougher than pure noise"
     if noise.value is not None and own.high >= noise.value:
-        return "as rough as pure noise, as far as so few filters can tell"
+        few = own.n < FEW
+        return f"as rough as pure noise, {'as far as so few filters can tell' if few else 'within that interval'}"
     if smooth.value is not None and own.high < smooth.value:
         return "they are smoother than smooth noise"
     return "they are smoother than pure noise"

@@ -28,6 +28,7 @@ from eyechart.views.interpolation import Towards, marked
 SHOWN = ("full", "low", "high")
 RADIUS_NYQUIST = 0.75  # the paper's r = 12 at n = 32
 SMALL = 64  # pixels: frames up to here are cheap
+MOST_POINTS, LEAST_POINTS = 25, 11  # a side, on small frames and on larger ones
 STEPS = tuple(k / 16 for k in range(-4, 21))
 
 
@@ -36,10 +37,11 @@ class LossLandscape(Exam):
 
     d1 and d2 are random directions, the same for all three (Li et al., arXiv 1712.09913): drawn from N(0, 1) for each weight
     and scaled filter by filter to the filter's own norm (d_f |w_f| / (|d_f| + 1e-10)), so that at a distance of 1 each filter
-    is moved by its own norm. Biases and BatchNorm's weights stay (``normalise`` none: unscaled, the reference tool's own
-    default). BatchNorm answers with the running statistics of w, or (``batchnorm`` settled) with statistics taken anew at
-    every point. Bands are low (D <= radius) and high (the rest), before normalisation and not clipped; the paper's figure
-    (Lin et al., NeurIPS 2023) sets r = 12 by hand at n = 32. Loss: mean negative log likelihood of the label, in nats.
+    is moved by its own norm. Biases, weights of norms and scales of layers stay, see ``eyechart.views.directions``
+    (``normalise`` none: unscaled, the reference tool's own default). BatchNorm answers with the running statistics of w, or
+    (``batchnorm`` settled) with statistics taken anew at every point. Bands are low (D <= radius) and high (the rest), before
+    normalisation and not clipped; the paper's figure (Lin et al., NeurIPS 2023) sets r = 12 by hand at n = 32. Loss: mean
+    negative log likelihood of the label, in nats.
     Intervals resample images. They know nothing of other directions: repeat it with another ``seed``.
 
     With ``towards`` also L(t) at the weights (1 - t) w + t w' between this checkpoint and another, BatchNorm's statistics
@@ -49,8 +51,10 @@ class LossLandscape(Exam):
         centre_loss: L(0, 0), that of the net as it is (if settled: with statistics taken anew here, too).
         minimum_gap {a, b}: L(0, 0) less the loss at the lowest point of the grid; above 0: w is no minimum of this band.
             The point is chosen by every other image of each class and measured on the rest: the choice does not flatter it.
+            Undefined where w itself is a hole.
         minimum_loss {a, b}: the loss there, on those images.
-        rise {distance}: mean of L over the points within half a step of this distance from w, less L(0, 0).
+        rise {distance}: mean of L over the points within half a step of this distance from w, less L(0, 0); undefined where
+            the grid has no such point.
         slope {along: first | second}, gradient_norm: derivatives at w along d1 and d2 by central differences over one step
             of the grid to each side, and the length of the two (never below 0, so noise alone makes it positive).
         curvature {which: largest | smallest}: eigenvalues of the second derivatives of the quadratic that fits the nine points
@@ -72,6 +76,7 @@ class LossLandscape(Exam):
     """
 
     name: ClassVar[str] = "loss_landscape"
+    version: ClassVar[int] = 2
     headline: ClassVar[tuple[str, ...]] = ("centre_loss", "minimum_gap", "rise", "barrier")
     title: ClassVar[str] = "The loss around the weights"
     explanation: ClassVar[str] = (
@@ -80,6 +85,12 @@ class LossLandscape(Exam):
         "means that small changes of the weights hardly matter; a slope means that training did not fit this kind of detail."
     )
     needs_labels: ClassVar[bool] = True
+    chosen: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "minimum_gap": ("a", "b"),
+        "minimum_loss": ("a", "b"),
+        "barrier": ("t",),
+    }
+    only_estimates: ClassVar[tuple[str, ...]] = ("distance",)
 
     plane: bool = Field(True, description="Look at the plane; false: only at the way to another checkpoint.")
     points: int | None = Field(
@@ -129,6 +140,12 @@ class LossLandscape(Exam):
             raise ValueError("without the plane, name another checkpoint (towards)")
         if self.distance > self.reach:
             raise ValueError("distance must not lie beyond reach")
+        step = Plane(self.points or MOST_POINTS, self.reach).step
+        if self.plane and self.distance < step / 2:
+            raise ValueError(
+                f"no point of the grid lies at this distance: its nearest neighbours lie {step:g} away; take more points, a "
+                f"smaller reach, or a distance of {step / 2:g} or more"
+            )
         return self
 
     def most(self, subject: Subject) -> int:
@@ -182,7 +199,7 @@ class LossLandscape(Exam):
 
     def _difference(self, low: Landscape, high: Landscape, subject: Subject) -> Estimate:
         rises = high.rise(self.distance), low.rise(self.distance)
-        undefined = "" if all(rise is not None for rise in rises) else "the loss there is not finite"
+        undefined = "" if all(rise is not None for rise in rises) else high.missing(self.distance)
         found = Interval(None, None, None, len(high.losses), "bootstrap")
         if rises[0] is not None and rises[1] is not None:
             (found,) = means((rises[0] - rises[1])[:, None])
@@ -190,7 +207,7 @@ class LossLandscape(Exam):
         return self.estimate("rise_difference", unit="nats", at=at, **figure(found, undefined))
 
     def _plane(self, subject: Subject) -> Plane:
-        return Plane(self.points or (25 if _small(subject) else 11), self.reach)
+        return Plane(self.points or (MOST_POINTS if _small(subject) else LEAST_POINTS), self.reach)
 
     def _radius(self, subject: Subject) -> float:
         return self.radius if self.radius is not None else RADIUS_NYQUIST * max(subject.size) / 2

@@ -9,7 +9,7 @@ import numpy as np
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.core.words import figure
-from eyechart.exams.loss_landscape_plane import At, Say, holes
+from eyechart.exams.loss_landscape_plane import NOT_FINITE, At, Say, holes
 from eyechart.stats.intervals import means
 
 
@@ -29,7 +29,7 @@ def path_figures(say: Say, steps: Sequence[float], losses: Array, choosing: Arra
     yield say("path_holes", unit="count", at=at, **holes(values))
     intervals = iter(means(values[:, whole]))
     for t, fine in zip(steps, whole, strict=True):
-        fields = figure(next(intervals)) if fine else {"value": None, "n": n, "reason": "the loss there is not finite"}
+        fields = figure(next(intervals)) if fine else {"value": None, "n": n, "reason": NOT_FINITE}
         yield say("path_loss", unit="nats", at={**at, "t": t}, **fields)
 
 

@@ -16,6 +16,8 @@ from eyechart.stats.intervals import Interval, means, of_means
 
 Say = Callable[..., Estimate]
 At = Mapping[str, Any]
+NOT_FINITE = "the loss there is not finite"
+NO_POINT = "no point of the grid lies at this distance: take more points, a smaller reach or a larger distance"
 ROUNDING = 1e-6  # of the loss (or of 1): second differences this far below 0 are rounding
 
 
@@ -99,7 +101,7 @@ class Landscape:
         """All figures of one band; ``distance``: see ``rise``."""
         yield self._nats("centre_loss", self._mean([self.plane.centre]))
         yield from self._lowest()
-        yield self._nats("rise", self.rise(distance), unit="nats", distance=distance)
+        yield self._nats("rise", self.rise(distance), reason=self.missing(distance), distance=distance)
         yield from self._near()
         yield from self._shares()
         yield self._say("holes", unit="count", at=self._at, **holes(self.losses))
@@ -109,18 +111,23 @@ class Landscape:
         yield from self._map()
 
     def rise(self, distance: float) -> Array | None:
-        """Mean loss of each image on the ring less its loss at the centre: (n,); None where the ring has holes."""
-        ring = self.plane.ring(distance)
-        around = self._mean(ring)
-        return None if around is None else around - self.losses[:, self.plane.centre]
+        """Mean loss of each image on the ring less its loss at the centre: (n,); None where either has holes or is empty."""
+        around, centre = self._mean(self.plane.ring(distance)), self._mean([self.plane.centre])
+        return None if around is None or centre is None else around - centre
+
+    def missing(self, distance: float) -> str:
+        """Why there is no rise at a distance, where there is none."""
+        return NOT_FINITE if len(self.plane.ring(distance)) else NO_POINT
 
     def _mean(self, points: Array | list[int]) -> Array | None:
         """Mean over points of each image's loss: (n,); None where one of them is a hole, or there are none."""
         return self.losses[:, points].mean(1) if len(points) and self.whole[points].all() else None
 
-    def _nats(self, measure: str, column: Array | None, unit: str = "nats", **at: Any) -> Estimate:
+    def _nats(
+        self, measure: str, column: Array | None, unit: str = "nats", reason: str = NOT_FINITE, **at: Any
+    ) -> Estimate:
         if column is None:
-            fields: dict[str, Any] = {"value": None, "n": len(self.losses), "reason": "the loss there is not finite"}
+            fields: dict[str, Any] = {"value": None, "n": len(self.losses), "reason": reason}
         else:
             fields = figure(means(column[:, None])[0])
         return self._say(measure, unit=unit, at={**self._at, **at}, **fields)
@@ -136,10 +143,13 @@ class Landscape:
 
     def _lowest(self) -> Iterator[Estimate]:
         """The lowest point by one half of the images, measured on the other."""
-        if len(self.losses) < 2:
+        centre, n = self.plane.centre, len(self.losses)
+        if n < 2 or not self.whole[centre]:
+            reason = "needs two images with a label" if n < 2 else NOT_FINITE
+            for measure in ("minimum_loss", "minimum_gap"):
+                yield self._say(measure, value=None, n=n, unit="nats", at=self._at, reason=reason)
             return
         chosen = np.where(self.whole, self.losses[self._choosing].mean(0), np.inf)
-        centre = self.plane.centre
         lowest = centre if chosen[centre] <= chosen.min() else int(chosen.argmin())
         a, b = self.plane.places[lowest]
         rest = self.losses[~self._choosing]
@@ -183,7 +193,7 @@ def holes(losses: Array) -> dict[str, Any]:
 
 
 def _hole(found: Interval | None) -> str:
-    return "the loss there is not finite" if found is None else ""
+    return NOT_FINITE if found is None else ""
 
 
 def quadratic(step: float) -> Array:

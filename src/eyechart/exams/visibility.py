@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -37,17 +37,24 @@ class Visibility(Exam):
     over the picture: Watson & Ahumada, Journal of Vision 5(9):6, 2005, doi 10.1167/5.9.6, without the oblique effect; see
     ``eyechart.spectrum.visibility``. 1 is the threshold, at which 84 % of forced choices are right.
 
-    The threshold is that of patterns on an even field of daylight brightness, looked at directly. Texture hides changes
-    (masking), which is left out: what is below threshold is safely so, what is above it may be overlooked, all the more side
-    by side. Only luminance counts, so that a change of colour alone is 0. Diagonal detail is less visible than stated. A
-    change of the mean luminance does not count unless ``brightness`` is set. Waves go round at the picture's border.
+    The threshold is that of an average observer for patterns on an even field of the picture's mean luminance, by daylight,
+    looked at directly. Below 1 does not mean invisible, nor above 1 noticed:
+        What lies in dark parts is more visible than stated, by as much as the picture's mean is brighter than they are.
+            ``adaptation`` local relates contrast to the mean luminance around each place instead (a Gaussian of 0.6273
+            degrees, at least 0.01 of white, which light in the room adds): our choice, not part of the model. It overstates
+            what is seen in the dark, where the eye is duller than the curve, and is rough where dark and bright parts meet.
+        Strong texture hides changes, weak texture makes them easier to see (pedestal effect); both are left out.
+        Only luminance counts: a change of colour alone is 0. The waves have signs drawn for each channel, so that most of
+            what they change is colour.
+        Diagonal detail is less visible than stated, and changes are easily overlooked where nothing points to them.
+    A change of the mean luminance does not count unless ``brightness`` is set. Waves go round at the picture's border.
 
     Views are named by texts: ``low:R`` keeps D <= R (what is taken away lies above R), ``high:R`` keeps D > R, ``pass:A-B``
     A < D <= B, both on mid grey, ``wave:FY,FX`` adds a plane wave as the exam fourier_heatmap does, of its default norm, and
     ``wave:FY,FX@NORM`` of another. Radii are in cycles per image, or a share of n/2 such as ``low:75%``. By default low
     and high at the radii of the exam bands (4, 8, 12, 16 at 32 pixels) and a wave at each. Beside that exam
-    (``--exams bands,visibility``) it says whether people could see what the model goes by: the change to ``low:R`` is all
-    that lies above R, and ``high:R`` alone is what that exam shows the model of it.
+    (``--exams bands,visibility``) it says how far above or below threshold lies what the model goes by: the change to
+    ``low:R`` is all that lies above R, and ``high:R`` alone is what that exam shows the model of it.
 
     Measures, at {view: low | high | pass | wave, radius, radius_nyquist}, with {inner} for pass and {fy, fx, norm} for wave
     (whose radius is that of a true circle); means over images:
@@ -81,8 +88,9 @@ class Visibility(Exam):
     title: ClassVar[str] = "What people can see"
     explanation: ClassVar[str] = (
         "Whether people can see a change depends on the size of the picture and on how far away they sit, so both are stated "
-        "and the change is measured in units of the faintest contrast that people just see. Below 1 it goes unseen by most; "
-        "far above 1 it is plain, even if it seems small in numbers of pixels."
+        "and the change is measured in units of the faintest contrast that an average observer sees on an even field of the "
+        "picture's mean brightness. Far above 1 it is plain, even if it seems small in numbers of pixels; below 1 it is below "
+        "that threshold, but changes in dark parts and of colour may be more visible than stated."
     )
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding", "none")
 
@@ -100,6 +108,10 @@ class Visibility(Exam):
     steps: int = Field(16, ge=1, description="Of the grid of radii, up to n/2.")
     units: Units = Field("index", description="Radius on frames that are not square.")
     brightness: bool = Field(False, description="Whether a change of the mean luminance counts.")
+    adaptation: Literal["mean", "local"] = Field(
+        "mean",
+        description="Contrast is relative to the picture's mean luminance, or to the local mean around each place.",
+    )
     images: int = Field(500, ge=1, description="At most so many images, the first of the seeded order.")
     gallery: int = Field(1, ge=0, description="Images pictured, with all views.")
 
@@ -138,9 +150,9 @@ class Visibility(Exam):
         parts, on_grey = [], [one.on_grey for one in named]
         for part in chunks(frames):
             views = [s[part] for s in shown]
-            columns = of_views(frames[part], views, on_grey, sight.per_degree[1.0], self.brightness)
+            columns = of_views(frames[part], views, on_grey, sight.per_degree[1.0], self.brightness, sight.local)
             every = tuple(sight.per_degree.values())
-            above = above_radii(frames[part], radii, every, self.units, self.brightness)
+            above = above_radii(frames[part], radii, every, self.units, self.brightness, sight.local)
             columns["threshold_radius"] = threshold_radii(above, radii).astype(np.float32)
             columns["above_contrast"] = above.reshape(len(above), -1)
             parts.append(Tally(columns))
@@ -191,11 +203,12 @@ class Visibility(Exam):
 
     def _sight_at(self, given: float) -> Sight:
         """Pixels per degree at each of the distances: by geometry, or in proportion where they were given."""
+        local = self.adaptation == "local"
         if self.pixels_per_degree is not None:
-            return Sight({d: d * given for d in self.distances}, None)
+            return Sight({d: d * given for d in self.distances}, None, local)
         near = pixels_per_degree(1, self.width_cm, self.distance_cm)
         far = {d: pixels_per_degree(1, self.width_cm, d * self.distance_cm) for d in self.distances}
-        return Sight({d: given * p / near for d, p in far.items()}, (self.width_cm, self.distance_cm))
+        return Sight({d: given * p / near for d, p in far.items()}, (self.width_cm, self.distance_cm), local)
 
     def _of_views(self, rows: Mapping[str, Array], lit: Array, subject: Subject) -> Iterator[Estimate]:
         """Figures per view."""
@@ -240,8 +253,8 @@ class Visibility(Exam):
     ) -> Iterator[Kept]:
         """An image with what its views change, in double precision: the same whichever images were measured with it."""
         frame, *views = (values[i : i + 1].cpu().double() for values in (frames, *shown))
-        on_grey, per_degree = [one.on_grey for one in named], self._sight(batch.subject).per_degree[1.0]
-        measured = of_views(frame, views, on_grey, per_degree, self.brightness)
+        on_grey, sight = [one.on_grey for one in named], self._sight(batch.subject)
+        measured = of_views(frame, views, on_grey, sight.per_degree[1.0], self.brightness, sight.local)
         height, width = batch.subject.size
         for scene in scenes(named):
             facts: dict[str, Any] = {"group": scene.group, "height": height, "width": width}

@@ -17,10 +17,6 @@ KINDS = {
     "pass": "all but one band taken away",
     "wave": "a wave of radius r added",
 }
-LIMITS = (
-    "The threshold is that of patterns on an even field, in luminance alone. Texture hides changes: what is below 1 is safely "
-    "unseen, what is above may be overlooked."
-)
 THRESHOLD = Rule(1.0, "threshold")
 DISTANT = ("threshold_radius", "threshold_radius_nyquist", "visible_beyond_share")
 
@@ -32,10 +28,26 @@ class Sight:
     Attributes:
         per_degree: pixels per degree at each multiple of the distance, ascending; 1 is the distance as given.
         geometry: (width, distance) in cm; None if pixels per degree were given.
+        local: whether contrast is relative to the luminance around a place.
     """
 
     per_degree: Mapping[float, float]
     geometry: tuple[float, float] | None
+    local: bool = False
+
+    @property
+    def beware(self) -> str:
+        """What may be more visible than stated."""
+        return f"changes {'' if self.local else 'in dark parts and '}of colour may be more visible than stated"
+
+    @property
+    def limits(self) -> str:
+        """What the threshold is, and where it errs."""
+        field = "the brightness around it" if self.local else "the picture's mean brightness"
+        return (
+            f"Below 1 is below the threshold of an average observer on an even field of {field}. Only luminance counts: "
+            f"{self.beware}, and texture may hide a change or bring it out."
+        )
 
     def at(self, times: float = 1.0) -> str:
         """``on a picture 10 cm wide, seen from 60 cm (23.5 pixels a degree)``."""
@@ -85,18 +97,16 @@ def _fine(estimates: Estimates, sight: Sight) -> Iterator[Finding]:
     if seen.low > 0.5:
         verdict = "So it cannot be called invisible here, though texture may hide some of it."
     elif seen.high < 0.5:
-        verdict = "So most people could not see it here."
+        verdict = f"So on most of the images it is below threshold; {sight.beware}."
     else:
-        verdict = "So it is at the edge of what people see here."
+        verdict = "So it is near the threshold here."
     alone = judged(estimates, "alone_contrast", "high")
-    by_itself = (
-        f" By itself on grey it has {_times(alone)} times the just visible contrast." if alone is not None else ""
-    )
+    by_itself = f" By itself on grey it has {_times(alone)} times the threshold." if alone is not None else ""
     yield Finding(
         "note",
         f"What lies above radius {contrast.at['radius']:g} ({contrast.at['radius_nyquist']:.0%} of n/2), {sight.at()}, has "
-        f"{_times(contrast)} times the contrast that people just see, and is above that threshold on {percent(seen)} of the "
-        f"images.{by_itself} {verdict}",
+        f"{_times(contrast)} times the threshold of an average observer, and is above it on {percent(seen)} of the images."
+        f"{by_itself} {verdict}",
         "Quote size and distance wherever you say what people can see; set visibility.width_cm and visibility.distance_cm to "
         "how your images are looked at.",
     )
@@ -127,7 +137,7 @@ def _wave(estimates: Estimates, sight: Sight) -> Iterator[Finding]:
         yield Finding(
             "note",
             f"A plane wave of radius {contrast.at['radius']:g} and norm {contrast.at['norm']:.3g} has {_times(contrast)} times "
-            f"the contrast that people just see, {sight.at()}.",
+            f"the threshold in luminance, {sight.at()}; what it changes in colour is left out.",
         )
 
 
@@ -161,7 +171,7 @@ def _by_radius(estimates: Estimates, sight: Sight) -> Iterator[Chart]:
         y_label="times threshold",
         x=contrast[0],
         series=contrast[1],
-        caption=f"Contrast of the change as the eye weighs it, {sight.at()}; at 1 people just see it. {LIMITS}",
+        caption=f"Contrast of the change as the eye weighs it, {sight.at()}; 1 is the threshold. {sight.limits}",
         rules=[THRESHOLD],
         format="number",
         y_scale="log",
@@ -207,8 +217,7 @@ def _by_distance(estimates: Estimates, sight: Sight) -> Iterator[Chart]:
         y_label="times threshold",
         x=radii,
         series=[_line(sight.short(times), found) for times, found in curves.items()],
-        caption=f"Contrast of all that is finer than r, as the eye weighs it, {wide}. Where a line falls below 1, people do "
-        f"not see what lies beyond. {LIMITS}",
+        caption=f"Contrast of all that is finer than r, as the eye weighs it, {wide}. {sight.limits}",
         rules=[THRESHOLD],
         format="number",
         y_scale="log",
@@ -231,8 +240,8 @@ def _by_distance(estimates: Estimates, sight: Sight) -> Iterator[Chart]:
                 ]
             )
     yield Table(
-        title="From which radius on nothing is seen",
-        columns=["seen from", "pixels a degree", "radius", "from", "to", "of n/2", "seen above n/2", "images"],
+        title="From which radius on all is below threshold",
+        columns=["seen from", "pixels a degree", "radius", "from", "to", "of n/2", "above it beyond n/2", "images"],
         rows=rows,
         formats=[None, "number", "number", "number", "number", "percent", "percent", "integer"],
         caption="Mean over the images of the smallest radius at and beyond which all that lies above is below threshold, and "
@@ -259,7 +268,7 @@ def _views(estimates: Estimates, sight: Sight) -> Table:
         rows.append([label(e.at), e.value, e.low, e.high, *(o.value if o else None for o in others), e.n])
     return Table(
         title="All views",
-        columns=["view", "times threshold", "from", "to", "r.m.s.", "seen on", "alone on grey", "SSIM", "images"],
+        columns=["view", "times threshold", "from", "to", "r.m.s.", "above it on", "alone on grey", "SSIM", "images"],
         rows=rows,
         formats=formats,
         caption=f"Contrast of the change where it is most visible, with its interval, and its root mean square over the "

@@ -45,7 +45,12 @@ def chunks(frames: torch.Tensor) -> Iterator[slice]:
 
 
 def of_views(
-    frames: torch.Tensor, shown: Sequence[torch.Tensor], on_grey: Sequence[bool], per_degree: float, brightness: bool
+    frames: torch.Tensor,
+    shown: Sequence[torch.Tensor],
+    on_grey: Sequence[bool],
+    per_degree: float,
+    brightness: bool,
+    local: bool = False,
 ) -> dict[str, Array]:
     """How far views change frames (n, c, h, w): columns (n, views), NaN for black frames.
 
@@ -54,13 +59,15 @@ def of_views(
         shown: of each view (n, c, h, w).
         on_grey: which views lie on mid grey; for these ``alone_contrast`` compares with that grey instead, else NaN.
         per_degree, brightness: see ``weigh_contrast``.
+        local: whether contrast is relative to ``local_luminance``.
     """
     before, grey = relative_luminance(frames), grey_values(frames)
     even = relative_luminance(torch.full_like(frames[:1], MID_GREY))
     found: dict[str, list[torch.Tensor]] = {m: [] for m in OF_VIEWS}
     for pixels, alone in zip(shown, on_grey, strict=True):
         after = relative_luminance(pixels)
-        weighted = weigh_contrast(luminance_change(before, after), per_degree, dc=brightness)
+        change = luminance_change(before, after, per_degree if local else None)
+        weighted = weigh_contrast(change, per_degree, dc=brightness)
         found["weighted_contrast"].append(root_mean_square(weighted))
         found["pooled_contrast"].append(pooled_contrast(weighted, per_degree))
         found["ssim"].append(ssim(grey, grey_values(pixels.clamp(0, 1))))
@@ -73,7 +80,12 @@ def of_views(
 
 
 def above_radii(
-    frames: torch.Tensor, radii: Sequence[float], per_degree: Sequence[float], units: Units, brightness: bool
+    frames: torch.Tensor,
+    radii: Sequence[float],
+    per_degree: Sequence[float],
+    units: Units,
+    brightness: bool,
+    local: bool = False,
 ) -> Array:
     """Pooled contrast of what lies above each radius of ``grid_radii``, at each distance: (n, distances, radii)."""
     before, size = relative_luminance(frames), (frames.shape[-2], frames.shape[-1])
@@ -82,9 +94,10 @@ def above_radii(
     found = []
     for radius in radii[:-1]:
         low = low_from_spectrum(coefficients, size, radius, True, units)
-        change = luminance_change(before, relative_luminance(low))
-        at = (pooled_contrast(weigh_contrast(change, p, dc=brightness), p) for p in per_degree)
-        found.append(torch.stack(list(at), 1))
+        after = relative_luminance(low)
+        changes = ((luminance_change(before, after, p if local else None), p) for p in per_degree)
+        at = [pooled_contrast(weigh_contrast(change, p, dc=brightness), p) for change, p in changes]
+        found.append(torch.stack(at, 1))
     found.append(
         black[:, None].expand(-1, len(per_degree))
     )  # exactly nothing, which a transform would miss by rounding

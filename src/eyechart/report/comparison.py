@@ -49,7 +49,8 @@ def compare(estimates: Sequence[Estimate], models: Sequence[str], headline: Sequ
     """A table for each measure of ``headline`` (none = all; four at most): a row a model, a column a set of coordinates.
 
     A radius is left out of the coordinates where it is also given as a share of Nyquist, so that models of different frames
-    meet. At most eight columns, the first in the order of the exam; the rest stays in ``results.json``.
+    meet; so are coordinates that a model's own result chose, such as the place of its minimum. At most eight columns, the
+    first in the order of the exam; the rest stays in ``results.json``.
     """
     figures: dict[str, dict[Address, Estimate]] = {model: {} for model in models}
     for e in estimates:
@@ -88,11 +89,14 @@ def _caption(known: Sequence[Estimate], shared: str) -> str:
     units, over = (", ".join(dict.fromkeys(getattr(e, part) for e in known)) for part in ("unit", "over"))
     least, most = min(e.n for e in known), max(e.n for e in known)
     n = f"n = {least:,}" if least == most else f"n from {least:,} to {most:,}"
-    return f"Unit: {units}{f'; {shared}' if shared else ''}. Intervals over {over}, {n}."
+    chosen = ", ".join(dict.fromkeys(name.replace("_", " ") for e in known for name in e.chosen))
+    own = f" Each at a place of its own, chosen by its result ({chosen})." if chosen else ""
+    return f"Unit: {units}{f'; {shared}' if shared else ''}. Intervals over {over}, {n}.{own}"
 
 
 def _address(e: Estimate) -> Address:
-    at = {k: v for k, v in e.at.items() if k != "radius" or "radius_nyquist" not in e.at}
+    left_out = {*e.chosen, *(["radius"] if "radius_nyquist" in e.at else [])}
+    at = {k: v for k, v in e.at.items() if k not in left_out}
     return e.measure, tuple(at.items())
 
 

@@ -90,7 +90,7 @@ def _mesh(chart: Heatmap, view: View, colours: Colours) -> Iterator[Markup]:
     columns, rows = spaced(len(chart.x), MESH), spaced(len(chart.y), MESH)
     z = np.array(chart.z, dtype=float)[np.ix_(rows, columns)]
     shares, palette = _shares(z, colours), colours.palette
-    u, v = np.linspace(0, 1, len(columns)), np.linspace(0, 1, len(rows))
+    u, v = [_share(chart.x, i) for i in columns], [_share(chart.y, j) for j in rows]  # not quite evenly apart
     squares = [(i, j) for i in range(len(columns) - 1) for j in range(len(rows) - 1)]
     for i, j in sorted(squares, key=lambda square: u[square[0]] - v[square[1]]):  # those behind first
         around = ((i, j), (i + 1, j), (i + 1, j + 1), (i, j + 1))

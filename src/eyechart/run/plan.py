@@ -51,12 +51,13 @@ def source_views(queries: Sequence[Query]) -> tuple[SourceView, ...]:
 
 
 def exam_key(exam: Exam, stage: int, identity: str, later: Sequence[Query] = ()) -> str:
-    """Names an exam's shards: changes with the exam's version, any setting, the stage, and the run's identity.
+    """Names an exam's shards: changes with its version, any setting that rows depend on, the stage, and the run's identity.
 
-    The identity is part of it so that shards speak for themselves, even if the run's record is lost. ``later``: what a stage
-    after the first asks, which depends on the images of the stages before.
+    Settings that do not count are the exam's ``only_estimates``. The identity is part of it so that shards speak for
+    themselves, even if the run's record is lost. ``later``: what a stage after the first asks, which depends on the images of
+    the stages before.
     """
-    settings = json.dumps(exam.model_dump(mode="json"), sort_keys=True)
+    settings = json.dumps(exam.model_dump(mode="json", exclude={*exam.only_estimates}), sort_keys=True)
     text = f"{identity}\0{exam.name}\0{exam.version}\0{settings}\0{stage}{repr(tuple(later)) if later else ''}"
     return f"{exam.name}-{blake2b(text.encode(), digest_size=6).hexdigest()}"
 

@@ -2,9 +2,9 @@
 
 Two pictures -> the contrast of their difference -> the same in units of its threshold -> one number: the standard model of
 Watson & Ahumada (Journal of Vision 5(9):6, 2005, doi 10.1167/5.9.6) without its oblique effect. It leaves out colour (only
-luminance counts), masking (a difference laid over texture is less visible than stated), diagonals (about which the eye is
-duller than stated), movement, the corner of the eye and dim light. Pixels are taken as samples of a smooth picture, so the
-edges of magnified pixels do not count.
+luminance counts), what lies beneath the difference (strong texture hides it, weak texture may bring it out), diagonals (about
+which the eye is duller than stated), movement, the corner of the eye and dim light. Pixels are taken as samples of a smooth
+picture, so the edges of magnified pixels do not count.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ Curve = Literal["watson_ahumada", "mannos_sakrison"]
 LUMINANCE = (0.2126, 0.7152, 0.0722)  # ITU-R BT.709, of linear light
 GAIN, HIGH, LOW, LOSS, STEEPNESS = 373.08, 4.1726, 1.3625, 0.8493, 0.7786  # the standard model's fit to ModelFest
 SUMMATION, APERTURE = 2.4081, 0.6273  # exponent; standard deviation in degrees
+FLARE = 0.01  # of the screen's white, which the room's light adds in sRGB's reference viewing (IEC 61966-2-1)
 
 
 def pixels_per_degree(pixels: int, width_cm: float, distance_cm: float) -> float:
@@ -77,14 +78,34 @@ def relative_luminance(images: torch.Tensor) -> torch.Tensor:
     return LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
 
 
-def luminance_change(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+def luminance_change(first: torch.Tensor, second: torch.Tensor, local: float | None = None) -> torch.Tensor:
     """Contrast of the difference of two luminances (..., h, w): (second - first) / mean of the first, same shape.
+
+    Args:
+        first, second: see ``relative_luminance``.
+        local: pixels per degree, if contrast is to be relative to ``local_luminance`` instead.
 
     NaN where the first is black: there is no light to compare with.
     """
     mean = first.mean((-2, -1), keepdim=True)
     lit = mean > 0
-    return torch.where(lit, (second - first) / torch.where(lit, mean, 1.0), torch.nan)
+    field = mean if local is None else local_luminance(first, local)
+    return torch.where(lit, (second - first) / torch.where(lit, field, 1.0), torch.nan)
+
+
+def local_luminance(luminance: torch.Tensor, pixels_per_degree: float) -> torch.Tensor:
+    """Mean luminance around each pixel of (..., h, w), at least 0.01 of white: the same shape.
+
+    Weighted by the Gaussian aperture of ``pooled_contrast`` (standard deviation 0.6273 degrees), within the picture. Not part
+    of the standard model, whose patterns lay on even fields, where it changes nothing.
+    """
+    rows, columns = (
+        _gaussian(n, APERTURE * float(pixels_per_degree), luminance.dtype, str(luminance.device))
+        for n in luminance.shape[-2:]
+    )
+    weights = rows.sum(1)[:, None] * columns.sum(1)
+    around: torch.Tensor = (rows @ luminance @ columns.T / weights).clamp_min(FLARE)
+    return around
 
 
 def weigh_contrast(
@@ -184,11 +205,16 @@ def _plane(
 def _aperture(pixels: int, per_degree: float, dtype: torch.dtype, device: str) -> torch.Tensor:
     """Integrals over pixel j of a^b, where pixel i is looked at, along one axis in degrees: (pixels, pixels)."""
     sigma = APERTURE / sqrt(SUMMATION) * per_degree  # of a^b, in pixels
+    return _gaussian(pixels, sigma, dtype, device) * (sigma * sqrt(torch.pi / 2) / per_degree)
+
+
+@lru_cache(maxsize=64)
+def _gaussian(pixels: int, sigma: float, dtype: torch.dtype, device: str) -> torch.Tensor:
+    """Twice the share of a Gaussian around pixel i that falls on pixel j: (pixels, pixels); sigma in pixels."""
     ends = [
         erf((k + 0.5) / (sigma * sqrt(2))) for k in range(-pixels, pixels)
     ]  # of the pixels -pixels + 1 to pixels - 1
-    scale = sigma * sqrt(torch.pi / 2) / per_degree
     with torch.inference_mode(False):
-        strip = torch.tensor(ends, dtype=torch.float64, device="cpu").diff() * scale
+        strip = torch.tensor(ends, dtype=torch.float64, device="cpu").diff()
         apart = torch.arange(pixels)[None, :] - torch.arange(pixels)[:, None]
         return strip[apart + pixels - 1].to(dtype).to(device)

@@ -127,8 +127,9 @@ class Run:
         return [KeptCase(**{f: c[f] for f in fields}, facts=json.loads(c["facts"])) for c in cases.values()]
 
     def table(self) -> pa.Table:
-        """All estimates as an Arrow table; ``at`` as one text column."""
-        return pa.Table.from_pylist([{**e.to_dict(), "at": _at(e.at)} for e in self.estimates])
+        """All estimates as an Arrow table; ``at`` and ``chosen`` as text columns."""
+        told = [{**e.to_dict(), "at": _at(e.at), "chosen": ", ".join(e.chosen)} for e in self.estimates]
+        return pa.Table.from_pylist(told)
 
     def _lost(self, name: str) -> RunFolderError:
         way_out = "Give the run's command again: what is finished is kept, and the file is written anew."

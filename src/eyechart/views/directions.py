@@ -25,7 +25,10 @@ class Moved(Weights):
 
     Each d is drawn from N(0, 1) for every weight and, with ``filter``, scaled filter by filter to the filter's own norm:
     d_f <- d_f |w_f| / (|d_f| + 1e-10). A filter is an entry of a parameter's first axis: what makes one output of a
-    convolution or a linear layer. Parameters with one axis or none (biases, BatchNorm's) and buffers stay as they are.
+    convolution or a linear layer; in a transposed convolution, what is made of one input. Buffers stay as they are, and so do
+    parameters with no more than one axis longer than 1, whatever their shape: biases, weights of norms, scales of layers such
+    as (C, 1, 1). Their filters would be single weights, doubled or set to zero at a distance of 1. By shape alone a kernel
+    with a single output and no extent, (1, C) or (1, C, 1, 1), is one of them, and stays, too.
     The numbers of a parameter depend on seed, number of the direction, and name alone: not on device, order or other layers.
 
     Attributes:
@@ -54,11 +57,11 @@ class Moved(Weights):
         _remembered.cache_clear()
 
     def suits(self, parameters: Mapping[str, Tensor], convolutions: Sequence[str]) -> bool:
-        """Whether the net has a parameter with two axes or more."""
+        """Whether the net has a parameter that moves."""
         return any(map(_moves, parameters.values()))
 
     def changed(self, parameters: Mapping[str, Tensor], convolutions: Sequence[str]) -> Mapping[str, Tensor]:
-        """All parameters with two axes or more, moved."""
+        """All parameters with two axes longer than 1, or more, moved."""
         own = {name: tensor for name, tensor in parameters.items() if _moves(tensor)}
         scales = {name: filter_norms(tensor) if self.normalise == "filter" else 1.0 for name, tensor in own.items()}
         shapes = tuple((name, tuple(tensor.shape)) for name, tensor in own.items())
@@ -78,7 +81,8 @@ def filter_norms(weights: Tensor) -> Tensor:
 
 
 def _moves(tensor: Tensor) -> bool:
-    return isinstance(tensor, nn.Parameter) and tensor.ndim > 1 and tensor.is_floating_point()
+    """Whether it is a parameter with two axes longer than 1, or more."""
+    return isinstance(tensor, nn.Parameter) and tensor.is_floating_point() and sum(n > 1 for n in tensor.shape) > 1
 
 
 Shapes = tuple[tuple[str, tuple[int, ...]], ...]
