@@ -24,7 +24,7 @@ from eyechart.core.catalogue import exam_class
 
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-background-networking --no-first-run --hide-scrollbars"
 FIGURE = {"spectrum": 0, "kernel_smoothness": -1}  # which of an exam's figures tells most, if it is not the first
-WIDTH = 760
+WIDTH = 640
 
 
 def browser(folder: str) -> Any:
@@ -69,7 +69,7 @@ def main(run: str, docs: str = "docs") -> None:
         try:
             driver.get((Path(run) / "report.html").resolve().as_uri())
             for section in driver.find_elements(By.CSS_SELECTOR, "section.exam"):
-                name = section.get_attribute("id").rpartition("-")[0]
+                name = section.get_attribute("id").rpartition("-")[0].replace("-", "_")
                 figures = section.find_elements(By.CSS_SELECTOR, "figure")
                 if name not in found.exams or not figures:
                     continue
