@@ -205,7 +205,8 @@ def _plane(
 def _aperture(pixels: int, per_degree: float, dtype: torch.dtype, device: str) -> torch.Tensor:
     """Integrals over pixel j of a^b, where pixel i is looked at, along one axis in degrees: (pixels, pixels)."""
     sigma = APERTURE / sqrt(SUMMATION) * per_degree  # of a^b, in pixels
-    return _gaussian(pixels, sigma, dtype, device) * (sigma * sqrt(torch.pi / 2) / per_degree)
+    with torch.inference_mode(False):
+        return _gaussian(pixels, sigma, dtype, device) * (sigma * sqrt(torch.pi / 2) / per_degree)
 
 
 @lru_cache(maxsize=64)
