@@ -20,7 +20,9 @@ from eyechart.core.words import figure, percent
 from eyechart.errors import SettingError, UnknownNameError
 from eyechart.stats.intervals import wilson
 from eyechart.views.bands import Band, Grey
-from eyechart.views.shifts import CropShift, EmbedShift
+from eyechart.views.placed import Placed
+from eyechart.views.shifts import CropShift
+from eyechart.views.shrunk import Shrunk
 from eyes import said
 
 
@@ -81,9 +83,10 @@ def test_chains_lose_no_step() -> None:
 
 
 def test_paired_frames_and_only_they_share_a_stream() -> None:
-    for view in (CropShift, EmbedShift):
-        assert view(1, 0).stream == view(2, 0).stream != view(1, 1).stream
-    assert CropShift(1).stream != EmbedShift(1).stream
+    assert CropShift(1, 0).stream == CropShift(2, 0).stream != CropShift(1, 1).stream
+    embedded = [Shrunk(larger=m).then(Placed(0, (m, m))).stream for m in (0, 1)]
+    assert embedded[0] == embedded[1] != Placed(1).stream
+    assert CropShift(1).stream != embedded[0]
     assert CropShift(1, 2).then(Grey()).stream == CropShift(1, 2).stream
 
 

@@ -90,10 +90,13 @@ class Pixels:
         tensor: (n, c, h, w) float32 in [0, 1], channels_last.
         ids: of the images, for streams.
         seed: of the run.
+        notes: what the views before say about it.
     """
 
-    def __init__(self, tensor: torch.Tensor, ids: tuple[str, ...], seed: int, remember: int = 4) -> None:
-        self.tensor, self.ids, self.seed = tensor, ids, seed
+    def __init__(
+        self, tensor: torch.Tensor, ids: tuple[str, ...], seed: int, notes: Notes | None = None, remember: int = 4
+    ) -> None:
+        self.tensor, self.ids, self.seed, self.notes = tensor, ids, seed, notes or {}
         self._remember = remember
         self._kept: dict[object, Any] = {}
 

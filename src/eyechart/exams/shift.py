@@ -14,11 +14,13 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Tally
-from eyechart.core.view import SourceView
+from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.shift_pictures import charts, findings
 from eyechart.stats.intervals import ratios, wilson
-from eyechart.views.shifts import CropShift, EmbedShift
+from eyechart.views.placed import Placed
+from eyechart.views.shifts import CropShift
+from eyechart.views.shrunk import Shrunk
 
 Protocol = Literal["crop", "embed_black"]
 FrameNumber = Literal[1, 2]
@@ -50,6 +52,7 @@ class Shift(Exam):
 
     name: ClassVar[str] = "shift"
     headline: ClassVar[tuple[str, ...]] = ("p_top1_change",)
+    version: ClassVar[int] = 2  # places of embedded pictures are drawn as shares of the free way
     title: ClassVar[str] = "One-pixel shifts"
     explanation: ClassVar[str] = (
         "Each image is shown twice, the second time moved by one pixel, which changes nothing of what it shows. A model that "
@@ -126,10 +129,11 @@ class Shift(Exam):
         where = " of the original" if self.shift_in == "original" else ""
         return {"crop": f"{pixels}{where}", "embed_black": pixels}
 
-    def _view(self, protocol: Protocol, pair: int, frame: FrameNumber) -> SourceView:
+    def _view(self, protocol: Protocol, pair: int, frame: FrameNumber) -> View:
         if protocol == "crop":
             return CropShift(frame, pair, self.step, self.shift_in, self.area)
-        return EmbedShift(frame, pair, self.step, self.short_side, self.fill)
+        move = self.step if frame == 2 else 0
+        return Shrunk(self.short_side, self.fill, room=self.step).then(Placed(pair, (move, move)))
 
     def _pair(self, answers: Answers, protocol: Protocol, pair: int) -> Mapping[str, Array]:
         first, second = (answers[Query(self._view(protocol, pair, f))] for f in (1, 2))
@@ -138,7 +142,7 @@ class Shift(Exam):
             "top1_2": second.top1.astype(np.int32),
             "absolute_change": absolute_change(first, second).astype(np.float32),
             "valid": first.valid & second.valid,
-            "effective_shift": first.notes["effective_shift"].astype(np.float32),
+            "effective_shift": first.notes.get("effective_shift", np.full(len(first.valid), self.step)).astype(np.float32),
             "capped": first.notes.get("capped", np.zeros(len(first.valid))) > 0,
         }
 

@@ -210,8 +210,9 @@ def _pictured(engine: Engine, exam: Exam, case: Kept) -> dict[str, Any]:
     pictures = {}
     if drawn.examined.all():
         for name, view in views.items():
-            frame = drawn.frames[sources.index(split_stages(view)[0])]
-            first = Pixels(unit(torch.from_numpy(frame).permute(0, 3, 1, 2).to(engine.model.device)), job.ids, job.seed)
+            v = sources.index(split_stages(view)[0])
+            frame = unit(torch.from_numpy(drawn.frames[v]).permute(0, 3, 1, 2).to(engine.model.device))
+            first = Pixels(frame, job.ids, job.seed, drawn.notes[v])
             pictures[name] = _webp(show(view, first)[0][0])
     return {"key": case.key, "score": case.score, "id": case.id, "facts": dict(case.facts), "pictures": pictures}
 

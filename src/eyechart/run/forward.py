@@ -125,7 +125,7 @@ class Forwarder:
             for query in mine:
                 values = np.empty((len(kept) if query.reading == "answer" else 0, self.model.n_outputs), np.float32)
                 found[query] = _Found(values, dict(about), drawn.valid[v][kept])
-            self._source(source, {query: found[query] for query in mine}, frames, ids, labels)
+            self._source(source, {query: found[query] for query in mine}, frames, about, ids, labels)
 
     def forget_other_weights(self) -> None:
         """Let go of all altered nets."""
@@ -137,10 +137,11 @@ class Forwarder:
         source: SourceView,
         found: Mapping[Query, _Found],
         frames: Array,
+        about: Mapping[str, Array],
         ids: tuple[str, ...],
         labels: Array,
     ) -> None:
-        """All queries that start from one source view."""
+        """All queries that start from one source view, which notes ``about`` its frames."""
         shown = torch.from_numpy(frames).permute(0, 3, 1, 2).to(self.model.device, non_blocking=True)
         plain = [q for q in found if q.reading == "answer" and not split_stages(q.view)[1]]
         for query in plain:
@@ -149,12 +150,12 @@ class Forwarder:
         step = max(1, RENDER_BYTES // (4 * shown[0].numel())) if len(frames) else 1
         for start in range(0, len(frames) if others else 0, step):
             part = slice(start, start + step)
-            first = Pixels(unit(shown[part]), ids[part], self.seed)
+            first = Pixels(unit(shown[part]), ids[part], self.seed, {name: column[part] for name, column in about.items()})
             layers = PlainLayers(self.model, first.tensor)
             for query in others:
-                pixels, about, fine = self._shown((source, query.view, start), query.view, first)
+                pixels, noted, fine = self._shown((source, query.view, start), query.view, first)
                 mine = found[query]
-                mine.note(part, about, fine, len(ids))
+                mine.note(part, noted, fine, len(ids))
                 if query.reading == "answer":
                     self._add(pixels, mine.values[part])
                 elif query.reading == "pixels":

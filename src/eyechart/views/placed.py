@@ -1,0 +1,70 @@
+"""Moving a small picture over its canvas, on the device, without changing a pixel of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from eyechart.core.chance import generator
+from eyechart.core.view import InputView, Pixels, Shown
+
+Array = np.ndarray[Any, Any]
+Place = Literal["random", "centre_diagonal"] | tuple[float, float]
+DIAGONAL = 8  # neighbouring places, the fifth of them in the centre
+
+
+@dataclass(frozen=True)
+class Placed(InputView):
+    """What ``Shrunk`` drew in the corner, moved to its place and from there by ``move``.
+
+    Views of one ``pair`` share their place, as a share of the free way, so that pictures of several sizes lie alike.
+
+    Attributes:
+        pair: names the random stream.
+        move: pixels (down, right) from the place; at most the ``room`` of ``Shrunk``.
+        place: ``random``, uniform over all places where the picture fits; ``centre_diagonal``, the centre - 4 + (pair modulo 8)
+            on both axes; or shares (down, right) of the free way, each in [0, 1].
+
+    Notes: ``top`` and ``left`` of the picture, in pixels.
+    """
+
+    pair: int = 0
+    move: tuple[int, int] = (0, 0)
+    place: Place = "random"
+
+    @property
+    def stream(self) -> str:
+        """One stream a pair."""
+        return f"shift.embed.{self.pair}" if self.place == "random" else ""
+
+    def render(self, batch: Pixels) -> Shown:
+        """Every pixel is copied; the canvas comes in again at the other side."""
+        top, left = batch.shared(("place", self.pair, self.place), lambda: self._places(batch))
+        top, left = top + self.move[0], left + self.move[1]
+        return Shown(rolled(batch.tensor, top, left), {"top": top.astype(np.float64), "left": left.astype(np.float64)})
+
+    def _places(self, batch: Pixels) -> tuple[Array, Array]:
+        """(n,) top and left of each picture; 0 where there is none."""
+        free = np.stack([np.nan_to_num(batch.notes[name]) for name in ("free_down", "free_right")], axis=1).astype(int)
+        if self.place == "random":
+            shares = np.array([generator(batch.seed, self.stream, i).random(2) for i in batch.ids]).reshape(-1, 2)
+            places = np.floor(shares * (free + 1)).astype(int)
+        elif self.place == "centre_diagonal":
+            places = np.clip(free // 2 + self.pair % DIAGONAL - DIAGONAL // 2, 0, free)
+        else:
+            places = np.round(np.array(self.place) * free).astype(int)
+        return places[:, 0], places[:, 1]
+
+
+def rolled(pixels: torch.Tensor, down: Array, right: Array) -> torch.Tensor:
+    """Each image of (n, c, h, w) moved cyclically by its own whole number of pixels; channels_last, values unchanged."""
+    height, width = pixels.shape[-2:]
+    device = pixels.device
+    rows = (torch.arange(height, device=device) - torch.from_numpy(down).to(device)[:, None]) % height
+    columns = (torch.arange(width, device=device) - torch.from_numpy(right).to(device)[:, None]) % width
+    each = torch.arange(len(pixels), device=device)[:, None, None]
+    moved: torch.Tensor = pixels.permute(0, 2, 3, 1)[each, rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2)
