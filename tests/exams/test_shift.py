@@ -84,7 +84,7 @@ def frames(protocol: str, picture: Array, image_id: str, pair: int, shift_in: st
     side, original = min(picture.shape[:2]), Image.fromarray(picture)
     if protocol == "embed":
         small = np.asarray(original.resize((7, 7), Image.Resampling.BILINEAR))  # round(100 * 16 / 224) = 7
-        x, y = chance.integers(0, SIZE - 7), chance.integers(0, SIZE - 7)
+        y, x = (int(share * (SIZE - 7)) for share in chance.random(2))  # 16 - 7 - 1 pixels of way, both ends included
         both = np.zeros((2, SIZE, SIZE, 3), np.uint8)
         both[0, y : y + 7, x : x + 7] = both[1, y + 1 : y + 8, x + 1 : x + 8] = small
         return both[0], both[1]

@@ -33,6 +33,23 @@ def test_each_model_is_a_row_with_intervals() -> None:
     assert [column.bounded for column in grid.columns] == [False, True, True]
 
 
+def test_what_is_given_has_a_table_of_its_own() -> None:
+    estimates = [
+        figure(model, value, protocol=protocol, given=given)
+        for given, value in (("all", 0.5), ("correct", 0.4), ("all_models_correct", 0.3))
+        for protocol in ("crop", "scale")
+        for model in ("a", "b")
+    ]
+    tables = compare(estimates, ("a", "b"), ("accuracy",))
+    assert [table.title for table in tables] == [
+        "Accuracy, all images",
+        "Accuracy, images that the model at hand gets right",
+        "Accuracy, images that all models get right",
+    ]
+    assert {table.columns for table in tables} == {("model", "crop", "scale")}
+    assert [table.rows[0][1][0] for table in tables] == [0.5, 0.4, 0.3]
+
+
 def test_radii_of_frames_of_different_sizes_meet() -> None:
     estimates = [figure("a", 0.5, radius=4.0, radius_nyquist=0.25), figure("b", 0.6, radius=28.0, radius_nyquist=0.25)]
     (table,) = compare(estimates, ("a", "b"), ())

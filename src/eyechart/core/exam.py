@@ -88,6 +88,9 @@ class Exam(BaseModel, ABC):
             coordinates are then joined by ``images: training``, and ``<measure>_gap`` is training minus examined.
         chosen: by measure, coordinates that its result chooses, such as the place of a minimum. Models are compared without
             them, and ``results.json`` marks them.
+        right_by: the row column with the model's top class on the image as it is. Where several models sit the exam, what it
+            estimates at {given: correct} is also estimated at {given: all_models_correct}, on the images that all get right:
+            accuracy confounds figures of stability.
         only_estimates: settings that neither ``ask`` nor ``read`` looks at: when they change, nothing is asked again.
     """
 
@@ -103,6 +106,7 @@ class Exam(BaseModel, ABC):
     asks: ClassVar[bool] = True
     training: ClassVar[tuple[str, ...]] = ()
     chosen: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    right_by: ClassVar[str] = ""
     only_estimates: ClassVar[tuple[str, ...]] = ()
 
     def most(self, subject: Subject) -> int | None:

@@ -34,8 +34,8 @@ class Shift(Exam):
     the same square moved by one pixel; ``embed_black``, the image shrunk and pasted at a random place of a black canvas,
     against one pixel further. The paper draws one pair an image; the default here is four.
 
-    Measures, at {protocol} and, where named, {given: all | correct} (correct: images right on the clean view) and
-    {frame: 1 | 2}:
+    Measures, at {protocol} and, where named, {frame: 1 | 2} and {given: all | correct | all_models_correct} (correct: images
+    right on the clean view; all_models_correct: images that all models get right, where several sit the exam):
         p_top1_change {given}: share of pairs whose top class differs.
         mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of frame 1 (asymmetric, as published).
         accuracy {frame}: share of frames whose top class is the label.
@@ -53,6 +53,7 @@ class Shift(Exam):
     name: ClassVar[str] = "shift"
     headline: ClassVar[tuple[str, ...]] = ("p_top1_change",)
     version: ClassVar[int] = 2  # places of embedded pictures are drawn as shares of the free way
+    right_by: ClassVar[str] = "image_top1"
     title: ClassVar[str] = "One-pixel shifts"
     explanation: ClassVar[str] = (
         "Each image is shown twice, the second time moved by one pixel, which changes nothing of what it shows. A model that "
@@ -142,7 +143,9 @@ class Shift(Exam):
             "top1_2": second.top1.astype(np.int32),
             "absolute_change": absolute_change(first, second).astype(np.float32),
             "valid": first.valid & second.valid,
-            "effective_shift": first.notes.get("effective_shift", np.full(len(first.valid), self.step)).astype(np.float32),
+            "effective_shift": first.notes.get("effective_shift", np.full(len(first.valid), self.step)).astype(
+                np.float32
+            ),
             "capped": first.notes.get("capped", np.zeros(len(first.valid))) > 0,
         }
 

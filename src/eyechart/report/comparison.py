@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -18,6 +18,11 @@ EXPLANATION = (
     "may differ all the same."
 )
 SHARES = ("share", "probability")
+GIVEN = {
+    "all": "all images",
+    "correct": "images that the model at hand gets right",
+    "all_models_correct": "images that all models get right",
+}
 
 Address = tuple[str, tuple[tuple[str, Any], ...]]  # a measure, and where
 
@@ -46,7 +51,9 @@ def with_comparisons(
 
 
 def compare(estimates: Sequence[Estimate], models: Sequence[str], headline: Sequence[str]) -> tuple[Table, ...]:
-    """A table for each measure of ``headline`` (none = all; four at most): a row a model, a column a set of coordinates.
+    """Tables for each measure of ``headline`` (none = all; four at most): a row a model, a column a set of coordinates.
+
+    What is given (all images, those a model gets right, those that all get right) has tables of its own.
 
     A radius is left out of the coordinates where it is also given as a share of Nyquist, so that models of different frames
     meet; so are coordinates that a model's own result chose, such as the place of its minimum. At most eight columns, the
@@ -58,26 +65,47 @@ def compare(estimates: Sequence[Estimate], models: Sequence[str], headline: Sequ
     addresses = dict.fromkeys(address for own in figures.values() for address in own)
     measures = list(dict.fromkeys(measure for measure, _ in addresses))
     chosen = [m for m in headline if m in measures] or measures
+    kinds = [(measure, given) for measure in chosen[:MOST_MEASURES] for given in _given(measure, addresses)]
     return tuple(
-        _table(measure, [a for a in addresses if a[0] == measure], figures) for measure in chosen[:MOST_MEASURES]
+        _table(
+            _title(measure, given), [a for a in addresses if a[0] == measure and _at(a).get("given") == given], figures
+        )
+        for measure, given in kinds
     )
 
 
-def _table(measure: str, addresses: Sequence[Address], figures: Mapping[str, Mapping[Address, Estimate]]) -> Table:
+def _given(measure: str, addresses: Iterable[Address]) -> list[Any]:
+    """The values of the coordinate ``given`` of a measure."""
+    return list(dict.fromkeys(_at(address).get("given") for address in addresses if address[0] == measure))
+
+
+def _at(address: Address) -> dict[str, Any]:
+    return dict(address[1])
+
+
+def _title(measure: str, given: Any) -> str:
+    name = _name(measure)
+    return f"{name[:1].upper()}{name[1:]}" + (f", {GIVEN.get(given, given)}" if given else "")
+
+
+def _name(measure: str) -> str:
+    return measure.replace("_", " ")
+
+
+def _table(title: str, addresses: Sequence[Address], figures: Mapping[str, Mapping[Address, Estimate]]) -> Table:
     shown = addresses[:MOST_PLACES]
-    shared, headings = _headings([dict(at) for _, at in shown])
+    shared, headings = _headings([{k: v for k, v in at if k != "given"} for _, at in shown])
     found = [[own.get(address) for address in shown] for own in figures.values()]
     known = [e for row in found for e in row if e]
     rows = [
         (model, *((e.value, e.low, e.high) if e else None for e in row))
         for model, row in zip(figures, found, strict=True)
     ]
-    name = measure.replace("_", " ")
     form: Format = "percent" if all(e.unit in SHARES for e in known) else "number"
-    columns = ("model", *(heading or name for heading in headings))
+    columns = ("model", *(heading or _name(shown[0][0]) for heading in headings))
     more = len(addresses) - len(shown)
     return Table(
-        title=f"{name[:1].upper()}{name[1:]}",
+        title=title,
         columns=columns,
         rows=rows,
         formats=(None, *[form] * len(shown)),

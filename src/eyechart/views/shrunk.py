@@ -1,4 +1,4 @@
-"""The whole picture, made smaller, on a plain canvas: what embedding protocols start from. Torch-free: drawn in decode workers."""
+"""The whole picture, made smaller, on a plain canvas: what embedding protocols start from. Torch-free."""
 
 from __future__ import annotations
 
@@ -48,7 +48,8 @@ class Shrunk(SourceView):
         (rows, columns), (most_rows, most_columns), capped = self._sizes(original, height, width)
         canvas = Image.new("RGB", (width, height), self._colour(preprocessing))
         if min(rows, columns) < 1:
-            return Frame(canvas, {"capped": 1.0}, valid=False)
+            nothing = dict.fromkeys(("rows", "columns", "free_down", "free_right"), 0.0)
+            return Frame(canvas, {**nothing, "capped": 1.0}, valid=False)
         canvas.paste(original.resized(columns, rows, FILTERS[preprocessing.interpolation]), (0, 0))
         free = {"free_down": height - most_rows - self.room, "free_right": width - most_columns - self.room}
         return Frame(canvas, {"rows": float(rows), "columns": float(columns), **free, "capped": float(capped)})

@@ -1,0 +1,54 @@
+"""Several models on the images that all of them get right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eyes import LowPassEye, NaNEye, seen_by
+from numbered import SIDE, Numbered, numbered
+from small_run import small_run
+
+IMAGES = numbered(60)
+SETTINGS = {"shift": {"pairs_per_image": 2, "protocols": ["crop", "embed_black"]}}
+
+
+def test_figures_are_those_of_the_common_images(tmp_path: Path) -> None:
+    eyes = [seen_by(LowPassEye(1, SIDE), name="coarse"), seen_by(LowPassEye(7, SIDE), name="fine")]
+    run = small_run(tmp_path, IMAGES, ["shift"], model=eyes, settings=SETTINGS)
+    table = run.rows("shift")
+    rows = {name: np.array(table[name].to_pylist()) for name in ("model", "position", "label", "image_top1")}
+    right = {
+        m: set(rows["position"][(rows["model"] == m) & (rows["image_top1"] == rows["label"])])
+        for m in ("coarse", "fine")
+    }
+    common = right["coarse"] & right["fine"]
+    assert 0 < len(common) < min(map(len, right.values()))
+    for model in right:
+        chosen = (rows["model"] == model) & np.isin(rows["position"], sorted(common))
+        for protocol in ("crop", "embed_black"):
+            pairs = [np.array(table[f"{protocol}_top1_{frame}"].to_pylist())[chosen] for frame in (1, 2)]
+            found = [
+                e
+                for e in run.estimates.of("p_top1_change", protocol=protocol, given="all_models_correct")
+                if e.model == model
+            ]
+            (e,) = found
+            assert e.n == len(common)
+            assert e.value == pytest.approx((pairs[0] != pairs[1]).mean())
+
+
+def test_one_model_has_no_one_to_share_with(tmp_path: Path) -> None:
+    run = small_run(tmp_path, IMAGES, ["shift"], model=seen_by(LowPassEye(5, SIDE)), settings=SETTINGS)
+    assert not run.estimates.of("p_top1_change", given="all_models_correct")
+    assert run.estimates.of("p_top1_change", given="correct")
+
+
+def test_a_model_that_could_examine_nothing_shares_nothing(tmp_path: Path) -> None:
+    eyes = [seen_by(NaNEye(LowPassEye(5, SIDE), 0.55), name="blind"), seen_by(LowPassEye(5, SIDE), name="seeing")]
+    images = numbered(20, {i: Numbered(i, bright=True) for i in range(20)})
+    run = small_run(tmp_path, images, ["shift"], model=eyes, settings=SETTINGS, max_bad=20)
+    assert {e.model for e in run.estimates} == {"seeing"}
+    assert not run.estimates.of("p_top1_change", given="all_models_correct")
