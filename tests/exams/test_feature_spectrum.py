@@ -193,6 +193,37 @@ def test_batch_normalisation_moves_the_mean_alone() -> None:
     assert abs(zero.value) > 0.1  # type: ignore[arg-type]
 
 
+class Deaf(nn.Module):
+    """A first convolution without weight: what follows is the same for all images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.ear, self.dead, self.act = nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1), nn.ReLU()
+        self.head = nn.Linear(4, 3)
+        self.dead.weight.data.zero_()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.act(self.dead(self.ear(x))).mean((2, 3)) + x.mean((1, 2, 3), keepdim=True).flatten(1))
+
+
+def test_maps_that_know_nothing_of_the_picture_are_left_out() -> None:
+    of = sat(Deaf())
+    found = estimates(of)
+    assert one(found, "steps_without_map", reason="its maps are the same for all images").value == 2
+    dead = found.of("relative_log_amplitude", layer="dead")
+    assert {e.value for e in dead} == {None}
+    assert {e.reason for e in dead} == {"its maps are the same for all images"}
+    assert not [e for e in found.of("change_at_nyquist") if e.at["layer"] in ("dead", "act")]
+
+
+def test_a_single_image_has_a_factor_but_no_interval() -> None:
+    of = sat(Small(), n=2)
+    told = " ".join(f.sentence for f in of.exam.findings(estimates(of)))
+    assert "too few images for an interval" in told
+    assert "undefined" not in told
+
+
 def test_steps_without_maps_are_counted_and_named_ones_undefined() -> None:
     found = estimates(sat(Small()))
     reasons = {e.at["reason"]: e.value for e in found.of("steps_without_map")}

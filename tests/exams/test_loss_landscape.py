@@ -492,3 +492,17 @@ def test_defaults_depend_on_the_frame() -> None:
 def test_senseless_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         LossLandscape(**wrong)
+
+
+@pytest.mark.parametrize(("centre", "hardly"), [(0.1, False), (1.0, False), (1.2, True), (5.0, True)])
+def test_weights_that_fit_nothing_are_called_so(centre: float, hardly: bool) -> None:
+    """Even shares of four classes lose ln 4 = 1.386 nats."""
+    exam, subject = LossLandscape(points=9), Subject((SIZE, SIZE), CLASSES)
+    bowls = bowl(Plane(9, 1.0), 8 * np.eye(2), np.zeros(2), N)[0].astype(np.float32)
+    losses = bowls - bowls[:, bowls.shape[1] // 2].mean() + np.float32(centre)
+    found = exam.estimates(Tally({f"{shown}_nll": losses for shown in SHOWN}), LABELS, subject)
+    guessing = found.one("guessing_loss")
+    assert guessing is not None
+    assert guessing.value == pytest.approx(1.386294)
+    assert value(found, "centre_loss", shown="full") == pytest.approx(centre, abs=1e-5)
+    assert ("hardly fit" in exam.findings(found)[0].sentence) == hardly

@@ -30,8 +30,8 @@ def layers(
     loaded = load_model(model, arch=arch, preprocess=preprocess, trust=trust, device="cpu")
     found = loaded.plain.layers if loaded.plain else ()
     if not found:
-        way_out = "Give the model's own code instead of an exported or scripted program."
-        raise SettingError("This model cannot be watched.", setting="MODEL", value=model, way_out=way_out)
+        way_out = "Put the steps into torch modules, and give the model's own code if this is an exported or scripted program."
+        raise SettingError("No step of this model can be watched.", setting="MODEL", value=model, way_out=way_out)
     kinds = {layer.kind for layer in found}
     if kind is not None and kind not in kinds:
         raise UnknownNameError.of(kind, kinds, setting="--kind")

@@ -24,6 +24,8 @@ PLACES = 9
 PER_LAYER = PLACES + 1  # the last is the lowest frequency above zero
 POINTS = {"zero_frequency": 2, "lowest_frequency": 3}  # of a profile, for its end to be another than the reference
 NOT_ALWAYS = "it does not hold maps of one size for all images"
+ALIKE = "its maps are the same for all images"
+ROUNDING = 1e-5  # nats: what float32 leaves of a change by nothing
 AGAINST = {"zero_frequency": 0, "lowest_frequency": PLACES}
 
 
@@ -59,7 +61,9 @@ class FeatureSpectrum(Exam):
             image. Where the size changes, the two ends are not one frequency of the picture.
         mean_change_at_nyquist {kind, size, against}: mean of these over steps, for each image, then over images.
         steps, lowering_steps {kind, size, against}: number of these steps, and of those whose mean change is below 0.
-        steps_without_map {reason}: steps of the net that were left out.
+        steps_without_map {reason}: steps of the net that were left out. So are steps whose maps are the same for all images,
+            which hold nothing of the picture, and changes into and out of them.
+    Changes below 1e-5 nats are rounding and count as 0.
     Intervals are over images, and n counts them; the steps of the net are all there are, or the chosen ones.
 
     Rows: ``relative_log_amplitude``, for each layer in the order of use nine places and the lowest frequency above zero.
@@ -110,9 +114,10 @@ class FeatureSpectrum(Exam):
         """Curves, changes of each step, and their means by kind."""
         steps, rows = self._steps(subject), tally.rows["relative_log_amplitude"].astype(np.float64)
         read = {name: rows[:, PER_LAYER * j : PER_LAYER * (j + 1)] for j, name in enumerate(steps.read)}
-        found = [e for step in steps.shown for e in self._curve(step, read)]
-        found += self._changes(steps, read)
-        for reason, count in steps.without_map.items():
+        alike = {name for name, curves in read.items() if _all_alike(curves)}
+        found = [e for step in steps.shown for e in self._curve(step, read, step.name in alike)]
+        found += self._changes(steps, {name: curves for name, curves in read.items() if name not in alike})
+        for reason, count in (steps.without_map | ({ALIKE: len(alike)} if alike else {})).items():
             found.append(
                 self.estimate(
                     "steps_without_map", unit="count", value=float(count), n=len(steps.all), at={"reason": reason}
@@ -136,9 +141,9 @@ class FeatureSpectrum(Exam):
         tap = RelativeSpectrum(layers, frame=subject.size, grid=self.grid, profile=self.profile, places=PLACES)
         return Query(reading="layers", tap=tap)
 
-    def _curve(self, step: Step, read: Mapping[str, Array]) -> Iterator[Estimate]:
+    def _curve(self, step: Step, read: Mapping[str, Array], alike: bool) -> Iterator[Estimate]:
         rows = read.get(step.name, np.empty((0, PER_LAYER)))
-        reason = step.reason or (NOT_ALWAYS if np.isnan(rows).any() else "")
+        reason = step.reason or (NOT_ALWAYS if np.isnan(rows).any() else ALIKE if alike else "")
         for j, interval in enumerate(means(rows[:, :PLACES])):
             at = {**step.at, "frequency": j / (PLACES - 1)}
             yield self.estimate("relative_log_amplitude", unit="nats", at=at, **figure(interval, reason))
@@ -147,12 +152,14 @@ class FeatureSpectrum(Exam):
         """For each step that has one before it, and in the mean over those of a kind."""
         kinds: dict[tuple[str, str, str], list[Array]] = {}
         for step in steps.shown:
-            if not step.compared or np.isnan(read[step.name]).any() or np.isnan(read[step.source]).any():
+            ends = [read.get(name) for name in (step.name, step.source)] if step.compared else []
+            if not ends or any(curves is None or np.isnan(curves).any() for curves in ends):
                 continue
             size = "changed" if step.resized else "kept"
             points = min(profile_length(*s.size, self.profile) for s in (step, steps.all[step.source]) if s.size)
             told = {against: j for against, j in AGAINST.items() if points >= POINTS[against]}
             change = np.stack([_end(read[step.name], j) - _end(read[step.source], j) for j in told.values()], 1)
+            change[np.abs(change) < ROUNDING] = 0.0
             for against, column, interval in zip(told, change.T, means(change), strict=True):
                 kinds.setdefault((step.kind, size, against), []).append(column)
                 at = {**step.at, "source": step.source, "size": size, "against": against}
@@ -170,6 +177,11 @@ class FeatureSpectrum(Exam):
         yield self.estimate("mean_change_at_nyquist", unit="nats", at=at, **figure(interval))
         for measure, count in (("steps", changes.shape[1]), ("lowering_steps", int((changes.mean(0) < 0).sum()))):
             yield self.estimate(measure, unit="count", value=float(count), n=changes.shape[1], at=at)
+
+
+def _all_alike(curves: Array) -> bool:
+    """Whether several images have one and the same curve (n, PER_LAYER)."""
+    return len(curves) > 1 and bool(np.ptp(curves, axis=0).max() < ROUNDING)
 
 
 def _end(curve: Array, reference: int) -> Array:

@@ -126,7 +126,11 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         told = [one for one in (_finding(estimates, kind) for kind in kinds) if one]
         if told:
             return told
-    return [Finding("note", "No step with a known step before it could be compared.")]
+    return [
+        Finding(
+            "note", "No layer has outputs like pictures (maps) that could be compared with those of the step before it."
+        )
+    ]
 
 
 def _finding(estimates: Estimates, kind: str) -> Finding | None:
@@ -147,7 +151,7 @@ def _finding(estimates: Estimates, kind: str) -> Finding | None:
     return Finding(
         "note",
         f"{SUBJECTS[kind]}{resized} {_verb(zero)} the finest detail of the maps against their mean, over {zero.n:,} "
-        f"images: {_times(zero)}; {int(lowering.value or 0)} of {steps.n} lower it.{against}",
+        f"image{'' if zero.n == 1 else 's'}: {_times(zero)}; {_lowering(int(lowering.value or 0), steps.n)}.{against}",
     )
 
 
@@ -157,17 +161,25 @@ def _fewer(estimates: Estimates, at: Mapping[str, Any], steps: int) -> str:
     return f", in {those.n} of these steps" if those and those.n < steps else ""
 
 
+def _lowering(count: int, steps: int) -> str:
+    if steps == 1:
+        return "the only such step lowers it" if count else "the only such step does not lower it"
+    return f"{count} of {steps} such steps lower it"
+
+
 def _verb(e: Estimate) -> str:
     if e.low is not None and e.low > 0:
         return "raises"
     if e.high is not None and e.high < 0:
         return "lowers"
-    return "does not clearly change"
+    return "changes" if e.low is None and e.value else "does not clearly change"
 
 
 def _times(e: Estimate) -> str:
-    if e.value is None or e.low is None or e.high is None:
+    if e.value is None:
         return "undefined"
+    if e.low is None or e.high is None:
+        return f"times {_two(e.value)} a step (too few images for an interval)"
     return f"times {_two(e.value)} a step (95% interval {_two(e.low)} to {_two(e.high)})"
 
 

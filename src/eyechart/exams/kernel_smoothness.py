@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -20,6 +20,9 @@ from eyechart.exams.kernel_smoothness_pictures import charts, findings, tiles
 from eyechart.spectrum.kernels import noise
 from eyechart.stats.intervals import Interval
 from eyechart.stats.quantiles import quantiles
+
+if TYPE_CHECKING:
+    import torch
 
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 SIMULATED = 4096
@@ -39,11 +42,13 @@ class KernelSmoothness(Exam):
             equal, and -1 for a checkerboard.
     1 x 1 kernels have no neighbours and no frequencies: all three are undefined. Kernels without weight are left out.
 
-    Compare nets of one kernel size; beside it stands what chance gives at that size: ``noise``, independent Gaussian weights,
+    Compare nets of one kernel size; beside it stands what chance gives at that size: ``shuffled``, the layer's own weights
+    strewn anew over all their places (one seed), so of the same distribution, on which total variation depends (1.41 for
+    Gaussian, 1.33 for uniform weights at 3 x 3); ``noise``, independent Gaussian weights;
     and ``smooth_noise``, the same blurred by a Gaussian with a standard deviation of 1 weight, both simulated (4096 kernels,
     one seed). Small kernels are rough by their size alone, and a stride or the pixels' own blur ask for other kernels.
 
-    Measures, at {layer, kernels: own | noise | smooth_noise}, layer as in the setting:
+    Measures, at {layer, kernels: own | shuffled | noise | smooth_noise}, layer as in the setting:
         total_variation, high_frequency_share, neighbour_correlation: means over kernels.
         total_variation_quantile, high_frequency_share_quantile, neighbour_correlation_quantile {quantile}: the value that
             this share of the kernels does not exceed.
@@ -89,7 +94,9 @@ class KernelSmoothness(Exam):
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Of the layer, of noise and of smooth noise."""
         if not subject.convolutions:
-            reason = "the network has no convolution whose weights can be read"
+            reason = (
+                "the network has no convolution whose weights can be read (exported and scripted networks hide theirs)"
+            )
             at = {"layer": self.layer, "kernels": "own"}
             return Estimates(self.estimate(m, value=None, n=0, over="kernels", at=at, reason=reason) for m in MEASURES)
         name = self._kernels_name(subject)
@@ -97,6 +104,7 @@ class KernelSmoothness(Exam):
         height, width = weights.shape[2:]
         own = roughness(weights)
         found = [*self._layer(own, name, (height, width)), *self._figures(own, "own")]
+        found += self._figures(roughness(_shuffled(weights)), "shuffled")
         for kind, blur in (("noise", 0.0), ("smooth_noise", BLUR)):
             found += self._figures(roughness(noise(SIMULATED, height, width, blur)[:, None]), kind)
         return Estimates(found)
@@ -153,6 +161,12 @@ class KernelSmoothness(Exam):
             for share, interval in zip(SHARES, spread, strict=True):
                 place = {**at, "quantile": share}
                 yield self.estimate(f"{measure}_quantile", **about, at=place, **_figure(interval, found.reason))
+
+
+def _shuffled(weights: torch.Tensor) -> torch.Tensor:
+    """The same weights in random order."""
+    order = np.random.default_rng(0).permutation(weights.numel())
+    return weights.flatten()[order].reshape(weights.shape)
 
 
 def _figure(interval: Interval, reason: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array
 from eyechart.core.words import percent
 
-KINDS = {"own": "this layer", "noise": "pure noise", "smooth_noise": "smooth noise"}
+KINDS = {"own": "this layer", "shuffled": "its weights shuffled", "noise": "pure noise", "smooth_noise": "smooth noise"}
 FEW = 30  # filters: an interval over fewer is wide, and holds almost anything
 TITLES: Mapping[str, tuple[str, str, Format]] = {
     "total_variation": ("Difference of neighbours", "total variation (mean weight)", "number"),
@@ -41,7 +41,8 @@ def charts(estimates: Estimates) -> Sequence[Chart]:
         "weights, and over simulated kernels of that size. Intervals are over filters. Compare models whose kernels are of "
         "one size."
     )
-    table = Table("Roughness of the kernels", ("", *KINDS.values()), rows, (None, "number", "number", "number"), about)
+    formats: tuple[Format | None, ...] = (None, "number", "number", "number", "number")
+    table = Table("Roughness of the kernels", ("", *KINDS.values()), rows, formats, about)
     defined = [measure for measure in TITLES if any(e.value is not None for e in estimates.of(measure, kernels="own"))]
     return [table, *(_distribution(estimates, measure) for measure in defined)]
 
@@ -95,7 +96,7 @@ def tiles(kernels: Array, name: str, *, first: bool) -> Tiles:
 def findings(estimates: Estimates) -> Sequence[Finding]:
     """Where the kernels lie between pure noise and smooth noise, by the share of fine frequencies."""
     measure = "high_frequency_share"
-    own, noise, smooth = (estimates.one(measure, kernels=kind) for kind in KINDS)
+    own, noise, smooth = (estimates.one(measure, kernels=kind) for kind in ("own", "noise", "smooth_noise"))
     layers = estimates.of("kernels")
     if own is None or own.value is None or noise is None or smooth is None or noise.value is None or not layers:
         return [Finding("note", f"The kernels could not be compared: {own.reason if own else 'none was found'}.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import log
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -68,6 +69,7 @@ class LossLandscape(Exam):
         barrier {t}: the largest rise of L(t) over (1 - t) L(0) + t L(1), t from 0 to 1 (Entezari et al., ICLR 2022); t is
             chosen by every other image of each class and the rise is measured on the rest.
         path_loss {t}, path_holes: as loss and holes.
+    guessing_loss: ln of the number of classes, the loss of even shares.
     And rise_difference {distance, radius, radius_nyquist}: rise on high less rise on low, paired by image.
 
     Rows: losses of each image in the order of the points, those of the lowest b first: ``full_nll``, ``low_nll``,
@@ -187,6 +189,8 @@ class LossLandscape(Exam):
             for shown in SHOWN:
                 losses, at = rows[f"{shown}_path_nll"], self._at(shown, subject)
                 found += path_figures(self.estimate, self.steps, losses, choosing, at)
+        guessing = log(subject.n_classes)
+        found.append(self.estimate("guessing_loss", unit="nats", value=guessing, n=int(known.sum())))
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:

@@ -10,6 +10,7 @@ from eyechart.core.chart import AxisScale, Chart, Circle, Finding, Heatmap, Line
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array
 
+FITS_LITTLE = 0.8  # of the loss of guessing
 LITTLE = 0.01  # nats: a place lower by less is no better minimum
 SHARE_SHOWN = 60  # percent of the points lie within the colours: a few far out would leave the rest one colour
 DECADES = 30.0  # losses further apart than this are drawn on a logarithmic axis
@@ -36,13 +37,19 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     """Minima, steepness, barrier, holes."""
     if not any(e.n for e in estimates):
         return [Finding("note", "No image with a label could be examined.")]
-    found = [*_minima(estimates), *_steepness(estimates), *_barriers(estimates), *_holes(estimates)]
+    found = [
+        *_guessing(estimates),
+        *_minima(estimates),
+        *_steepness(estimates),
+        *_barriers(estimates),
+        *_holes(estimates),
+    ]
     return found or [Finding("note", "The loss around the weights is not finite: nothing can be said of it.")]
 
 
 HILLS = (
     "The maps above seen from the side, on the same scale: each hill is cut off where the colours end. The ring marks the "
-    "weights that training found."
+    "weights as they are."
 )
 
 
@@ -65,7 +72,11 @@ def _name(e: Estimate) -> str:
     shown = e.at["shown"]
     if shown == "full":
         return "whole images"
-    return f"coarse shapes (up to {e.at['radius']:g})" if shown == "low" else f"fine detail (beyond {e.at['radius']:g})"
+    return f"coarse shapes (up to {_cycles(e)})" if shown == "low" else f"fine detail (beyond {_cycles(e)})"
+
+
+def _cycles(e: Estimate) -> str:
+    return f"{e.at['radius']:g} cycles per image"
 
 
 def _map(estimates: Estimates, shown: str) -> Heatmap:
@@ -167,6 +178,24 @@ def _nats(e: Estimate) -> str:
     return f"{e.value:.3g}{ends}"
 
 
+def _guessing(estimates: Estimates) -> Iterator[Finding]:
+    """Weights that fit nothing have no basin to speak of."""
+    centre, guessing = estimates.one("centre_loss", shown="full"), estimates.one("guessing_loss")
+    if (
+        centre
+        and guessing
+        and centre.value is not None
+        and guessing.value
+        and centre.value > FITS_LITTLE * guessing.value
+    ):
+        yield Finding(
+            "note",
+            f"On whole images the loss is {_nats(centre)} nats, where even shares for all classes have {guessing.value:.3g}: "
+            "these weights hardly fit the images, so flat ground around them is no sign of robustness.",
+            "Check the labels and the preprocessing (accuracy in the exam clean), or examine a trained network.",
+        )
+
+
 def _minima(estimates: Estimates) -> Iterator[Finding]:
     for gap in estimates.of("minimum_gap"):
         shown = gap.at["shown"]
@@ -182,12 +211,22 @@ def _minima(estimates: Estimates) -> Iterator[Finding]:
                 NO_MINIMUM["full" if shown == "full" else "band"],
             )
         else:
-            further = (
-                ""
-                if rise.value is None
-                else f"; at a distance of {rise.at['distance']:g} it has risen by {_nats(rise)}"
-            )
-            yield Finding("note", f"{told}, and no place in this plane is shown to be clearly lower{further}.")
+            further = "" if rise.value is None else f"; at a distance of {rise.at['distance']:g} it {_risen(rise)}"
+            few = f"{gap.n:,} image{' is' if gap.n == 1 else 's are'} too few to tell whether a place in this plane is lower"
+            yield Finding("note", f"{told}; {few if gap.low is None else NONE_LOWER}{further}.")
+
+
+NONE_LOWER = "no place in this plane is shown to be clearly lower"
+
+
+def _risen(e: Estimate) -> str:
+    """``has risen by 0.3 (95% interval 0.2 to 0.4)``; fallen, or neither, as the interval says."""
+    if e.value is not None and e.low is not None and e.high is not None and e.low <= 0 <= e.high:
+        return f"has not clearly changed ({_nats(e)})"
+    if e.value is not None and e.value < 0:
+        ends = "" if e.low is None or e.high is None else f" (95% interval {-e.high:.3g} to {-e.low:.3g})"
+        return f"has fallen by {-e.value:.3g}{ends}"
+    return f"has risen by {_nats(e)}"
 
 
 NO_MINIMUM = {
@@ -231,7 +270,7 @@ def _barriers(estimates: Estimates) -> Iterator[Finding]:
             advice = ""  # once is enough
         else:
             told = f"On {_name(e)} no barrier to the other checkpoint is shown"
-            yield Finding("note", f"{told} (a rise of {_nats(e)} nats).")
+            yield Finding("note", f"{told} (the loss {_risen(e)} nats).")
 
 
 def _holes(estimates: Estimates) -> Iterator[Finding]:

@@ -53,18 +53,20 @@ def folded(net: nn.Module, run: Callable[[nn.Module], Tensor]) -> Folded:
         for pair in pairs:
             _fold(trial, pair)
         if not pairs:
-            return Folded(
-                net, (), (f"{norms} BatchNorm layers not folded into the layers before them: slower, same answers",)
-            )
+            return Folded(net, (), (f"{_layers(norms)} not folded into the layers before them: slower, same answers",))
         wanted, got = run(net), run(trial)
     except Exception as error:  # the net's own code may rely on its BatchNorm layers; then it keeps them
-        return Folded(net, (), (f"{norms} BatchNorm layers not folded: {type(error).__name__}: {str(error)[:120]}",))
+        return Folded(net, (), (f"{_layers(norms)} not folded: {type(error).__name__}: {str(error)[:120]}",))
     if not torch.allclose(got, wanted, rtol=0.0, atol=TOLERANCE * float(wanted.abs().max())):
         worst = float((got - wanted).abs().max())
-        return Folded(net, (), (f"{norms} BatchNorm layers not folded: the answers would move by {worst:.2g}",))
+        return Folded(net, (), (f"{_layers(norms)} not folded: the answers would move by {worst:.2g}",))
     left = norms - len(pairs)
-    told = f"{len(pairs)} BatchNorm layers folded{f', {left} left as they are' if left else ''}"
+    told = f"{_layers(len(pairs))} folded{f', {left} left as they are' if left else ''}"
     return Folded(trial, tuple(pairs), (told,))
+
+
+def _layers(count: int) -> str:
+    return f"{count} BatchNorm layer{'' if count == 1 else 's'}"
 
 
 def refolded(net: nn.Module, pairs: Sequence[Pair]) -> nn.Module:

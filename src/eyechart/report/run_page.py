@@ -63,7 +63,7 @@ def _page(run: Run) -> Page:
         skipped=tuple((f"{s['exam']} ({s['model']})", s["reason"]) for s in results["skipped"]),
         provenance=_provenance(record),
         preview=f"PREVIEW: {results['images']:,} of {results['of']:,} images" if results["preview"] else None,
-        few=run.few_images.capitalize() or None,
+        few=(run.few_images[:1].upper() + run.few_images[1:]) or None,
         incomplete=None
         if results["complete"]
         else f"{len(bad):,} images could not be examined, more than were allowed.",

@@ -42,5 +42,6 @@ def labels_for(model: ImageModel, images: ImageSet, mode: str) -> tuple[Array, l
         ]
     found = match_classes(images.class_names, model.class_names, model.class_ids, mode=mode, n_outputs=model.n_outputs)
     table = np.append(np.asarray(found.indices, np.int64), -1)
-    matched = f"{len(images.class_names):,} classes of the images matched with {model.n_outputs:,} outputs {found.how}."
+    count = len(images.class_names)
+    matched = f"{count:,} class{'' if count == 1 else 'es'} of the images matched with {model.n_outputs:,} outputs {found.how}."
     return table[np.asarray(labels, np.int64)], [matched, *found.lines]
