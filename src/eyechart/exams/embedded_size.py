@@ -51,7 +51,7 @@ class EmbeddedSize(Exam):
         size_trend {given}: of change (0 or 1) and size over all pairs of all images, intervals resample images. Undefined where
             no answer changes at any size, or all do.
         size_trend_per_image {of: p_top1_change | mean_absolute_change, given}: mean over images of the correlation of the
-            image's own mean change and size; images without any variation of change have none and are left out (``n`` counts the
+            image's own mean change and size; images whose change does not vary have none and are left out (``n`` counts the
             rest, for p_top1_change often few).
 
     Rows: ``image_top1``, and with an entry per size and pair (the pairs of one size together) ``top1_1``, ``top1_2``,

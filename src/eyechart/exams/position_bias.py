@@ -27,8 +27,8 @@ class PositionBias(Exam):
     Two protocols (arXiv 1805.12177 shows that photographs put objects in the middle; the measures are ours):
         The picture, made small, is pasted at each place of a grid over an empty canvas. What is shown is the same picture at
             every place, so that a model that ignores position has an even map.
-        Five crops: the picture is resized to n + m pixels (m = round(n / 7); 256 for 224) and windows of n are cut in the middle
-            and at the four corners. Corners lose what lies at the other side, so part of the gap is due to content.
+        Five crops: the picture is resized to n + m pixels (m = round(n / 7); 256 for 224), and windows of n are cut: the middle
+            and the four corners. Corners lose what lies at the other side, so part of the gap is due to content.
     Places are named by shares of the free way: row 0 is the top, column 0 the left, (0.5, 0.5) the middle.
 
     Measures of places, at {short_side} and, where named, {row, column} or {given: all | correct} (correct: images right on

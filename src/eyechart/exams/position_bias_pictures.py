@@ -10,7 +10,7 @@ from eyechart.core.words import percent, points
 from eyechart.exams.position_bias_figures import CROPS
 
 TELLING, LITTLE = 0.05, 0.02  # of accuracy: verdicts
-ONE_ANSWER = 0.9
+HALF, ONE_ANSWER = 0.5, 0.9
 MAPS = {
     "accuracy": ("How often it is right, by place", "right"),
     "answer_change_rate": ("How often the answer differs from that in the middle", "answer differs"),
@@ -33,28 +33,33 @@ def _of_size(estimates: Estimates, size: int) -> Iterator[Finding]:
     alike = estimates.one("alike_everywhere", short_side=size, given="all")
     if alike is None or alike.value is None:
         return
-    said = f"Of a picture of {size} pixels (at 224) on an empty canvas"
-    gap = estimates.one("centre_gap", short_side=size)
+    said = f"Shown a picture of {size} pixels (at 224) on an empty canvas"
     stuck = estimates.one("commonest_answer_share", short_side=size)
     sees = stuck is None or (stuck.value or 0.0) < ONE_ANSWER
-    if gap is not None and gap.value is not None:
-        sentence = f"{said}, it is right in the middle more often than in the corners by {points(gap)}."
-        if gap.value < 0:
-            sentence = (
-                f"{said}, it is right in the corners no less often than in the middle: a difference of {points(gap)}."
-            )
-        if (gap.low or 0.0) > TELLING:
-            yield Finding(
-                "weak", sentence, "Train with objects at all places: random crops with padding, or translations."
-            )
-        else:
-            even = gap.low is not None and gap.high is not None and gap.low > -LITTLE and gap.high < LITTLE
-            yield Finding("strong" if even and sees else "note", sentence)
-    yield Finding("note", f"{said}, its answer is the same at every place for {percent(alike)} of the images.")
-    if not sees and stuck is not None:
+    yield from _gap(estimates.one("centre_gap", short_side=size), said, sees)
+    sentence = f"{said}, its answer is the same at every place for {percent(alike)} of the images."
+    if alike.high is not None and alike.high < HALF:
         yield Finding(
-            "note", f"{said}, it gives one and the same answer {percent(stuck)} of the time: nothing can differ."
+            "weak", sentence, "Average its answers over a few places, or train with small pictures at all places."
         )
+    else:
+        yield Finding("note", sentence)
+    if not sees and stuck is not None:
+        sentence = f"{said}, it gives one and the same answer {percent(stuck)} of the time, so that little can differ."
+        yield Finding("note", sentence)
+
+
+def _gap(gap: Estimate | None, said: str, sees: bool) -> Iterator[Finding]:
+    """The middle against the corners."""
+    if gap is None or gap.value is None:
+        return
+    sentence = f"{said}, its accuracy in the middle less that in the corners is {points(gap)}."
+    if (gap.low or 0.0) > TELLING:
+        advice = "Train with objects at all places: random crops with padding, or translations."
+        yield Finding("weak", sentence, advice)
+    else:
+        even = gap.low is not None and gap.high is not None and gap.low > -LITTLE and gap.high < LITTLE
+        yield Finding("strong" if even and sees else "note", sentence)
 
 
 def _five(estimates: Estimates) -> Iterator[Finding]:
@@ -62,7 +67,7 @@ def _five(estimates: Estimates) -> Iterator[Finding]:
         if gap.value is not None:
             yield Finding(
                 "note",
-                f"On the centre crop it is right more often than on the four corner crops ({gap.at['margin']} pixels apart) by "
+                f"Its accuracy on the centre crop less that on the four corner crops ({gap.at['margin']} pixels apart) is "
                 f"{points(gap)}.",
             )
 
@@ -114,20 +119,19 @@ def _crops(estimates: Estimates) -> Iterator[Bars]:
 
 
 def _table(estimates: Estimates, sizes: Sequence[int]) -> Table:
-    measures = ("centre_gap", "edge_gap", "alike_everywhere", "right_everywhere", "right_somewhere")
+    measures = ("centre_gap", "alike_everywhere", "right_everywhere", "right_somewhere")
     rows: list[list[object]] = []
     for size in sizes:
         found = [estimates.one(measure, short_side=size) for measure in measures]
         cells = [(e.value, e.low, e.high) if e and e.value is not None else None for e in found]
         capped = estimates.one("capped_images", short_side=size)
         rows.append([str(size), *cells, capped.value if capped else None])
-    formats: list[Format | None] = [None, "percent", "percent", "percent", "percent", "percent", "integer"]
+    formats: list[Format | None] = [None, "percent", "percent", "percent", "percent", "integer"]
     return Table(
-        title="The middle against the rim",
+        title="The middle against the corners",
         columns=[
             "size at 224",
             "middle less corners",
-            "middle less rim",
             "same answer everywhere",
             "right everywhere",
             "right somewhere",

@@ -104,15 +104,18 @@ def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str]) -> Fin
 def _jagged(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]:
     """How far the probability goes up and down beside where it gets."""
     end = "" if estimates.of("variation_over_range") else "_pred"
+    told = []
     for path, name in names.items():
         e = estimates.one(f"variation_over_range{end}", path=path, given="all")
         if e is not None and e.value is not None and e.low is not None and e.high is not None:
-            of = "the true class" if not end else "its first answer"
-            yield Finding(
-                "note",
-                f"Shown {name}, the probability of {of} goes up and down {e.value:.2f} times as far as its range (95% interval "
-                f"{e.low:.2f} to {e.high:.2f}; a drift one way has 1).",
-            )
+            told.append(f"{e.value:.2f} times ({e.low:.2f} to {e.high:.2f}) with {name}")
+    if told:
+        of = "the true class" if not end else "its first answer"
+        yield Finding(
+            "note",
+            f"On the way the probability of {of} goes up and down further than from its lowest to its highest: "
+            f"{', '.join(told)} (95% intervals; a drift one way has 1).",
+        )
 
 
 def _one_answer(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]:
@@ -133,22 +136,22 @@ def _bars(estimates: Estimates, measure: str, names: Mapping[str, str], title: s
 
 
 def _table(estimates: Estimates, names: Mapping[str, str], end: str, followed: str) -> Table:
-    measures = ("transitions_rate", "total_variation", "range", "variation_over_range")
+    measures = ("total_variation", "variation_over_range")
     rows: list[list[object]] = []
     for path, name in names.items():
         shape = [estimates.one(f"{m}{end}", path=path, given="all") for m in measures]
-        context = [estimates.one(m, path=path) for m in ("accuracy", "skipped_images", "capped_images")]
+        context = [estimates.one(f"range{end}", path=path, given="all")]
+        context += [estimates.one(m, path=path) for m in ("accuracy", "skipped_images", "capped_images")]
         cells = [(e.value, e.low, e.high) if e and e.value is not None else None for e in shape]
         rows.append([name, *cells, *(e.value if e else None for e in context)])
-    formats: list[Format | None] = [None, "percent", "number", "number", "number", "percent", "integer", "integer"]
+    formats: list[Format | None] = [None, "number", "number", "number", "percent", "integer", "integer"]
     return Table(
         title="The shape of the curves",
         columns=[
             "frames",
-            "steps with a transition",
             "total variation",
-            "range",
             "variation by range",
+            "range",
             "right on the frames",
             "skipped",
             "made to fit",
@@ -170,7 +173,10 @@ def _gallery() -> Gallery:
             ("after", "one pixel further"),
             ("last", "the last frame"),
         ],
-        lines=[f"{{class}} {{p_{t}:.0%}} at step {{step_{t}}}; says {{answer_{t}}}" for t in SHOWN],
+        lines=[
+            "{class} {p_first:.0%}; says {answer_first}",
+            *(f"{{p_{t}:.0%}}; says {{answer_{t}}}" for t in SHOWN[1:]),
+        ],
         caption="Images whose probability (of the true class, or of the first answer where there is no label) goes up and down "
         "most. Between the two pictures in the middle lies a single pixel.",
     )
