@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 
 from eyechart.core.chance import generator
 from eyechart.core.view import InputView, Pixels, Shown
+from eyechart.views.places import Place, corners, stream
 
 Array = np.ndarray[Any, Any]
-Place = Literal["random", "centre_diagonal"] | tuple[float, float]
-DIAGONAL = 8  # neighbouring places, the fifth of them in the centre
 
 
 @dataclass(frozen=True)
@@ -25,8 +24,7 @@ class Placed(InputView):
     Attributes:
         pair: names the random stream.
         move: pixels (down, right) from the place; at most the ``room`` of ``Shrunk``.
-        place: ``random``, uniform over all places where the picture fits; ``centre_diagonal``, the centre - 4 + (pair modulo 8)
-            on both axes; or shares (down, right) of the free way, each in [0, 1].
+        place: see ``corners``.
 
     Notes: ``top`` and ``left`` of the picture, in pixels.
     """
@@ -38,7 +36,7 @@ class Placed(InputView):
     @property
     def stream(self) -> str:
         """One stream a pair."""
-        return f"shift.embed.{self.pair}" if self.place == "random" else ""
+        return stream(self.pair, self.place)
 
     def render(self, batch: Pixels) -> Shown:
         """Every pixel is copied; the canvas comes in again at the other side."""
@@ -49,13 +47,10 @@ class Placed(InputView):
     def _places(self, batch: Pixels) -> tuple[Array, Array]:
         """(n,) top and left of each picture; 0 where there is none."""
         free = np.stack([np.nan_to_num(batch.notes[name]) for name in ("free_down", "free_right")], axis=1).astype(int)
+        shares = np.zeros((len(free), 2))
         if self.place == "random":
             shares = np.array([generator(batch.seed, self.stream, i).random(2) for i in batch.ids]).reshape(-1, 2)
-            places = np.floor(shares * (free + 1)).astype(int)
-        elif self.place == "centre_diagonal":
-            places = np.clip(free // 2 + self.pair % DIAGONAL - DIAGONAL // 2, 0, free)
-        else:
-            places = np.round(np.array(self.place) * free).astype(int)
+        places = corners(self.place, self.pair, free, shares)
         return places[:, 0], places[:, 1]
 
 

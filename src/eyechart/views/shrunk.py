@@ -10,7 +10,7 @@ from PIL import Image
 
 from eyechart.core.view import Frame, SourceView
 from eyechart.images.original import Original
-from eyechart.models.preprocessing import FILTERS, Preprocessing
+from eyechart.models.preprocessing import FILTERS, Interpolation, Preprocessing
 
 Fill = Literal["black", "mean"] | tuple[int, int, int]
 REFERENCE = 224  # the input size that short sides refer to
@@ -30,6 +30,7 @@ class Shrunk(SourceView):
         larger: pixels added to the short side.
         largest: the most that any frame of the pair adds; all are made to fit, with ``room``.
         keep_aspect: False squashes the picture to a square.
+        resample: filter of the resize; None = the model's own.
 
     Notes: ``rows`` and ``columns`` of the picture; ``free_down`` and ``free_right``, how far the largest may move, ``room`` not
     counted; ``capped``, 1 where the picture had to be made smaller to fit. Not valid where ``room`` fills the canvas.
@@ -41,6 +42,7 @@ class Shrunk(SourceView):
     larger: int = 0
     largest: int = 0
     keep_aspect: bool = True
+    resample: Interpolation | None = None
 
     def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
         """Shrink and paste; no chance involved."""
@@ -48,8 +50,9 @@ class Shrunk(SourceView):
         (rows, columns), (most_rows, most_columns), capped = self._sizes(original, height, width)
         canvas = Image.new("RGB", (width, height), self._colour(preprocessing))
         if min(rows, columns) < 1:
-            return Frame(canvas, {"capped": 1.0}, valid=False)
-        canvas.paste(original.resized(columns, rows, FILTERS[preprocessing.interpolation]), (0, 0))
+            nothing = dict.fromkeys(("rows", "columns", "free_down", "free_right"), 0.0)
+            return Frame(canvas, {**nothing, "capped": 1.0}, valid=False)
+        canvas.paste(original.resized(columns, rows, FILTERS[self.resample or preprocessing.interpolation]), (0, 0))
         free = {"free_down": height - most_rows - self.room, "free_right": width - most_columns - self.room}
         return Frame(canvas, {"rows": float(rows), "columns": float(columns), **free, "capped": float(capped)})
 
