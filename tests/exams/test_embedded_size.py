@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pydantic import ValidationError
 from scipy.stats import spearmanr
+from torch import Tensor, nn
 
 from eyechart.core.chance import generator
 from eyechart.core.estimate import Estimates
@@ -94,6 +96,23 @@ def test_what_one_pixel_sees_computed_once_more() -> None:
     assert value(found, "size_trend_per_image", of="mean_absolute_change", given="all") == pytest.approx(
         np.mean(own), abs=0.02
     )
+
+
+class BorderEye(nn.Module):
+    """Class 1 where the frame's four corners are brighter than the middle of the grey scale."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        bright = x[:, :, :: SIZE - 1, :: SIZE - 1].mean((1, 2, 3))
+        return torch.stack([torch.zeros_like(bright), 8 * (bright - 0.4)], 1)
+
+
+@pytest.mark.parametrize(("protocol", "answer"), [("embed_black", 0), ("embed_mean", 0), ("embed_inpaint", 1)])
+def test_the_canvas_is_what_the_protocol_says(protocol: str, answer: int) -> None:
+    """A white picture that reaches no corner: filled in, the corners are white."""
+    white = np.full((4, SIZE, SIZE, 3), 255, np.uint8)
+    exam = EmbeddedSize(sizes=(42, 98), pairs_per_image=8, protocol=protocol)
+    rows = sitting(exam, seen_by(BorderEye(), SIZE), image_set(white)).whole.rows
+    assert np.bincount(rows["top1_1"].ravel(), minlength=2)[answer] >= 0.9 * rows["top1_1"].size
 
 
 def test_a_constant_eye_has_no_trend_and_no_praise() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 from pydantic import ValidationError
@@ -13,6 +16,7 @@ from eyechart.core.chart import Heatmap, Lines
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
+from eyechart.examination import write_report
 from eyechart.exams.shift_path import ShiftPath, among
 from eyechart.exams.shift_path_figures import chosen_curves, total_variation
 from eyes import (
@@ -21,6 +25,7 @@ from eyes import (
     OnePixelEye,
     ShiftBlindEye,
     Sitting,
+    examined,
     image_set,
     noise_images,
     said,
@@ -225,6 +230,23 @@ def test_verdicts_follow_the_interval() -> None:
         return EXAM.findings(EXAM.estimates(tally(np.full((400, 5), 0.5), top1), np.full(400, -1), SUBJECT))[0].verdict
 
     assert [first(n) for n in (0, 12, 120)] == ["strong", "note", "weak"]
+
+
+def test_a_run_pictures_the_most_jagged_images_and_stops_at_its_limit(tmp_path: Path) -> None:
+    labels = np.arange(30) % 5 - 1
+    images = image_set(noise_images(30, 24), labels)
+    run = examined(seen_by(LowPassEye(7, SIZE), SIZE), images, [ShiftPath(steps=STEPS, images=20, gallery=1)], tmp_path)
+    (change,) = run.estimates.of("change_rate", path="translate", given="all")
+    assert change.n == 20
+    kept = pq.read_table(tmp_path / "kept" / next(p.name for p in (tmp_path / "kept").iterdir())).to_pylist()
+    assert sorted({row["key"] for row in kept}) == ["shift_path/diagonal", "shift_path/scale", "shift_path/translate"]
+    pictures = {
+        row["name"]: np.asarray(Image.open(io.BytesIO(row["webp"]))) for row in kept if "translate" in row["key"]
+    }
+    assert list(pictures) == ["first", "before", "after", "last"]
+    np.testing.assert_array_equal(pictures["before"][:-1, :-1], pictures["after"][1:, 1:])
+    write_report(str(tmp_path))
+    assert "Single images" in (tmp_path / "report.html").read_text()
 
 
 def test_paths_are_named_once() -> None:

@@ -18,6 +18,7 @@ from eyechart.core.words import figure
 from eyechart.exams.embedded_size_pictures import charts, findings
 from eyechart.exams.embedded_size_trend import pooled_trend, trends
 from eyechart.stats.intervals import Interval, differences, means, ratios
+from eyechart.views.inpaint import Inpainted
 from eyechart.views.placed import Placed
 from eyechart.views.shrunk import REFERENCE, Shrunk
 
@@ -37,7 +38,8 @@ class EmbeddedSize(Exam):
     By default the picture is squashed to a square, as in the authors' script, so that every image has exactly the size stated:
     with ``keep_aspect`` (the paper's protocol 2) a 4:3 picture cannot grow beyond 167 of 224, and those that do not fit
     are made as large as fits. Sizes are short sides at an input of 224 pixels; other inputs of n pixels take
-    round(size * n / 224). At 224 the picture would fill the frame, as in training.
+    round(size * n / 224). At 224 the picture would fill the frame, as in training. With the protocol ``embed_inpaint`` (the
+    paper's protocol 3) the canvas is filled in from the picture, each frame by itself.
 
     Measures, at {short_side} and, where named, {given: all | correct} (correct: images right on the clean view):
         p_top1_change {given}: share of pairs whose top class differs.
@@ -71,8 +73,8 @@ class EmbeddedSize(Exam):
     )
     pairs_per_image: int = Field(2, ge=1, description="Pairs an image and size, at different places.")
     step: int = Field(1, ge=0, description="Pixels moved down and right; 0 is a self-check that must give no change.")
-    protocol: Literal["embed_black", "embed_mean"] = Field(
-        "embed_black", description="Colour of the canvas: black, or the model's mean colour."
+    protocol: Literal["embed_black", "embed_mean", "embed_inpaint"] = Field(
+        "embed_black", description="The canvas: black, the model's mean colour, or filled in from the picture."
     )
     keep_aspect: bool = Field(False, description="Keep the picture's shape; long ones then end at a smaller size.")
     images: int = Field(500, ge=1, description="At most so many images, the first of the seeded order.")
@@ -140,7 +142,8 @@ class EmbeddedSize(Exam):
         move = self.step if moved else 0
         fill: Literal["black", "mean"] = "mean" if self.protocol == "embed_mean" else "black"
         small = Shrunk(size, fill, room=self.step, keep_aspect=self.keep_aspect)
-        return small.then(Placed(pair, (move, move)))
+        placed = Placed(pair, (move, move))
+        return small.then(Inpainted(placed) if self.protocol == "embed_inpaint" else placed)
 
     def _changes(self, rows: Mapping[str, Array], given: str) -> Iterator[Estimate]:
         """How much changes at each size, and how much more than at the largest."""

@@ -36,7 +36,8 @@ def charts(estimates: Estimates, sizes: Sequence[int], full: int) -> Sequence[Ch
             full,
             "How much the confidence moves, by size",
             "probability",
-            "How far the probability of the first frame's answer moves: tells real changes from near-ties.",
+            "How far the probability of the first frame's answer moves: tells real changes from near-ties. Where small "
+            "pictures leave it unsure, little confidence is there to move.",
         ),
         *_accuracy(estimates, sizes, full),
         _table(estimates, sizes),

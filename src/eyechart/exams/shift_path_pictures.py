@@ -205,10 +205,10 @@ def _map(p: Array, name: str, followed: str) -> Heatmap:
     return Heatmap(
         title=f"All images: {name}",
         x_label="step (pixels)",
-        y_label="images, the surest on top",
+        y_label="share of images, the surest on top",
         z_label=f"probability of {followed}",
         x=[float(t) for t in range(p.shape[1])],
-        y=[float(k) for k in range(1, len(order) + 1)],
+        y=[(k + 0.5) / len(order) for k in range(len(order))],
         z=plain_numbers(p[order], 3),
         caption=f"{some}, ordered by mean probability. Even rows are steady images; specks in a row are jagged ones.",
         format="percent",

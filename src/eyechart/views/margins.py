@@ -25,8 +25,8 @@ def usual_margin(length: int) -> int:
 class Window(SourceView):
     """The window at ``place`` of the middle of the picture, scaled to ``margin`` pixels more than the input on both axes.
 
-    The picture is resized as the model's preprocessing would (its filter; aspect kept, or squashed to its frame), its short side
-    to n + margin, and the middle n + margin square is cut (n = 224, margin 32: the usual 256). Windows at whole places are
+    The picture is resized as the model's preprocessing would (its filter; aspect kept, or squashed to its frame), its short
+    side to n + margin, and the middle n + margin square is cut (n = 224, margin 32: the usual 256). Windows at whole places are
     copies of the same pixels; between them, Pillow's bicubic interpolation (Keys, a = -1/2), which looks beyond the window, not
     beyond the picture.
 
@@ -59,7 +59,8 @@ class RandomWindow(SourceView):
         last: the place ``margin`` may be drawn, too (the published code leaves it out).
         distinct: the second place is another than the first.
 
-    Notes: ``down`` and ``right``, the window's place; ``enlarged``, see ``Window``. Not valid where ``distinct`` leaves no place.
+    Notes: ``down`` and ``right``, the window's place; ``enlarged``, see ``Window``. Not valid where ``distinct`` leaves no
+    place.
     """
 
     frame_number: FrameNumber
