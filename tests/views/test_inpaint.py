@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from math import comb
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import correlate1d
 
 from eyechart.core.view import Pixels
 from eyechart.errors import SettingError
@@ -20,28 +18,9 @@ from eyechart.views import telea
 from eyechart.views.inpaint import Inpainted, fill_difference, filled
 from eyechart.views.placed import Placed
 from eyechart.views.shrunk import Shrunk
+from slow_inpainting import inpainted
 
 Array = np.ndarray[Any, Any]
-
-
-def slow(picture: Array, known: Array, taps: int) -> Array:
-    """The method written once more, on the whole canvas, in float64: (h, w, c)."""
-    kernel = np.array([comb(taps - 1, k) for k in range(taps)]) / 2.0 ** (taps - 1)
-
-    def blur(x: Array) -> Array:
-        return correlate1d(correlate1d(x, kernel, 0, mode="constant"), kernel, 1, mode="constant")
-
-    image, mask = picture.astype(float), known.astype(float)
-    for _ in range(max(known.shape)):
-        if mask.all():
-            break
-        weight = blur(mask)
-        for c in range(image.shape[2]):
-            values = blur(image[..., c] * mask)
-            fresh = (mask == 0) & (weight > 0)
-            image[..., c][fresh] = values[fresh] / weight[fresh]
-        mask[weight > 0] = 1
-    return image
 
 
 def planes(*pictures: Array) -> torch.Tensor:
@@ -76,7 +55,7 @@ def test_it_is_normalised_convolution_on_the_whole_canvas(taps: int) -> None:
         known = np.zeros((32, 40), bool)
         known[top:bottom, left:right] = True
         np.testing.assert_array_equal(found[known], picture[known])
-        np.testing.assert_allclose(found, slow(picture, known, taps), atol=0.501)
+        np.testing.assert_allclose(found, inpainted(picture, known, taps), atol=0.501)
         assert found.min() >= picture[known].min()
         assert found.max() <= picture[known].max()
 
@@ -162,7 +141,7 @@ def test_fills_do_not_depend_on_the_other_images() -> None:
 
 def test_where_nothing_is_known_nothing_is_done() -> None:
     batch = canvases(Shrunk(room=40), some(1))
-    assert not Inpainted(compared=True).render(batch).pixels.any()
+    assert not Inpainted(Placed(), compared=True).render(batch).pixels.any()
 
 
 def test_no_difference_where_all_is_known() -> None:

@@ -35,7 +35,7 @@ class Inpainted(InputView):
     unmoved, moved back; NaN where nothing is filled in both.
     """
 
-    placed: Placed = Placed()
+    placed: Placed
     compared: bool = False
     taps: Literal[11, 13] = 13
 

@@ -27,7 +27,7 @@ def corners(place: Place, pair: int, free: Array, shares: Array) -> Array:
         shares: (n, 2) uniform in [0, 1), for random places.
     """
     if place == "random":
-        return np.floor(shares * (free + 1)).astype(int)
+        return np.asarray(np.floor(shares * (free + 1)).astype(int))
     if place == "centre_diagonal":
         return np.asarray(np.clip(free // 2 + pair % DIAGONAL - DIAGONAL // 2, 0, free))
-    return np.round(np.array(place) * free).astype(int)
+    return np.asarray(np.round(np.array(place) * free).astype(int))

@@ -15,7 +15,6 @@ from eyechart.core.view import Frame, SourceView
 from eyechart.images.original import Original
 from eyechart.models.preprocessing import FILTERS, Interpolation, Preprocessing
 
-
 Direction = Literal["diagonal", "down", "right"]
 ASPECTS = (3 / 4, 4 / 3)
 TRIES = 10

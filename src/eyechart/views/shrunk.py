@@ -1,4 +1,7 @@
-"""The whole picture, made smaller, on a plain canvas: what embedding protocols start from. Torch-free: drawn in decode workers."""
+"""The whole picture, made smaller, on a plain canvas: what embedding protocols start from.
+
+Torch-free: drawn in the decode workers.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ Torch-free: drawn in the decode workers, where OpenCV belongs. It comes with the
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 
 import numpy as np
@@ -32,7 +33,7 @@ class Telea(SourceView):
     Notes: those of ``small``, ``top``, ``left``, ``fill_difference``.
     """
 
-    small: Shrunk = Shrunk()
+    small: Shrunk
     pair: int = 0
     move: tuple[int, int] = (0, 0)
     place: Place = "random"
@@ -66,8 +67,7 @@ class Telea(SourceView):
 
     def _filled(self, drawn: Frame, top: int, left: int) -> tuple[Array, Array]:
         """(h, w, 3) uint8, and (h, w) where it was known."""
-        import cv2  # the extra ``cv``; see ``require_opencv``
-
+        cv2 = import_module("cv2")  # the extra ``cv``; see ``require_opencv``
         known = np.zeros(drawn.picture.size[::-1], bool)
         known[top : top + int(drawn.notes["rows"]), left : left + int(drawn.notes["columns"])] = True
         canvas = np.roll(np.asarray(drawn.picture), (top, left), (0, 1))
