@@ -26,7 +26,7 @@ def charts(estimates: Estimates, sizes: Sequence[int], full: int) -> Sequence[Ch
             "How often the answer changes, by size",
             "share of pairs",
             "Share of pairs, one pixel apart, in which the top answer differs, at the same places for every size. "
-            "A model that ignored shifts as such would have a flat line; one that has learned the usual size of things falls "
+            "A model that ignored shifts would lie at zero throughout; one that has learned the usual size of things falls "
             "towards the right.",
         ),
         _lines(
