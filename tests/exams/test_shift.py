@@ -7,25 +7,32 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from torch import nn
+from pydantic import ValidationError
+from torch import Tensor, nn
 
 from eyechart.core.chance import generator
 from eyechart.core.estimate import Estimates
-from eyechart.core.exam import Array, Subject
+from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.tally import Tally
-from eyechart.exams.shift import Shift, absolute_change
+from eyechart.errors import SettingError
+from eyechart.exams.shift import PROTOCOLS, Shift
+from eyechart.exams.shift_rows import absolute_change
+from eyechart.views import telea
 from eyes import (
     LowPassEye,
     OnePixelEye,
     ShiftBlindEye,
     Sitting,
     StrideEye,
+    answered,
+    answers_by,
     image_set,
     noise_images,
     said,
     seen_by,
     sitting,
 )
+from slow_inpainting import inpainted
 
 N, PAIRS, SIZE = 24, 3, 16
 
@@ -79,14 +86,22 @@ def test_no_step_is_no_change(shift_in: str) -> None:
 
 
 def frames(protocol: str, picture: Array, image_id: str, pair: int, shift_in: str = "original") -> tuple[Array, Array]:
-    """The protocol written once more: both frames (16, 16, 3) of one pair at the default settings."""
-    chance = generator(0, f"shift.{protocol}.{pair}", image_id)
+    """The protocols written once more: both frames (16, 16, 3) of one pair at the default settings."""
+    chance = generator(0, f"shift.{'crop' if protocol == 'crop' else 'embed'}.{pair}", image_id)
     side, original = min(picture.shape[:2]), Image.fromarray(picture)
-    if protocol == "embed":
-        small = np.asarray(original.resize((7, 7), Image.Resampling.BILINEAR))  # round(100 * 16 / 224) = 7
-        y, x = (int(share * (SIZE - 7)) for share in chance.random(2))  # 16 - 7 - 1 pixels of way, both ends included
-        both = np.zeros((2, SIZE, SIZE, 3), np.uint8)
-        both[0, y : y + 7, x : x + 7] = both[1, y + 1 : y + 8, x + 1 : x + 8] = small
+    if protocol != "crop":
+        y, x = (
+            int(np.floor(u * (SIZE - 7))) for u in chance.random(2)
+        )  # 0 .. N - h - 1, h = round(100 * 16 / 224) = 7
+        both = []
+        for second in (0, 1):
+            h, d = (7 + second, 0) if protocol == "scale" else (7, second)
+            canvas, known = np.zeros((SIZE, SIZE, 3), np.uint8), np.zeros((SIZE, SIZE), bool)
+            canvas[y + d : y + d + h, x + d : x + d + h] = np.asarray(
+                original.resize((h, h), Image.Resampling.BILINEAR)
+            )
+            known[y + d : y + d + h, x + d : x + d + h] = True
+            both.append(np.round(inpainted(canvas, known)) if protocol == "embed_inpaint" else canvas)
         return both[0], both[1]
     room = 1 if shift_in == "original" else 0
     w = min(side - room, round(side * float(np.sqrt(chance.uniform(0.08, 1)))))
@@ -104,8 +119,8 @@ def test_what_one_pixel_sees_computed_once_more(shift_in: str) -> None:
     at, images = 7, noise_images(N, 19)
     sat, found = shifted(OnePixelEye(at, at), images, np.arange(N) % 2, shift_in=shift_in)
     rows = sat.whole.rows
-    for protocol, short in (("crop", "crop"), ("embed_black", "embed")):
-        pairs = [[frames(short, images[i], f"{i:04d}", k, shift_in) for k in range(PAIRS)] for i in range(N)]
+    for protocol in PROTOCOLS:
+        pairs = [[frames(protocol, images[i], f"{i:04d}", k, shift_in) for k in range(PAIRS)] for i in range(N)]
         red = np.array([[[frame[at, at, 0] for frame in pair] for pair in of_image] for of_image in pairs]) / 255
         top = (red > 0.5).astype(int)
         np.testing.assert_array_equal(rows[f"{protocol}_top1_1"], top[..., 0])
@@ -140,6 +155,9 @@ def tally(first: Any, second: Any, *, image: Any, change: Any = None, valid: Any
             "crop_valid": np.ones(first.shape, bool) if valid is None else np.array(valid, bool),
             "crop_effective_shift": np.ones(first.shape),
             "crop_capped": np.zeros(first.shape, bool),
+            "crop_top5_1": np.zeros(first.shape, bool),
+            "crop_top5_2": np.zeros(first.shape, bool),
+            "crop_top5_pred_2": np.ones(first.shape, bool),
         }
     )
 
@@ -235,3 +253,190 @@ def test_a_move_that_hardly_shows_at_the_input_earns_no_praise() -> None:
     assert found.verdict == "note"
     assert "0.1 pixels" in found.sentence
     assert "tests little" in found.sentence
+
+
+@pytest.mark.parametrize("eye", [ShiftBlindEye(), StrideEye(3)])
+def test_eyes_asked_without_eyechart_say_the_same_of_all_protocols(eye: nn.Module) -> None:
+    images = noise_images(N, 19)
+    sat, found = shifted(eye, images)
+    for protocol in PROTOCOLS:
+        pairs = [frames(protocol, images[i], f"{i:04d}", k) for i in range(N) for k in range(PAIRS)]
+        first, second = (
+            answered(eye, np.stack(some).astype(np.uint8)).reshape(N, PAIRS) for some in zip(*pairs, strict=True)
+        )
+        np.testing.assert_array_equal(sat.whole.rows[f"{protocol}_top1_1"], first)
+        np.testing.assert_array_equal(sat.whole.rows[f"{protocol}_top1_2"], second)
+        assert value(found, "p_top1_change", protocol=protocol, given="all") == pytest.approx((first != second).mean())
+
+
+def test_no_step_is_no_change_in_any_protocol() -> None:
+    _, found = shifted(LowPassEye(6, SIZE), noise_images(N, 21), np.arange(N) % 4, step=0)
+    for measure in ("p_top1_change", "mean_absolute_change", "jaggedness_top5", "effective_shift", "fill_difference"):
+        assert {e.value for e in found.of(measure)} == {0.0}, measure
+
+
+@pytest.mark.parametrize("direction", ["down", "right"])
+def test_an_eye_blind_to_one_axis(direction: str) -> None:
+    class Rows(nn.Module):
+        """The mean of each colour over every second row: columns do not matter."""
+
+        def forward(self, x: Tensor) -> Tensor:
+            return 50 * x[..., ::2, :].mean((2, 3))
+
+    _, found = shifted(Rows(), noise_images(N), direction=direction, protocols=("embed_black",))
+    assert (value(found, "p_top1_change") == 0.0) == (direction == "right")
+
+
+def test_the_true_class_enters_or_leaves_the_top_five() -> None:
+    first = np.array([[9, 8, 7, 6, 5, 4], [9, 8, 7, 6, 5, 4], [9, 8, 7, 6, 5, 4], [5, 5, 5, 5, 5, 5]])
+    second = np.array([[9, 8, 7, 6, 4, 5], [0, 8, 7, 6, 5, 4], [9, 8, 7, 6, 5, 4], [5, 5, 5, 5, 5, 6]])
+    labels = np.array([4, 0, 2, 5])
+    exam, subject = Shift(protocols=("crop",), pairs_per_image=1), Subject((16, 16), 6)
+    queries = exam.ask(subject, ()) or ()
+    answers = answers_by(queries, lambda q: second if q == queries[2] else first)
+    read = exam.read(answers, Batch(tuple("abcd"), labels, subject))
+    assert read.rows["crop_top5_1"].ravel().tolist() == [True, True, True, False]  # the last by the lower index on ties
+    assert read.rows["crop_top5_2"].ravel().tolist() == [False, False, True, True]
+    assert value(exam.estimates(read, labels, subject), "jaggedness_top5", given="all", top=5) == 0.75
+    unknown = exam.estimates(read, np.full(4, -1), subject)
+    assert value(unknown, "jaggedness_top5_pred", top=5) == 0.25  # class 0 is last in the second frame of b
+    assert not unknown.of("jaggedness_top5")
+
+
+def test_few_classes_have_no_top_five() -> None:
+    _, found = shifted(OnePixelEye(7, 7), noise_images(N), np.arange(N) % 2)
+    changed = found.of("p_top1_change", given="all")
+    jagged = found.of("jaggedness_top5", given="all", top=1)
+    assert [e.value for e in jagged] == [
+        e.value for e in changed
+    ]  # of two classes, any change is one of the true class
+
+
+def test_the_mean_of_both_choices_is_symmetric() -> None:
+    one, two = said([[2.0, 0, 0]]), said([[0, 1.0, 0]])
+    forth, back = absolute_change(one, two)[0], absolute_change(two, one)[0]
+    assert forth != pytest.approx(back)
+    for pair in ((one, two), (two, one)):
+        assert absolute_change(*pair, symmetric=True)[0] == pytest.approx((forth + back) / 2)
+
+
+def test_the_design_effect_of_pairs_that_agree_is_their_number() -> None:
+    changed = np.repeat((np.arange(100) < 30)[:, None], 4, 1).astype(int)
+    same = EXAM.estimates(
+        tally(np.zeros((100, 4), int), changed, image=np.zeros(100, int)), np.zeros(100, int), SUBJECT
+    )
+    assert value(same, "design_effect") == pytest.approx(4 * 100 / 99)
+    free = np.random.default_rng(0).integers(0, 2, (4000, 4))
+    apart = EXAM.estimates(
+        tally(np.zeros((4000, 4), int), free, image=np.zeros(4000, int)), np.zeros(4000, int), SUBJECT
+    )
+    assert value(apart, "design_effect") == pytest.approx(1.0, abs=0.08)
+    none = EXAM.estimates(tally(0 * free, 0 * free, image=free[:, 0]), np.zeros(4000, int), SUBJECT)
+    assert none.of("design_effect")[0].value is None
+
+
+def test_the_worst_pairs_are_the_surest_and_can_be_drawn() -> None:
+    sat, _ = shifted(LowPassEye(6, SIZE), noise_images(N))
+    rows, kept = sat.whole.rows, {}
+    for case in sat.whole.kept:
+        kept.setdefault(case.facts["protocol"], []).append(case)
+    assert set(kept) == set(PROTOCOLS)
+    for protocol, cases in kept.items():
+        assert len(cases) == len({case.id for case in cases}) <= 4
+        for case in cases:
+            i, k = int(case.id), case.facts["pair"]
+            assert rows[f"{protocol}_top1_1"][i, k] != rows[f"{protocol}_top1_2"][i, k]
+            assert case.score == pytest.approx(min(case.facts["confidence_1"], case.facts["confidence_2"]), abs=1e-5)
+            drawn = [view.stream for view in sat.exam.pictures(case).values()]
+            assert len(drawn) == 2
+            assert drawn[0] == drawn[1]
+
+
+class EmbeddingEye(nn.Module):
+    """Three numbers: the mean of each colour, over every ``stride``-th pixel."""
+
+    def __init__(self, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., :: self.stride, :: self.stride].mean((2, 3))
+
+
+def test_embeddings_are_compared_with_those_of_other_images() -> None:
+    images = noise_images(N)
+    model = seen_by(EmbeddingEye(2), SIZE, outputs="embedding")
+    sat = sitting(Shift(pairs_per_image=PAIRS, significant_quantile=0.2), model, image_set(images))
+    found = results(sat)
+    vectors = images[:, ::2, ::2].mean((1, 2)) / 255  # no more than 4 * 12 images: all are kept but for full buckets
+    kept = {case.id for case in sat.whole.kept if case.key.startswith("reference/")}
+    chosen = vectors[[int(name) for name in sorted(kept)]]
+    assert len(chosen) >= 18
+    norms, turns = [], []
+    for i in range(len(chosen)):
+        for j in range(i):
+            norms.append(np.linalg.norm(chosen[i] - chosen[j]))
+            lengths = np.linalg.norm(chosen[i]) * np.linalg.norm(chosen[j])
+            turns.append(1 - chosen[i] @ chosen[j] / lengths)
+    assert value(found, "reference_distance") == pytest.approx(np.mean(norms), rel=1e-4)
+    threshold = value(found, "significant_distance", quantile=0.2)
+    assert threshold == pytest.approx(np.quantile(turns, 0.2), rel=1e-3)
+    for protocol in PROTOCOLS:
+        pairs = [frames(protocol, images[i], f"{i:04d}", k) for i in range(N) for k in range(PAIRS)]
+        first, second = (np.stack(some)[:, ::2, ::2].mean((1, 2)) / 255 for some in zip(*pairs, strict=True))
+        apart = np.linalg.norm(first - second, axis=1)
+        cosine = 1 - (first * second).sum(1) / np.linalg.norm(first, axis=1) / np.linalg.norm(second, axis=1)
+        at = {"protocol": protocol}
+        assert value(found, "embed_change", **at) == pytest.approx(apart.mean() / np.mean(norms), rel=1e-2)
+        assert value(found, "cosine_distance", **at) == pytest.approx(cosine.mean(), rel=1e-2)
+        assert value(found, "significant_change", **at) == pytest.approx((cosine > threshold).mean())
+    assert not found.of("p_top1_change")
+    assert sat.exam.charts(found)
+    assert {f.verdict for f in sat.exam.findings(found)} <= {"strong", "weak", "note"}
+
+
+def test_references_do_not_depend_on_the_batches() -> None:
+    sat = sitting(Shift(), seen_by(EmbeddingEye(), SIZE, outputs="embedding"), image_set(noise_images(90)))
+    parts = [sat.part(np.arange(90) % 3 == k) for k in range(3)]
+    assert Tally.merge(parts).kept == sat.whole.kept
+    assert len([case for case in sat.whole.kept if case.key.startswith("reference/")]) > 40
+
+
+def test_an_embedding_blind_to_the_move_does_not_move() -> None:
+    model = seen_by(EmbeddingEye(), SIZE, outputs="embedding")
+    found = results(sitting(Shift(protocols=("embed_black",)), model, image_set(noise_images(N))))
+    assert value(found, "embed_change") < 1e-5
+    assert value(found, "significant_change") == 0.0
+
+
+def test_few_images_leave_no_yardstick() -> None:
+    model = seen_by(EmbeddingEye(), SIZE, outputs="embedding")
+    found = results(sitting(Shift(protocols=("crop",)), model, image_set(noise_images(5))))
+    assert {e.value for e in found.of("significant_change")} == {None}
+    assert value(found, "cosine_distance") >= 0
+
+
+def test_telea_without_opencv_is_an_error_that_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(telea, "find_spec", lambda name: None)
+    with pytest.raises(SettingError, match=r"eyechart\[cv\]"):
+        Shift(inpaint="telea").ask(SUBJECT, ())
+    assert Shift(inpaint="telea", protocols=("crop",)).ask(SUBJECT, ())
+
+
+def test_both_inpaintings_run_and_say_how_much_the_fill_changes() -> None:
+    pytest.importorskip("cv2")
+    filled = [
+        value(
+            shifted(ShiftBlindEye(), noise_images(N), inpaint=how, protocols=("embed_inpaint",))[1], "fill_difference"
+        )
+        for how in ("convolution", "telea")
+    ]
+    assert min(filled) > 0
+
+
+@pytest.mark.parametrize(
+    "settings", [{"fill": (1, 2, 300)}, {"area": (0.5, 0.1)}, {"protocols": ("crop", "crop")}, {"step": -1}]
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Shift(**settings)

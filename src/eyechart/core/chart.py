@@ -119,7 +119,8 @@ class Table:
 class Gallery:
     """Kept cases whose key starts with ``key``: pictures in the order of ``pictures`` (name, heading).
 
-    ``line`` is a template over the case's facts, such as ``"{label}: {confidence:.0%}"``, one per picture.
+    ``line`` is a template over the case's facts, such as ``"{label}: {confidence:.0%}"``, one per picture. ``flicker``: the
+    first two pictures are nearly alike, and alternate in one place while the reader points at a case.
     """
 
     title: str
@@ -127,6 +128,7 @@ class Gallery:
     pictures: Sequence[tuple[str, str]]
     lines: Sequence[str]
     caption: str = ""
+    flicker: bool = False
     kind: Literal["gallery"] = "gallery"
 
 

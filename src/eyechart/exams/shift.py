@@ -2,73 +2,107 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from eyechart.core.chart import Chart, Finding
-from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
-from eyechart.core.tally import Tally
+from eyechart.core.tally import Kept, Tally
 from eyechart.core.view import View
 from eyechart.core.words import figure
+from eyechart.exams.shift_estimates import Scale, changes, compared_with, context, counts, design_effect, figures, turns
 from eyechart.exams.shift_pictures import charts, findings
-from eyechart.stats.intervals import ratios, wilson
+from eyechart.exams.shift_rows import SHOWN, classified, embedded, farthest, references, top_of, worst
+from eyechart.models.preprocessing import Interpolation
+from eyechart.stats.intervals import wilson
+from eyechart.views.inpaint import Inpainted
 from eyechart.views.placed import Placed
-from eyechart.views.shifts import CropShift
-from eyechart.views.shrunk import Shrunk
+from eyechart.views.shifts import CropShift, Direction, move
+from eyechart.views.shrunk import Fill, Shrunk
+from eyechart.views.telea import Telea, require_opencv
 
-Protocol = Literal["crop", "embed_black"]
+Protocol = Literal["crop", "embed_black", "embed_inpaint", "scale"]
 FrameNumber = Literal[1, 2]
+PROTOCOLS: tuple[Protocol, ...] = ("crop", "embed_black", "embed_inpaint", "scale")
 
 
 class Shift(Exam):
-    """How much the answer changes when the image moves by one pixel, down and to the right.
+    """How much the answer changes when the image moves, or grows, by one pixel.
 
     Each image gives several pairs of frames; intervals resample whole images, since pairs of one image are alike.
     Protocols (JMLR 20(184), arXiv 1805.12177): ``crop``, a random square of the original, resized to the input, against
     the same square moved by one pixel; ``embed_black``, the image shrunk and pasted at a random place of a black canvas,
-    against one pixel further. The paper draws one pair an image; the default here is four.
+    against one pixel further; ``embed_inpaint``, likewise, each canvas then filled by inpainting; ``scale``, as embed_black,
+    against the image made one pixel larger at the same top left corner. The paper draws one pair an image; the default here
+    is four.
 
     Measures, at {protocol} and, where named, {frame: 1 | 2} and {given: all | correct | all_models_correct} (correct: images
     right on the clean view; all_models_correct: images that all models get right, where several sit the exam):
         p_top1_change {given}: share of pairs whose top class differs.
         mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of frame 1 (asymmetric, as published).
+        jaggedness_top5 {given, top}: share of pairs in which the true class is among the five largest answers of one frame
+            only (first version of the paper); ``top`` says among how many: 1 where there are fewer than six classes.
+        jaggedness_top5_pred {top}: without any labels, the share of pairs in which frame 1's answer leaves the top of frame 2.
+        design_effect: variance of p_top1_change (of significant_change) over that of as many independent pairs.
         accuracy {frame}: share of frames whose top class is the label.
         commonest_answer_share: share of frame-1 answers that are the commonest class; near 1 stability means nothing.
         effective_shift: mean shift in input pixels (crop moves the square by one pixel of the original).
+        fill_difference: embed_inpaint: mean absolute difference of what was filled in frame 1 and, moved back, in frame 2.
         skipped_pairs: pairs that could not be drawn, because the image leaves no room for the move.
         capped_pairs: embedded pairs whose image had to be made smaller still, to fit.
     commonest_answer_share at {protocol: unshifted} is that of the clean view.
+    Models that answer with an embedding have these instead of the first five and of what is said of answers:
+        cosine_distance: mean 1 - cosine of the two frames' embeddings.
+        embed_change: mean norm of their difference over ``reference_distance``: 0 = blind to the move, 1 = like another image.
+        significant_change: share of pairs farther apart, by cosine distance, than ``significant_distance``.
+        reference_distance: mean norm of the difference between (up to 48) different images of the set, as they are.
+        significant_distance {quantile}: the cosine distance that this share of pairs of different images stays below.
+    Both are taken as known: the intervals vary the pairs alone.
     ``n`` counts images that gave at least one pair (skipped_pairs and capped_pairs: all images).
 
     Rows: ``image_top1``, and per protocol (arrays with one entry a pair) ``<protocol>_top1_1``, ``<protocol>_top1_2``,
-    ``<protocol>_absolute_change``, ``<protocol>_valid``, ``<protocol>_effective_shift``, ``<protocol>_capped``.
+    ``<protocol>_absolute_change``, ``<protocol>_top5_1``, ``<protocol>_top5_2`` (the true class is in the top),
+    ``<protocol>_top5_pred_2`` (frame 1's answer is in the top of frame 2), ``<protocol>_valid``,
+    ``<protocol>_effective_shift``, ``<protocol>_capped``, ``<protocol>_fill_difference``. Of embeddings: ``image_norm``,
+    ``<protocol>_distance``, ``<protocol>_cosine_distance``.
     """
 
     name: ClassVar[str] = "shift"
-    headline: ClassVar[tuple[str, ...]] = ("p_top1_change",)
-    version: ClassVar[int] = 2  # places of embedded pictures are drawn as shares of the free way
-    right_by: ClassVar[str] = "image_top1"
+    headline: ClassVar[tuple[str, ...]] = ("p_top1_change", "significant_change")
+    version: ClassVar[int] = 3  # four protocols, jaggedness, worst pairs; embeddings
+    answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     title: ClassVar[str] = "One-pixel shifts"
     explanation: ClassVar[str] = (
-        "Each image is shown twice, the second time moved by one pixel, which changes nothing of what it shows. A model that "
-        "changes its answer goes, at least in part, by how edges happen to fall on the pixel grid."
+        "Each image is shown twice, the second time moved or grown by one pixel, which changes nothing of what it shows. A "
+        "model that changes its answer goes, at least in part, by how edges happen to fall on the pixel grid."
     )
 
-    protocols: tuple[Protocol, ...] = Field(
-        ("crop", "embed_black"), min_length=1, description="Which of the protocols to run."
-    )
+    protocols: tuple[Protocol, ...] = Field(PROTOCOLS, min_length=1, description="Which of the protocols to run.")
     pairs_per_image: int = Field(4, ge=1, description="Pairs an image (the paper: 1).")
-    step: int = Field(1, ge=0, description="Pixels moved down and right; 0 is a self-check that must give no change.")
+    step: int = Field(1, ge=0, description="Pixels moved or grown; 0 is a self-check that must give no change.")
+    direction: Direction = Field("diagonal", description="Where to: diagonal (down and right), down or right.")
     shift_in: Literal["original", "resized"] = Field("original", description="crop: move before or after the resize.")
+    square: bool = Field(True, description="crop: False draws shapes from 3/4 to 4/3, as torchvision does.")
     area: tuple[float, float] = Field((0.08, 1.0), description="crop: the square's share of the largest square.")
-    short_side: int = Field(100, ge=1, description="embed: short side of the shrunk image at an input of 224.")
-    fill: Literal["black", "mean"] = Field("black", description="embed: colour of the canvas.")
+    short_side: int = Field(100, ge=1, description="embed, scale: short side of the shrunk image at an input of 224.")
+    place: Literal["random", "centre_diagonal"] = Field("random", description="embed, scale: where the image lies.")
+    fill: Fill = Field(
+        "black", description="embed_black, scale: the canvas: black, mean, or red, green, blue (0 to 255)."
+    )
+    keep_aspect: bool = Field(True, description="embed, scale: False squashes the image to a square.")
+    inpaint: Literal["convolution", "telea"] = Field(
+        "convolution", description="embed_inpaint: how; telea needs OpenCV."
+    )
+    resample: Interpolation | None = Field(None, description="Filter of all resizes; none = the model's own.")
+    symmetric: bool = Field(False, description="mean_absolute_change: also take the class of frame 2, and average.")
+    significant_quantile: float = Field(
+        0.05, gt=0, lt=1, description="Embeddings: pairs of different images below the threshold."
+    )
 
     @field_validator("protocols")
     @classmethod
@@ -84,126 +118,125 @@ class Shift(Exam):
             raise ValueError("give two shares, the smaller first, above 0 and up to 1")
         return area
 
+    @field_validator("fill")
+    @classmethod
+    def _fill_is_a_colour(cls, fill: Fill) -> Fill:
+        if not isinstance(fill, str) and not all(0 <= part <= 255 for part in fill):
+            raise ValueError("red, green and blue are from 0 to 255")
+        return fill
+
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
-        """The clean pass and two frames a pair."""
+        """The clean pass and two frames a pair. Raises SettingError if OpenCV is needed and missing."""
         if so_far:
             return None
+        if self.inpaint == "telea" and "embed_inpaint" in self.protocols:
+            require_opencv("shift.inpaint", self.inpaint)
         pairs = [(p, k) for p in self.protocols for k in range(self.pairs_per_image)]
-        return (CLEAN, *(Query(self._view(p, k, f)) for p, k in pairs for f in (1, 2)))
+        return tuple(dict.fromkeys((CLEAN, *(Query(self._view(p, k, f)) for p, k in pairs for f in (1, 2)))))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
-        """One row an image, an entry per pair in the columns of a protocol."""
-        rows: dict[str, Array] = {"image_top1": answers[CLEAN].top1.astype(np.int32)}
+        """One row an image, an entry per pair in the columns of a protocol; the worst pairs are kept."""
+        clean, names = answers[CLEAN], self._names()
+        kept: list[Kept] = []
+        embedding = batch.subject.kind == "embedding"
+        if embedding:
+            rows: dict[str, Array] = {"image_norm": np.linalg.norm(clean.values, axis=1).astype(np.float32)}
+            kept += references(clean, batch)
+        else:
+            rows = {"image_top1": clean.top1.astype(np.int32)}
         for protocol in self.protocols:
-            pairs = [self._pair(answers, protocol, k) for k in range(self.pairs_per_image)]
-            for name, column in pairs[0].items():
-                rows[f"{protocol}_{name}"] = np.stack([p[name] for p in pairs], axis=1).astype(column.dtype)
-        return Tally(rows)
+            pairs = [self._frames(answers, protocol, k) for k in range(self.pairs_per_image)]
+            columns = [self._pair(protocol, pair, batch) for pair in pairs]
+            for name, column in columns[0].items():
+                rows[f"{protocol}_{name}"] = np.stack([c[name] for c in columns], axis=1).astype(column.dtype)
+            kept += (farthest if embedding else worst)(protocol, names[protocol], pairs, batch)
+        return Tally(rows, kept=tuple(kept), limit=SHOWN)
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Per protocol: over all images, and over those right on the clean view."""
-        whole = tally.rows["image_top1"]
-        most = int(np.bincount(whole).max()) if len(whole) else 0
-        unshifted = figure(wilson(most, len(whole)))
-        found = [self.estimate("commonest_answer_share", at={"protocol": "unshifted"}, **unshifted)]
+        scale = Scale.of(tally.kept, self.significant_quantile)
+        whole = tally.rows.get("image_top1")
+        found = []
+        if whole is None:
+            found += compared_with(self.estimate, scale, self.significant_quantile)
+        else:
+            most = int(np.bincount(whole).max()) if len(whole) else 0
+            unshifted = figure(wilson(most, len(whole)))
+            found += [self.estimate("commonest_answer_share", at={"protocol": "unshifted"}, **unshifted)]
         for protocol in self.protocols:
+            at = {"protocol": protocol}
             rows = {c.removeprefix(f"{protocol}_"): v for c, v in tally.rows.items() if c.startswith(f"{protocol}_")}
-            found += self._figures(rows, whole, labels, {"protocol": protocol})
+            first = turns(rows, scale) if whole is None else changes(rows, whole, labels, top_of(subject))
+            measured = [*first, *context(rows, labels)]
+            found += figures(self.estimate, measured, at)
+            found += counts(self.estimate, rows, len(labels), at)
+            for one in measured:
+                if one.measure == "significant_change" or (one.measure == "p_top1_change" and one.at["given"] == "all"):
+                    found.append(design_effect(self.estimate, one.events, one.pairs, at))
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
-        """Change of answer and of probability by protocol, and what the frames were like."""
+        """Change of answer and of probability by protocol, what the frames were like, and the worst pairs."""
         return charts(estimates, self._names())
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """The worst protocol first, and whether stability is an illusion."""
         return findings(estimates, self._names(), self._move())
 
+    def pictures(self, case: Kept) -> Mapping[str, View]:
+        """Both frames of a pair."""
+        if not case.key.startswith("worst/"):
+            return {}
+        protocol, pair = case.facts["protocol"], case.facts["pair"]
+        return {"frame_1": self._view(protocol, pair, 1), "frame_2": self._view(protocol, pair, 2)}
+
     def _names(self) -> dict[str, str]:
-        canvas = "black" if self.fill == "black" else "its mean colour"
-        names = {"crop": "a crop of the image", "embed_black": f"the image, small, on {canvas}"}
+        canvas = {"black": "black", "mean": "its mean colour"}.get(str(self.fill), "one colour")
+        names = {
+            "crop": "a crop of the image",
+            "embed_black": f"the image, small, on {canvas}",
+            "embed_inpaint": "the image, small, inpainted around",
+            "scale": f"the image, small, growing on {canvas}",
+        }
         return {protocol: names[protocol] for protocol in self.protocols}
 
     def _move(self) -> dict[str, str]:
-        """How far each protocol moves, in words."""
+        """What each protocol does, in words."""
         pixels = "one pixel" if self.step == 1 else f"{self.step} pixels"
         where = " of the original" if self.shift_in == "original" else ""
-        return {"crop": f"{pixels}{where}", "embed_black": pixels}
+        moved = f"Moved by {pixels}"
+        return {"crop": moved + where, "embed_black": moved, "embed_inpaint": moved, "scale": f"Made {pixels} larger"}
 
     def _view(self, protocol: Protocol, pair: int, frame: FrameNumber) -> View:
+        step = self.step if frame == 2 else 0
         if protocol == "crop":
-            return CropShift(frame, pair, self.step, self.shift_in, self.area)
-        move = self.step if frame == 2 else 0
-        return Shrunk(self.short_side, self.fill, room=self.step).then(Placed(pair, (move, move)))
+            drawn = (self.step, self.shift_in, self.area, self.direction, self.square, self.resample)
+            return CropShift(frame, pair, *drawn)
+        if protocol == "scale":
+            return self._small(0, step, self.step).then(Placed(pair, (0, 0), self.place))
+        small, way = self._small(self.step, 0, 0), move(step, self.direction)
+        if protocol == "embed_black":
+            return small.then(Placed(pair, way, self.place))
+        if self.inpaint == "telea":
+            return Telea(small, pair, way, self.place, compared=frame == 2)
+        return small.then(Inpainted(Placed(pair, way, self.place), compared=frame == 2))
 
-    def _pair(self, answers: Answers, protocol: Protocol, pair: int) -> Mapping[str, Array]:
-        first, second = (answers[Query(self._view(protocol, pair, f))] for f in (1, 2))
-        return {
-            "top1_1": first.top1.astype(np.int32),
-            "top1_2": second.top1.astype(np.int32),
-            "absolute_change": absolute_change(first, second).astype(np.float32),
-            "valid": first.valid & second.valid,
-            "effective_shift": first.notes.get("effective_shift", np.full(len(first.valid), self.step)).astype(
-                np.float32
-            ),
-            "capped": first.notes.get("capped", np.zeros(len(first.valid))) > 0,
-        }
+    def _small(self, room: int, larger: int, largest: int) -> Shrunk:
+        return Shrunk(self.short_side, self.fill, room, larger, largest, self.keep_aspect, self.resample)
 
-    def _figures(
-        self, rows: Mapping[str, Array], image_top1: Array, labels: Array, at: Mapping[str, Any]
-    ) -> Iterator[Estimate]:
-        """All figures of a protocol, from one resampling of its images."""
-        told = [*_changes(rows, image_top1, labels), *_context(rows, labels)]
-        sums = [np.stack([getattr(one, part).sum(1) for one in told], axis=1) for part in ("events", "pairs")]
-        intervals = ratios(*sums, share=[one.unit == "share" for one in told])
-        for one, interval in zip(told, intervals, strict=True):
-            why = "" if interval.value is not None else "no image gave a pair that counts here"
-            yield self.estimate(one.measure, unit=one.unit, at={**at, **one.at}, **figure(interval, why))
-        for measure, pairs in (("skipped_pairs", ~rows["valid"]), ("capped_pairs", rows["capped"] > 0)):
-            yield self.estimate(measure, unit="count", value=float(pairs.sum()), n=len(labels), at=at)
+    def _frames(self, answers: Answers, protocol: Protocol, pair: int) -> tuple[Answer, Answer]:
+        return answers[Query(self._view(protocol, pair, 1))], answers[Query(self._view(protocol, pair, 2))]
 
-
-@dataclass(frozen=True)
-class _Told:
-    """One figure before its interval: events of (n, pairs) that count, each 0/1 or a change of probability."""
-
-    measure: str
-    unit: str
-    at: Mapping[str, Any]
-    events: Array
-    pairs: Array
-
-
-def _changes(rows: Mapping[str, Array], image_top1: Array, labels: Array) -> Iterator[_Told]:
-    """Changed answers and moved probabilities, over all images and over those right on the clean view."""
-    groups = {"all": np.ones(len(labels), bool)}
-    if (labels >= 0).any():
-        groups["correct"] = (image_top1 == labels) & (labels >= 0)
-    changed = rows["top1_1"] != rows["top1_2"]
-    for given, group in groups.items():
-        counts = rows["valid"] & group[:, None]
-        yield _Told("p_top1_change", "share", {"given": given}, changed & counts, counts)
-        moved = np.where(counts, rows["absolute_change"], 0.0)
-        yield _Told("mean_absolute_change", "probability", {"given": given}, moved, counts)
-
-
-def _context(rows: Mapping[str, Array], labels: Array) -> Iterator[_Told]:
-    """What keeps the reader honest: accuracy on the frames, the commonest answer, how far the frames really moved."""
-    valid = rows["valid"]
-    known = valid & (labels >= 0)[:, None]
-    if (labels >= 0).any():
-        for frame in (1, 2):
-            right = (rows[f"top1_{frame}"] == labels[:, None]) & known
-            yield _Told("accuracy", "share", {"frame": frame}, right, known)
-    answers = rows["top1_1"][valid]
-    most = np.bincount(answers).argmax() if len(answers) else 0
-    yield _Told("commonest_answer_share", "share", {}, (rows["top1_1"] == most) & valid, valid)
-    yield _Told("effective_shift", "pixels", {}, np.where(valid, rows["effective_shift"], 0.0), valid)
-
-
-def absolute_change(first: Answer, second: Answer) -> Array:
-    """(n,) |p1[c] - p2[c]| with c the top class of the first answer.
-
-    Logits (2, 0) then (0, 2): p of class 0 falls from .880797 to .119203, a change of .761594.
-    """
-    return np.asarray(np.abs(first.confidence - second.p(first.top1)))
+    def _pair(self, protocol: Protocol, pair: tuple[Answer, Answer], batch: Batch) -> Mapping[str, Array]:
+        first, second = pair
+        if batch.subject.kind == "embedding":
+            said = embedded(first, second)
+        else:
+            said = classified(first, second, batch, symmetric=self.symmetric)
+        n = len(first.valid)
+        said["valid"] = first.valid & second.valid
+        said["effective_shift"] = first.notes.get("effective_shift", np.full(n, self.step)).astype(np.float32)
+        said["capped"] = first.notes.get("capped", np.zeros(n)) > 0
+        if protocol == "embed_inpaint":
+            said["fill_difference"] = second.notes.get("fill_difference", np.full(n, np.nan)).astype(np.float32)
+        return said

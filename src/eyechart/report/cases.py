@@ -87,10 +87,11 @@ class Shot:
 
 @dataclass(frozen=True)
 class CaseView:
-    """A case as the page shows it."""
+    """A case as the page shows it; ``flicker``: its first two pictures may alternate in the first one's place."""
 
     id: str
     shots: tuple[Shot, ...]
+    flicker: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,4 +128,4 @@ def _view(gallery: Gallery, case: KeptCase) -> CaseView:
         Shot(heading, caption(line, case.facts), case.pictures.get(name))
         for (name, heading), line in zip(gallery.pictures, lines, strict=False)
     )
-    return CaseView(case.id, shots)
+    return CaseView(case.id, shots, gallery.flicker and len([shot for shot in shots[:2] if shot.picture]) == 2)

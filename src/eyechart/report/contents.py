@@ -42,6 +42,11 @@ class GalleryView:
     caption: str
     lists: tuple[NumberedList, ...]
 
+    @property
+    def flicker(self) -> bool:
+        """Whether a case's frames may alternate."""
+        return any(case.flicker for one in self.lists for case in one.cases.cases)
+
 
 @dataclass(frozen=True)
 class Block:

@@ -1,4 +1,7 @@
-"""The whole picture, made smaller, on a plain canvas: what embedding protocols start from. Torch-free."""
+"""The whole picture, made smaller, on a plain canvas: what embedding protocols start from.
+
+Torch-free: drawn in the decode workers.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from PIL import Image
 
 from eyechart.core.view import Frame, SourceView
 from eyechart.images.original import Original
-from eyechart.models.preprocessing import FILTERS, Preprocessing
+from eyechart.models.preprocessing import FILTERS, Interpolation, Preprocessing
 
 Fill = Literal["black", "mean"] | tuple[int, int, int]
 REFERENCE = 224  # the input size that short sides refer to
@@ -30,6 +33,7 @@ class Shrunk(SourceView):
         larger: pixels added to the short side.
         largest: the most that any frame of the pair adds; all are made to fit, with ``room``.
         keep_aspect: False squashes the picture to a square.
+        resample: filter of the resize; None = the model's own.
 
     Notes: ``rows`` and ``columns`` of the picture; ``free_down`` and ``free_right``, how far the largest may move, ``room`` not
     counted; ``capped``, 1 where the picture had to be made smaller to fit. Not valid where ``room`` fills the canvas.
@@ -41,6 +45,7 @@ class Shrunk(SourceView):
     larger: int = 0
     largest: int = 0
     keep_aspect: bool = True
+    resample: Interpolation | None = None
 
     def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
         """Shrink and paste; no chance involved."""
@@ -50,7 +55,7 @@ class Shrunk(SourceView):
         if min(rows, columns) < 1:
             nothing = dict.fromkeys(("rows", "columns", "free_down", "free_right"), 0.0)
             return Frame(canvas, {**nothing, "capped": 1.0}, valid=False)
-        canvas.paste(original.resized(columns, rows, FILTERS[preprocessing.interpolation]), (0, 0))
+        canvas.paste(original.resized(columns, rows, FILTERS[self.resample or preprocessing.interpolation]), (0, 0))
         free = {"free_down": height - most_rows - self.room, "free_right": width - most_columns - self.room}
         return Frame(canvas, {"rows": float(rows), "columns": float(columns), **free, "capped": float(capped)})
 

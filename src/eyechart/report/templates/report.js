@@ -29,6 +29,55 @@
   button.hidden = false;
   label();
 
+  const still = matchMedia("(prefers-reduced-motion: reduce)");
+  const PACE = 500; // milliseconds a frame: well below three flashes a second
+  document.querySelectorAll(".flicker").forEach((figure) => {
+    const shots = [...figure.querySelectorAll(".shot")].slice(0, 2);
+    const name = shots[0].querySelector(".shot-name");
+    const names = shots.map((shot) => shot.querySelector(".shot-name").textContent);
+    const turn = shots[1].querySelector("img").cloneNode(); // lies over the first, so that switching decodes nothing
+    turn.classList.add("turn");
+    turn.hidden = true;
+    shots[0].querySelector(".plate").append(turn);
+    let timer = 0;
+    const show = (second) => {
+      turn.hidden = !second;
+      figure.dataset.frame = second ? "2" : "1";
+      name.textContent = names[second ? 1 : 0];
+    };
+    const swap = () => show(turn.hidden);
+    const stop = () => {
+      clearInterval(timer);
+      timer = 0;
+      show(false);
+    };
+    const start = () => {
+      if (still.matches || timer) return;
+      swap();
+      timer = setInterval(swap, PACE);
+    };
+    const toggle = () => { // by hand: a single change, or an end to the changing
+      if (timer) stop();
+      else if (still.matches) swap();
+      else start();
+    };
+    figure.tabIndex = 0;
+    figure.setAttribute("aria-label", "Two frames in turn: press Enter");
+    figure.addEventListener("pointerenter", (event) => event.pointerType === "mouse" && start());
+    figure.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && stop());
+    figure.addEventListener("focus", () => figure.matches(":focus-visible") && start());
+    figure.addEventListener("blur", stop);
+    figure.addEventListener("click", toggle);
+    figure.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") stop();
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      toggle();
+    });
+    show(false);
+  });
+  document.querySelectorAll(".how").forEach((line) => { line.hidden = false; });
+
   const links = new Map([...document.querySelectorAll(".contents a")].map((a) => [a.hash.slice(1), a]));
   const mark = (id) => links.forEach((a, key) => {
     if (key === id) a.setAttribute("aria-current", "true");

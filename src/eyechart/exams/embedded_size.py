@@ -1,0 +1,206 @@
+"""One-pixel shifts of pictures embedded at many sizes (Azulay & Weiss, JMLR 20(184), 2019, figure 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from eyechart.core.chart import Chart, Finding
+from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.query import CLEAN, Answers, Query
+from eyechart.core.tally import Tally
+from eyechart.core.view import View
+from eyechart.core.words import figure
+from eyechart.exams.embedded_size_pictures import charts, findings
+from eyechart.exams.embedded_size_trend import pooled_trend, trends
+from eyechart.stats.intervals import Interval, differences, means, ratios
+from eyechart.views.inpaint import Inpainted
+from eyechart.views.placed import Placed
+from eyechart.views.shrunk import REFERENCE, Shrunk
+
+OF_PAIRS = ("top1_1", "top1_2", "absolute_change", "valid")
+FULL = REFERENCE  # the short side at which a picture fills the frame
+NO_CHANGE = "no answer changed at any size (or all did), or no image counts here"
+
+
+class EmbeddedSize(Exam):
+    """How the effect of a one-pixel shift depends on the size at which the picture is embedded in an empty canvas.
+
+    Each image is made smaller, pasted at a random place of the canvas, and shown again one pixel further down and to the right
+    (protocol 2 of arXiv 1805.12177), at every size: the same images, at the same places as shares of the free way. A model that
+    is invariant to shifts is so at any size; one that has only learned what its training photographs show is steady near their
+    natural size and loses that as the picture shrinks (*partial* invariance; the paper's claim).
+
+    By default the picture is squashed to a square, as in the authors' script, so that every image has exactly the size stated:
+    with ``keep_aspect`` (the paper's protocol 2) a 4:3 picture cannot grow beyond 167 of 224, and those that do not fit
+    are made as large as fits. Sizes are short sides at an input of 224 pixels; other inputs of n pixels take
+    round(size * n / 224). At 224 the picture would fill the frame, as in training. With the protocol ``embed_inpaint`` (the
+    paper's protocol 3) the canvas is filled in from the picture, each frame by itself.
+
+    Measures, at {short_side} and, where named, {given: all | correct} (correct: images right on the clean view):
+        p_top1_change {given}: share of pairs whose top class differs.
+        mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of frame 1 (asymmetric, as published).
+        accuracy: share of first frames whose top class is the label. Tiny pictures are also classified badly.
+        p_top1_change_rise {given}: p_top1_change less that of the largest size, paired by image.
+        pixels: mean short side in pixels of the input.
+        commonest_answer_share: share of the first frames' answers that are the commonest class; near 1 few can change.
+        capped_images: images made smaller still, to fit.
+    And, negative where more changes as the picture shrinks (Spearman's rank correlation; ties share their mean rank):
+        size_trend {given}: of change (0 or 1) and size over all pairs of all images, intervals resample images. Undefined where
+            no answer changes at any size, or all do.
+        size_trend_per_image {of: p_top1_change | mean_absolute_change, given}: mean over images of the correlation of the
+            image's own mean change and size; images whose change does not vary have none and are left out (``n`` counts the
+            rest, for p_top1_change often few).
+
+    Rows: ``image_top1``, and with an entry per size and pair (the pairs of one size together) ``top1_1``, ``top1_2``,
+    ``absolute_change``, ``valid``; with one per size ``pixels``, ``capped``.
+    """
+
+    name: ClassVar[str] = "embedded_size"
+    headline: ClassVar[tuple[str, ...]] = ("size_trend",)
+    title: ClassVar[str] = "Shifts at many sizes"
+    explanation: ClassVar[str] = (
+        "The image, made smaller, moves by one pixel over an empty canvas. A model that ignores shifts as such does so at "
+        "every size; one that knows only photographs as they are usually taken grows unsteady as the picture shrinks."
+    )
+
+    sizes: tuple[int, ...] = Field(
+        (40, 60, 80, 100, 117, 140, 172, 200, 220), min_length=2, description="Short sides at an input of 224."
+    )
+    pairs_per_image: int = Field(2, ge=1, description="Pairs an image and size, at different places.")
+    step: int = Field(1, ge=0, description="Pixels moved down and right; 0 is a self-check that must give no change.")
+    protocol: Literal["embed_black", "embed_mean", "embed_inpaint"] = Field(
+        "embed_black", description="The canvas: black, the model's mean colour, or filled in from the picture."
+    )
+    keep_aspect: bool = Field(False, description="Keep the picture's shape; long ones then end at a smaller size.")
+    images: int = Field(500, ge=1, description="At most so many images, the first of the seeded order.")
+
+    @field_validator("sizes")
+    @classmethod
+    def _ascending(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(sizes)) < len(sizes) or min(sizes) < 1 or max(sizes) > FULL:
+            raise ValueError(f"give different sizes from 1 to {FULL}")
+        return tuple(sorted(sizes))
+
+    def most(self, subject: Subject) -> int:
+        """``images``."""
+        return self.images
+
+    def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
+        """The clean pass, and two frames a size and pair."""
+        if so_far:
+            return None
+        pairs = [(size, pair) for size in self.sizes for pair in range(self.pairs_per_image)]
+        frames = (False, True) if self.step else (False,)
+        return (CLEAN, *(Query(self._view(size, pair, moved)) for size, pair in pairs for moved in frames))
+
+    def read(self, answers: Answers, batch: Batch) -> Tally:
+        """One row an image, an entry per size and pair."""
+        columns: dict[str, list[Array]] = {name: [] for name in OF_PAIRS}
+        of_size: dict[str, list[Array]] = {"pixels": [], "capped": []}
+        for size in self.sizes:
+            for pair in range(self.pairs_per_image):
+                first, second = (answers[Query(self._view(size, pair, moved))] for moved in (False, True))
+                columns["top1_1"].append(first.top1.astype(np.int32))
+                columns["top1_2"].append(second.top1.astype(np.int32))
+                moved_by = np.abs(first.confidence - second.p(first.top1))
+                columns["absolute_change"].append(moved_by.astype(np.float32))
+                columns["valid"].append(first.valid & second.valid)
+            shape = [first.notes.get(name, np.full(len(batch.ids), np.nan)) for name in ("rows", "columns")]
+            of_size["pixels"].append(np.minimum(*shape).astype(np.float32))
+            of_size["capped"].append(first.notes.get("capped", np.zeros(len(batch.ids))) > 0)
+        rows = {name: np.stack(values, axis=1) for name, values in (columns | of_size).items()}
+        return Tally({"image_top1": answers[CLEAN].top1.astype(np.int32), **rows})
+
+    def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
+        """Per size, and the trend over sizes."""
+        shape = (len(labels), len(self.sizes), self.pairs_per_image)
+        rows = {name: c.reshape(shape) if name in OF_PAIRS else c for name, c in tally.rows.items()}
+        known = labels >= 0
+        groups = {"all": np.ones(len(labels), bool)}
+        if known.any():
+            groups["correct"] = (rows["image_top1"] == labels) & known
+        found: list[Estimate] = []
+        for given, group in groups.items():
+            chosen = {name: column[group] for name, column in rows.items()}
+            found += [*self._changes(chosen, given), *self._trends(chosen, given)]
+        return Estimates((*found, *self._context(rows, labels)))
+
+    def charts(self, estimates: Estimates) -> Sequence[Chart]:
+        """Change of answer, of probability, and accuracy over the size."""
+        return charts(estimates, self.sizes, FULL)
+
+    def findings(self, estimates: Estimates) -> Sequence[Finding]:
+        """Whether steadiness depends on the size."""
+        return findings(estimates, self.sizes)
+
+    def _view(self, size: int, pair: int, moved: bool) -> View:
+        move = self.step if moved else 0
+        fill: Literal["black", "mean"] = "mean" if self.protocol == "embed_mean" else "black"
+        small = Shrunk(size, fill, room=self.step, keep_aspect=self.keep_aspect)
+        placed = Placed(pair, (move, move))
+        return small.then(Inpainted(placed) if self.protocol == "embed_inpaint" else placed)
+
+    def _changes(self, rows: Mapping[str, Array], given: str) -> Iterator[Estimate]:
+        """How much changes at each size, and how much more than at the largest."""
+        valid = rows["valid"]
+        events = {
+            "p_top1_change": (rows["top1_1"] != rows["top1_2"]) & valid,
+            "mean_absolute_change": np.where(valid, rows["absolute_change"], 0.0),
+        }
+        for measure, of_pairs in events.items():
+            share = measure == "p_top1_change"
+            for size, interval in zip(self.sizes, ratios(of_pairs.sum(2), valid.sum(2), share=share), strict=True):
+                at = {"short_side": size, "given": given}
+                yield self.estimate(measure, unit="share" if share else "probability", at=at, **_told(interval))
+        each = _means_of_pairs(events["p_top1_change"], valid)
+        whole = each[~np.isnan(each).any(1)]
+        for size, rise in zip(self.sizes[:-1], differences(whole[:, :-1], whole[:, -1:]), strict=True):
+            at = {"short_side": size, "given": given}
+            yield self.estimate("p_top1_change_rise", unit="difference of shares", at=at, **_told(rise))
+
+    def _trends(self, rows: Mapping[str, Array], given: str) -> Iterator[Estimate]:
+        """Rank correlations of change and size."""
+        changed, valid = rows["top1_1"] != rows["top1_2"], rows["valid"]
+        trend = pooled_trend(changed, valid)
+        yield self.estimate("size_trend", unit="rank correlation", at={"given": given}, **_told(trend, NO_CHANGE))
+        for measure, values in (("p_top1_change", changed), ("mean_absolute_change", rows["absolute_change"])):
+            own = trends(_means_of_pairs(values, valid))
+            (interval,) = means(own[:, None])
+            at: dict[str, Any] = {"of": measure, "given": given}
+            why = "no image has sizes at which the change differs"
+            yield self.estimate("size_trend_per_image", unit="rank correlation", at=at, **_told(interval, why))
+
+    def _context(self, rows: Mapping[str, Array], labels: Array) -> Iterator[Estimate]:
+        """Accuracy, the commonest answer and the real size, at each size."""
+        valid, first = rows["valid"], rows["top1_1"]
+        known = valid & (labels >= 0)[:, None, None]
+        right = (first == labels[:, None, None]) & known
+        if (labels >= 0).any():
+            for size, interval in zip(self.sizes, ratios(right.sum(2), known.sum(2), share=True), strict=True):
+                yield self.estimate("accuracy", at={"short_side": size}, **_told(interval))
+        for k, size in enumerate(self.sizes):
+            answers, at = first[:, k][valid[:, k]], {"short_side": size}
+            most = np.bincount(answers).argmax() if len(answers) else 0
+            (share,) = ratios(
+                ((first[:, k] == most) & valid[:, k]).sum(1)[:, None], valid[:, k].sum(1)[:, None], share=True
+            )
+            yield self.estimate("commonest_answer_share", at=at, **_told(share))
+            (pixels,) = means(np.where(valid[:, k].any(1), rows["pixels"][:, k], np.nan)[:, None])
+            yield self.estimate("pixels", unit="pixels", at=at, **_told(pixels))
+            capped = float(rows["capped"][:, k].sum())
+            yield self.estimate("capped_images", unit="count", value=capped, n=len(labels), at=at)
+
+
+def _means_of_pairs(values: Array, valid: Array) -> Array:
+    """(n, sizes) mean over the pairs that could be drawn, NaN where none could."""
+    count = valid.sum(2)
+    return np.where(count > 0, np.where(valid, values, 0.0).sum(2) / np.maximum(count, 1), np.nan)
+
+
+def _told(interval: Interval, reason: str = "no image gave a pair that counts here") -> dict[str, Any]:
+    return figure(interval, "" if interval.value is not None else reason)

@@ -1,0 +1,175 @@
+"""Figures and plain words of the sweep over sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from eyechart.core.chart import Chart, Finding, Format, Lines, Mark, Series, Table
+from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.words import percent, points
+
+GROUPS = {"all": "all images", "correct": "images it gets right unshifted"}
+TELLING = 0.05  # five points: what a reader of the summary should hear about
+LITTLE = 0.02
+USUAL = 100  # the short side of the paper's protocol 2
+ONE_ANSWER = 0.9
+
+
+def charts(estimates: Estimates, sizes: Sequence[int], full: int) -> Sequence[Chart]:
+    """Change of answer, of probability and accuracy over the size; a table. ``full``: the size that fills the frame."""
+    return [
+        _lines(
+            estimates,
+            "p_top1_change",
+            sizes,
+            full,
+            "How often the answer changes, by size",
+            "share of pairs",
+            "Share of pairs, one pixel apart, in which the top answer differs, at the same places for every size. "
+            "A model that ignored shifts would lie at zero throughout; one that has learned the usual size of things falls "
+            "towards the right.",
+        ),
+        _lines(
+            estimates,
+            "mean_absolute_change",
+            sizes,
+            full,
+            "How much the confidence moves, by size",
+            "probability",
+            "How far the probability of the first frame's answer moves: tells real changes from near-ties. Where small "
+            "pictures leave it unsure, little confidence is there to move.",
+        ),
+        *_accuracy(estimates, sizes, full),
+        _table(estimates, sizes),
+    ]
+
+
+def findings(estimates: Estimates, sizes: Sequence[int]) -> Sequence[Finding]:
+    """Whether it changes more as the picture shrinks, and whether it can see small pictures at all."""
+    return [*_shape(estimates, sizes), *_one_answer(estimates, sizes)] or [
+        Finding("note", "No image could be embedded at these sizes.")
+    ]
+
+
+def _shape(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]:
+    judged = min(sizes[:-1], key=lambda size: abs(size - USUAL))  # fixed beforehand: no size is picked for its result
+    small, large = (estimates.one("p_top1_change", short_side=size, given="all") for size in (judged, sizes[-1]))
+    trend, rise = (
+        estimates.one("size_trend", given="all"),
+        estimates.one("p_top1_change_rise", short_side=judged, given="all"),
+    )
+    if small is None or large is None or small.value is None or large.value is None or trend is None or rise is None:
+        return
+    sentence = (
+        f"Moved by one pixel, its answer changes on {percent(small)} of the pairs where the picture's short side is "
+        f"{_pixels(estimates, judged)} pixels, and on {percent(large)} at {_pixels(estimates, sizes[-1])}"
+    )
+    sentence += (
+        f" (rank correlation of change and size over all sizes {_rho(trend)})." if trend.value is not None else "."
+    )
+    steady = [e for e in estimates.of("p_top1_change", given="all") if e.high is not None and e.high < LITTLE]
+    if (rise.low or 0.0) > TELLING:
+        yield Finding(
+            "weak",
+            f"{sentence} That is {points(rise)} more: its steadiness is learned for the usual size of things, not built in.",
+            "Train with small and shifted pictures (random resizing and placing), or anti-alias where it subsamples; shift "
+            "augmentation at the usual size alone does not carry over.",
+        )
+    elif len(steady) == len(sizes) and not _stuck(estimates):
+        yield Finding("strong", sentence)
+    else:
+        yield Finding("note", sentence)
+
+
+def _one_answer(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]:
+    stuck = _stuck(estimates)
+    if stuck:
+        where = ", ".join(str(e.at["short_side"]) for e in stuck)
+        yield Finding(
+            "note",
+            f"At {'size' if len(stuck) == 1 else 'sizes'} {where} it gives one and the same answer more than "
+            f"{ONE_ANSWER:.0%} of the time, so that little can change there.",
+        )
+
+
+def _stuck(estimates: Estimates) -> list[Estimate]:
+    return [e for e in estimates.of("commonest_answer_share") if (e.value or 0.0) > ONE_ANSWER]
+
+
+def _rho(e: Estimate) -> str:
+    if e.low is None or e.high is None:
+        return f"{e.value:.2f}"
+    return f"{e.value:.2f}, 95% interval {e.low:.2f} to {e.high:.2f}"
+
+
+def _pixels(estimates: Estimates, size: int) -> str:
+    e = estimates.one("pixels", short_side=size)
+    return f"{e.value:.0f}" if e is not None and e.value is not None else f"{size}"
+
+
+def _lines(
+    estimates: Estimates, measure: str, sizes: Sequence[int], full: int, title: str, label: str, caption: str
+) -> Lines:
+    series = []
+    for given, name in GROUPS.items():
+        found = [estimates.one(measure, short_side=size, given=given) for size in sizes]
+        if any(found):
+            series.append(_series(name, found, sizes, full))
+    return _chart(title, label, series, caption, sizes, full)
+
+
+def _accuracy(estimates: Estimates, sizes: Sequence[int], full: int) -> Iterator[Lines]:
+    found = [estimates.one("accuracy", short_side=size) for size in sizes]
+    if any(found):
+        caption = "How often the first frame is classified right. Where the model is seldom right, a changed answer says less."
+        series = [_series("right on the first frame", found, sizes, full)]
+        yield _chart("How often it is right, by size", "share of frames", series, caption, sizes, full)
+
+
+def _series(name: str, found: Sequence[Estimate | None], sizes: Sequence[int], full: int) -> Series:
+    """The figures, and a gap where the axis goes on to the mark."""
+    gap = [] if full in sizes else [None]
+    values, lows, highs = ([*(getattr(e, f) if e else None for e in found), *gap] for f in ("value", "low", "high"))
+    return Series(name, values, lows, highs)
+
+
+def _chart(title: str, label: str, series: Sequence[Series], caption: str, sizes: Sequence[int], full: int) -> Lines:
+    places = [float(size) for size in sizes]
+    return Lines(
+        title=title,
+        x_label="short side of the picture (at an input of 224 pixels)",
+        y_label=label,
+        x=places if full in sizes else [*places, float(full)],
+        series=series,
+        caption=caption,
+        marks=[Mark(float(full), "fills the frame")],
+    )
+
+
+def _table(estimates: Estimates, sizes: Sequence[int]) -> Table:
+    rows: list[list[object]] = []
+    for size in sizes:
+        shown = [
+            estimates.one("pixels", short_side=size),
+            estimates.one("p_top1_change", short_side=size, given="all"),
+            estimates.one("mean_absolute_change", short_side=size, given="all"),
+            estimates.one("accuracy", short_side=size),
+        ]
+        cells = [(e.value, e.low, e.high) if e and e.value is not None else None for e in shown[1:]]
+        capped = estimates.one("capped_images", short_side=size)
+        rows.append([str(size), shown[0].value if shown[0] else None, *cells, capped.value if capped else None])
+    formats: list[Format | None] = [None, "number", "percent", "percent", "percent", "integer"]
+    return Table(
+        title="All sizes",
+        columns=[
+            "size at 224",
+            "pixels",
+            "answer changes",
+            "confidence moves",
+            "right",
+            "made to fit",
+        ],
+        rows=rows,
+        formats=formats,
+        caption="One-pixel shifts by size of the embedded picture, over all images.",
+    )

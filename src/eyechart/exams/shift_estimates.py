@@ -1,0 +1,153 @@
+"""Figures of the shift exam: pairs of one image are alike, so intervals resample whole images."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from eyechart.core.estimate import Estimate
+from eyechart.core.exam import Array
+from eyechart.core.tally import Kept
+from eyechart.core.words import figure
+from eyechart.exams.shift_rows import Rows, cosine_distance
+from eyechart.stats.intervals import ratios
+
+NO_PAIR = "no image gave a pair that counts here"
+FEWEST_REFERENCES = 10
+
+Make = Callable[..., Estimate]
+
+
+@dataclass(frozen=True)
+class Told:
+    """One figure before its interval: events of (n, pairs) that count, each 0/1 or a number; NaN nowhere."""
+
+    measure: str
+    unit: str
+    at: Mapping[str, Any]
+    events: Array
+    pairs: Array
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What distances of embeddings are compared with: those between different images of the set.
+
+    Attributes:
+        images: how many were compared, each with each.
+        mean: of the norms of their differences.
+        significant: the cosine distance that a share ``quantile`` of the pairs stays below.
+    """
+
+    images: int
+    mean: float
+    significant: float
+
+    @staticmethod
+    def of(cases: Sequence[Kept], quantile: float) -> Scale | None:
+        """From the kept references; None if they are too few, or all alike."""
+        kept = [case for case in cases if case.key.startswith("reference/")]
+        if len(kept) < FEWEST_REFERENCES:
+            return None
+        vectors = np.stack([np.frombuffer(b64decode(case.facts["embedding"]), "<f4") for case in kept]).astype(
+            np.float64
+        )
+        i, j = np.triu_indices(len(kept), 1)
+        mean = float(np.linalg.norm(vectors[i] - vectors[j], axis=1).mean())
+        if not mean:
+            return None
+        return Scale(len(kept), mean, float(np.quantile(cosine_distance(vectors[i], vectors[j]), quantile)))
+
+
+def figures(make: Make, told: Sequence[Told], at: Mapping[str, Any]) -> Iterator[Estimate]:
+    """Intervals of all figures of a protocol, from one resampling of its images."""
+    sums = [np.stack([getattr(one, part).sum(1) for one in told], axis=1) for part in ("events", "pairs")]
+    intervals = ratios(*sums, share=[one.unit == "share" for one in told])
+    for one, interval in zip(told, intervals, strict=True):
+        why = "" if interval.value is not None else NO_PAIR
+        yield make(one.measure, unit=one.unit, at={**at, **one.at}, **figure(interval, why))
+
+
+def changes(rows: Rows, image_top1: Array, labels: Array, top: int) -> Iterator[Told]:
+    """Changed answers, moved probabilities and jaggedness, over all images and over those right on the clean view."""
+    known = labels >= 0
+    groups = {"all": np.ones(len(labels), bool)}
+    if known.any():
+        groups["correct"] = (image_top1 == labels) & known
+    changed = rows["top1_1"] != rows["top1_2"]
+    for given, group in groups.items():
+        counts = rows["valid"] & group[:, None]
+        yield Told("p_top1_change", "share", {"given": given}, changed & counts, counts)
+        moved = np.where(counts, rows["absolute_change"], 0.0)
+        yield Told("mean_absolute_change", "probability", {"given": given}, moved, counts)
+        if known.any():
+            counts = counts & known[:, None]
+            jagged = (rows["top5_1"] != rows["top5_2"]) & counts
+            yield Told("jaggedness_top5", "share", {"given": given, "top": top}, jagged, counts)
+    if not known.any():
+        lost = ~(rows["top5_pred_2"] > 0) & rows["valid"]
+        yield Told("jaggedness_top5_pred", "share", {"top": top}, lost, rows["valid"])
+
+
+def turns(rows: Rows, scale: Scale | None) -> Iterator[Told]:
+    """How far embeddings move."""
+    valid = rows["valid"]
+    yield Told("cosine_distance", "cosine distance", {}, np.where(valid, rows["cosine_distance"], 0.0), valid)
+    if scale:
+        yield Told("embed_change", "ratio", {}, np.where(valid, rows["distance"] / scale.mean, 0.0), valid)
+        yield Told("significant_change", "share", {}, (rows["cosine_distance"] > scale.significant) & valid, valid)
+
+
+def context(rows: Rows, labels: Array) -> Iterator[Told]:
+    """What keeps the reader honest: accuracy on the frames, the commonest answer, how far the frames really moved."""
+    valid = rows["valid"]
+    known = valid & (labels >= 0)[:, None]
+    if "top1_1" in rows:
+        if (labels >= 0).any():
+            for frame in (1, 2):
+                right = (rows[f"top1_{frame}"] == labels[:, None]) & known
+                yield Told("accuracy", "share", {"frame": frame}, right, known)
+        answers = rows["top1_1"][valid]
+        most = np.bincount(answers).argmax() if len(answers) else 0
+        yield Told("commonest_answer_share", "share", {}, (rows["top1_1"] == most) & valid, valid)
+    yield Told("effective_shift", "pixels", {}, np.where(valid, rows["effective_shift"], 0.0), valid)
+    if "fill_difference" in rows:
+        filled = valid & np.isfinite(rows["fill_difference"])
+        yield Told("fill_difference", "8-bit steps", {}, np.where(filled, rows["fill_difference"], 0.0), filled)
+
+
+def counts(make: Make, rows: Rows, n: int, at: Mapping[str, Any]) -> Iterator[Estimate]:
+    """Pairs that could not be drawn, and pictures that were made to fit."""
+    for measure, pairs in (("skipped_pairs", ~rows["valid"]), ("capped_pairs", rows["capped"] > 0)):
+        yield make(measure, unit="count", value=float(pairs.sum()), n=n, at=at)
+
+
+def design_effect(make: Make, events: Array, pairs: Array, at: Mapping[str, Any]) -> Estimate:
+    """Variance of the share over that of as many independent pairs; ``events`` and ``pairs`` are (n, pairs)."""
+    y, m = events.sum(1).astype(float), pairs.sum(1).astype(float)
+    images, total = int((m > 0).sum()), m.sum()
+    p = y.sum() / total if total else 0.0
+    if images < 2 or not 0 < p < 1:
+        why = NO_PAIR if not total else "the answer changes in no pair, or in all, or there is one image"
+        return make("design_effect", unit="ratio", value=None, n=images, at=at, reason=why)
+    variance = images / (images - 1) * ((y - p * m) ** 2).sum() / total**2
+    return make("design_effect", unit="ratio", value=float(variance / (p * (1 - p) / total)), n=images, at=at)
+
+
+def compared_with(make: Make, scale: Scale | None, quantile: float) -> list[Estimate]:
+    """The yardsticks of embeddings, and what cannot be said without them."""
+    if scale is None:
+        why = f"fewer than {FEWEST_REFERENCES} images to compare with, or all answered alike"
+        return [
+            make(measure, unit=unit, value=None, n=0, reason=why)
+            for measure, unit in (("embed_change", "ratio"), ("significant_change", "share"))
+        ]
+    threshold = {"unit": "cosine distance", "value": scale.significant, "at": {"quantile": quantile}}
+    return [
+        make("reference_distance", unit="distance", value=scale.mean, n=scale.images),
+        make("significant_distance", n=scale.images, **threshold),
+    ]

@@ -1,0 +1,208 @@
+"""One-pixel shifts by size of the picture, seen by eyes whose answers are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from pydantic import ValidationError
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+
+from eyechart.core.chance import generator
+from eyechart.core.estimate import Estimates
+from eyechart.core.exam import Array
+from eyechart.core.tally import Tally
+from eyechart.exams.embedded_size import EmbeddedSize
+from eyechart.exams.embedded_size_trend import pooled_trend, trends
+from eyes import ConstantEye, OnePixelEye, ShiftBlindEye, Sitting, StrideEye, image_set, noise_images, seen_by, sitting
+
+N, SIZE, PAIRS = 24, 16, 3
+SIZES = (42, 98, 154, 210)  # 3, 7, 11, 15 of 16 pixels
+PIXELS = (3, 7, 11, 15)
+
+
+def swept(eye: Any, images: Array, labels: Array | None = None, **settings: Any) -> tuple[Sitting, Estimates]:
+    exam = EmbeddedSize(**{"sizes": SIZES, "pairs_per_image": PAIRS, **settings})
+    sat = sitting(exam, seen_by(eye, SIZE), image_set(images, labels))
+    return sat, exam.estimates(sat.whole, sat.batch.labels, sat.subject)
+
+
+def value(found: Estimates, measure: str, **at: Any) -> float:
+    (e,) = found.of(measure, **at)
+    assert e.value is not None, e
+    return e.value
+
+
+def test_a_shift_blind_eye_is_steady_at_every_size() -> None:
+    sat, found = swept(ShiftBlindEye(), noise_images(N), np.arange(N) % 4)
+    assert len(set(sat.whole.rows["top1_1"].ravel())) > 1
+    for size in SIZES:
+        assert value(found, "p_top1_change", short_side=size, given="all") == 0.0
+        assert value(found, "mean_absolute_change", short_side=size, given="all") < 1e-5
+    (trend,) = found.of("size_trend", given="all")
+    assert trend.value is None
+    assert "no answer changed" in trend.reason
+    assert sat.exam.findings(found)[0].verdict == "note"  # 24 images are too few for praise
+
+
+def test_no_step_is_no_change() -> None:
+    _, found = swept(StrideEye(3), noise_images(N), step=0)
+    assert {e.value for m in ("p_top1_change", "mean_absolute_change") for e in found.of(m)} == {0.0}
+
+
+def test_what_one_pixel_sees_computed_once_more() -> None:
+    at, images, labels = 7, noise_images(N, 31), np.arange(N) % 2
+    sat, found = swept(OnePixelEye(at, at), images, labels)
+    top, moved = np.zeros((2, N, len(SIZES), PAIRS), int), np.zeros((N, len(SIZES), PAIRS))
+    for i, k, pair in np.ndindex(moved.shape):
+        side = PIXELS[k]
+        small = np.asarray(Image.fromarray(images[i]).resize((side, side), Image.Resampling.BILINEAR))
+        shares = generator(0, f"shift.embed.{pair}", f"{i:04d}").random(2)
+        row, column = np.floor(shares * (SIZE - side)).astype(int)  # of SIZE - 1 - side + 1 places
+        red = []
+        for step in (0, 1):
+            canvas = np.zeros((SIZE, SIZE, 3), np.uint8)
+            canvas[row + step : row + step + side, column + step : column + step + side] = small
+            red.append(canvas[at, at, 0] / 255)
+        p = [1 / (1 + np.exp(-8 * (r - 0.5))) for r in red]
+        top[:, i, k, pair] = [r > 0.5 for r in red]
+        moved[i, k, pair] = abs(p[0] - p[1])
+    rows = sat.whole.rows
+    np.testing.assert_array_equal(rows["top1_1"].reshape(top.shape[1:]), top[0])
+    np.testing.assert_array_equal(rows["top1_2"].reshape(top.shape[1:]), top[1])
+    changed = top[0] != top[1]
+    correct = rows["image_top1"] == labels
+    assert 0 < correct.sum() < N
+    for k, size in enumerate(SIZES):
+        assert value(found, "p_top1_change", short_side=size, given="all") == pytest.approx(changed[:, k].mean())
+        assert value(found, "p_top1_change", short_side=size, given="correct") == pytest.approx(
+            changed[correct, k].mean()
+        )
+        assert value(found, "mean_absolute_change", short_side=size, given="all") == pytest.approx(
+            moved[:, k].mean(), abs=1e-6
+        )
+        assert value(found, "accuracy", short_side=size) == pytest.approx((top[0, :, k] == labels[:, None]).mean())
+        assert value(found, "pixels", short_side=size) == PIXELS[k]
+    rise = changed[:, 0].mean() - changed[:, -1].mean()
+    assert value(found, "p_top1_change_rise", short_side=SIZES[0], given="all") == pytest.approx(rise)
+    sizes = np.broadcast_to(np.arange(len(SIZES))[None, :, None], changed.shape)
+    rho = spearmanr(sizes.ravel(), changed.ravel()).statistic
+    assert value(found, "size_trend", given="all") == pytest.approx(rho)
+    own = [spearmanr(range(len(SIZES)), moved[i].mean(1)).statistic for i in range(N) if np.ptp(moved[i].mean(1))]
+    assert value(found, "size_trend_per_image", of="mean_absolute_change", given="all") == pytest.approx(
+        np.mean(own), abs=0.02
+    )
+
+
+class BorderEye(nn.Module):
+    """Class 1 where the frame's four corners are brighter than the middle of the grey scale."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        bright = x[:, :, :: SIZE - 1, :: SIZE - 1].mean((1, 2, 3))
+        return torch.stack([torch.zeros_like(bright), 8 * (bright - 0.4)], 1)
+
+
+@pytest.mark.parametrize(("protocol", "answer"), [("embed_black", 0), ("embed_mean", 0), ("embed_inpaint", 1)])
+def test_the_canvas_is_what_the_protocol_says(protocol: str, answer: int) -> None:
+    """A white picture that reaches no corner: filled in, the corners are white."""
+    white = np.full((4, SIZE, SIZE, 3), 255, np.uint8)
+    exam = EmbeddedSize(sizes=(42, 98), pairs_per_image=8, protocol=protocol)
+    rows = sitting(exam, seen_by(BorderEye(), SIZE), image_set(white)).whole.rows
+    assert np.bincount(rows["top1_1"].ravel(), minlength=2)[answer] >= 0.9 * rows["top1_1"].size
+
+
+def test_a_constant_eye_has_no_trend_and_no_praise() -> None:
+    sat, found = swept(ConstantEye(0.0, 1.0), noise_images(N), np.arange(N) % 2)
+    assert value(found, "p_top1_change", short_side=SIZES[0], given="all") == 0.0
+    assert {e.value for e in found.of("commonest_answer_share")} == {1.0}
+    told = sat.exam.findings(found)
+    assert "strong" not in {f.verdict for f in told}
+    assert any("one and the same answer" in f.sentence for f in told)
+
+
+def test_pooled_rank_correlation_is_scipy_s() -> None:
+    chance = np.random.default_rng(0)
+    changed = chance.random((60, 5, 2)) < np.linspace(0.6, 0.1, 5)[None, :, None]
+    found = pooled_trend(changed, np.ones_like(changed))
+    sizes = np.broadcast_to(np.arange(5)[None, :, None], changed.shape)
+    assert found.value == pytest.approx(spearmanr(sizes.ravel(), changed.ravel()).statistic)
+    assert found.low is not None
+    assert found.high is not None
+    assert found.low < found.value < found.high < 0
+    assert found.n == 60
+
+
+def test_the_interval_of_the_trend_resamples_images() -> None:
+    """Copies of an image's pairs add nothing; other images do."""
+    chance = np.random.default_rng(1)
+    one = chance.random((40, 5, 1)) < np.linspace(0.6, 0.1, 5)[None, :, None]
+    copied, more = np.repeat(one, 8, axis=2), np.tile(one, (8, 1, 1))
+    widths = []
+    for changed in (one, copied, more):
+        found = pooled_trend(changed, np.ones_like(changed))
+        assert found.low is not None
+        assert found.high is not None
+        widths.append(found.high - found.low)
+    assert widths[1] == pytest.approx(widths[0])
+    assert widths[2] == pytest.approx(widths[0] / np.sqrt(8), rel=0.15)
+
+
+def test_trends_of_single_images() -> None:
+    chance = np.random.default_rng(2)
+    changes = np.round(chance.random((30, 6)), 1)
+    changes[3] = 0.5
+    changes[4, 2] = np.nan
+    found = trends(changes)
+    assert np.isnan(found[[3, 4]]).all()
+    for i in (0, 1, 2, *range(5, 30)):
+        assert found[i] == pytest.approx(spearmanr(range(6), changes[i]).statistic)
+
+
+def test_places_are_shared_by_all_sizes_and_long_pictures_are_counted() -> None:
+    wide = np.random.default_rng(0).integers(0, 256, (8, 20, 60, 3), dtype=np.uint8)
+    _, square = swept(StrideEye(2), wide)
+    _, long = swept(StrideEye(2), wide, keep_aspect=True)
+    assert [value(square, "pixels", short_side=s) for s in SIZES] == list(PIXELS)
+    assert {e.value for e in square.of("capped_images")} == {0.0}
+    assert value(long, "pixels", short_side=SIZES[-1]) == 5  # 15 wide at most, a third of that high
+    assert [value(long, "capped_images", short_side=s) for s in SIZES] == [0, 8, 8, 8]
+
+
+def rows(changes: Any) -> Tally:
+    """Of (n, sizes) 0/1 changes, one pair each."""
+    changes = np.array(changes)
+    zeros = np.zeros(changes.shape, int)
+    top1 = zeros + np.arange(len(changes))[:, None] % 2
+    return Tally(
+        {
+            "image_top1": top1[:, 0],
+            "top1_1": top1,
+            "top1_2": top1 + 2 * changes,
+            "absolute_change": changes.astype(float),
+            "valid": zeros == 0,
+            "pixels": zeros + 1.0,
+            "capped": zeros > 0,
+        }
+    )
+
+
+def test_the_verdict_follows_the_rise() -> None:
+    exam = EmbeddedSize(sizes=(50, 200), pairs_per_image=1)
+    subject = sitting(exam, seen_by(ConstantEye(0.0, 1.0), SIZE), image_set(noise_images(2))).subject
+
+    def first(small: int, large: int) -> str:
+        changes = np.zeros((400, 2), int)
+        changes[:small, 0] = changes[:large, 1] = 1
+        return exam.findings(exam.estimates(rows(changes), np.full(400, -1), subject))[0].verdict
+
+    assert [first(0, 0), first(12, 6), first(120, 20), first(120, 120)] == ["strong", "note", "weak", "note"]
+
+
+@pytest.mark.parametrize("sizes", [(40, 40), (0, 50), (40, 300)])
+def test_sizes_that_make_no_sense(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(ValidationError, match="different sizes"):
+        EmbeddedSize(sizes=sizes)
