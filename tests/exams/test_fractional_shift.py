@@ -87,6 +87,7 @@ def test_what_one_pixel_sees_computed_once_more(method: str) -> None:
             red[i, k] = np.asarray(large.resize((16, 16), Image.Resampling.BICUBIC, box=box))[at, at, 0] / 255
     top = (red > 0.5).astype(int)
     np.testing.assert_array_equal(sat.whole.rows[f"{method}_top1"], top)
+    assert [round(e.value or 0.0, 6) for e in found.of("enlarged")] == ([] if method == "fourier" else [1.25])
     changed, fine = top != top[:, :1], top == labels[:, None]
     p = 1 / (1 + np.exp(-8 * (red - 0.5)))
     of_first = np.where(top[:, :1] == 1, p, 1 - p)

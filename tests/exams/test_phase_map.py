@@ -90,6 +90,7 @@ def test_what_one_pixel_sees_computed_once_more(mode: str) -> None:
                     red[i, down, right] = large[at + 8 - down, at + 8 - right, 0] / 255
     top = (red > 0.5).astype(int)
     np.testing.assert_array_equal(sat.whole.rows[f"{mode}_top1"], top.reshape(N, -1))
+    assert [round(e.value or 0.0, 6) for e in found.of("enlarged")] == ([] if mode == "roll" else [1.5])
     changed = top != top[:, :1, :1]
     p = 1 / (1 + np.exp(-8 * (red - 0.5)))
     of_first = np.where(top[:, :1, :1] == 1, p, 1 - p)
@@ -141,6 +142,17 @@ def test_embeddings_by_their_distance_to_one_another(mode: str) -> None:
     assert value(found, "embed_change", down=0, right=0) == 0.0
     assert sat.exam.charts(found)
     assert sat.exam.findings(found)
+
+
+def test_the_unshifted_window_is_the_middle_where_the_margin_allows() -> None:
+    images = noise_images(N, 18)
+    sat, _ = mapped(OnePixelEye(7, 7), images, modes=("crop",), period=1, size=14)  # margin 8, reach 8
+    large = np.stack([np.asarray(Image.fromarray(i).resize((22, 22), Image.Resampling.BILINEAR)) for i in images])
+    np.testing.assert_array_equal(sat.whole.rows["crop_top1"][:, 0], large[:, 15, 15, 0] > 127)
+    sat, _ = mapped(
+        OnePixelEye(60, 60), noise_images(6, 128), modes=("crop",), period=4, size=112
+    )  # margin 16, reach 8
+    np.testing.assert_array_equal(sat.whole.rows["crop_top1"][:, 0], noise_images(6, 128)[:, 68, 68, 0] > 127)
 
 
 def strided(*strides: int) -> nn.Module:

@@ -133,6 +133,13 @@ def test_the_window_shows_its_place() -> None:
         np.testing.assert_array_equal(frames[0], middle(picture, 32)[top : top + 28, left : left + 28])
 
 
+@pytest.mark.parametrize("shape", [(400, 20), (20, 400), (1, 40), (3000, 2), (1, 1)])
+def test_long_and_tiny_pictures_fill_the_frame(shape: tuple[int, int]) -> None:
+    picture = np.full((*shape, 3), 200, np.uint8)
+    for place in ((0, 0), (4, 4), (1.5, 2.25)):
+        np.testing.assert_array_equal(seen(Window(place), picture, SMALL), 200)
+
+
 def test_one_place_cannot_be_two() -> None:
     job = Job(("a",), (ArraySource(coloured(9, 9)),), (RandomWindow(1, margin=1, distinct=True),), SMALL, 0)
     assert not draw(job).valid.any()

@@ -48,11 +48,12 @@ class FractionalShift(Exam):
         outside {set}: share of values that ringing carries out of the range of pixels by more than half an 8-bit step
             (fourier), over the set but the identity.
         outside_most {set}: how far out the farthest value lies (of a range of 1), mean over images and these shifts.
+        enlarged: mean pixels of the scaled picture for a pixel of the original (bicubic); above 1 the margin is not its own.
     And clean_accuracy. For ``fourier`` the unshifted frame is the clean view, for ``bicubic`` the middle window of the margin.
     worst_accuracy can only fall from a set to one that holds it, and never exceeds mean_accuracy.
 
     ``n`` counts images. Rows: ``image_top1``, and per method arrays in the order of the shifts, row by row:
-    ``<method>_top1``, ``<method>_absolute_change``, ``fourier_outside``, ``fourier_outside_most``.
+    ``<method>_top1``, ``<method>_absolute_change``, ``fourier_outside``, ``fourier_outside_most``, ``bicubic_enlarged``.
     """
 
     name: ClassVar[str] = "fractional_shift"
@@ -124,6 +125,8 @@ class FractionalShift(Exam):
                 none = np.zeros(len(batch.ids))
                 column = np.stack([answer.notes.get(note, none) for answer in shown], 1)
                 rows[f"{method}_{note}"] = column.astype(np.float32)
+            if method == "bicubic":
+                rows["bicubic_enlarged"] = first.notes["enlarged"].astype(np.float32)
         return Tally(rows)
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
@@ -138,6 +141,9 @@ class FractionalShift(Exam):
             groups = {"all": np.ones(len(labels), bool), **({"correct": right} if known.any() else {})}
             found += self._by_set(method, rows, labels, groups)
             found += self._by_shift(method, rows, groups)
+            if method == "bicubic":
+                (enlarged,) = means(rows["enlarged"][:, None])
+                found.append(self.estimate("enlarged", unit="ratio", at={"method": method}, **figure(enlarged)))
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:

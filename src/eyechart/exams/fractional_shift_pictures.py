@@ -9,6 +9,7 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent, points
 
 MUCH, LITTLE = 0.05, 0.02  # verdicts: share of changed answers
+ENLARGED = 1.05  # beyond, the margin is not the picture's own
 RINGING = 0.02  # share of values out of range that is worth a word
 NAMES = {"fourier": "cyclic, by phases", "bicubic": "between pixels of a real margin"}
 
@@ -28,9 +29,7 @@ def charts(estimates: Estimates, methods: Sequence[str], sets: Sequence[str], un
 
 def findings(estimates: Estimates, methods: Sequence[str]) -> Sequence[Finding]:
     """Per method: change, and what it costs; then the ringing."""
-    return [f for method in methods for f in (*_change(estimates, method), *_drop(estimates, method))] + [
-        *_rings(estimates)
-    ]
+    return [*(f for method in methods for f in _change(estimates, method)), *_rings(estimates)]
 
 
 def _change(estimates: Estimates, method: str) -> Iterator[Finding]:
@@ -40,7 +39,7 @@ def _change(estimates: Estimates, method: str) -> Iterator[Finding]:
         return
     sentence = (
         f"Moved by less than one pixel ({NAMES[method]}), its answer differs {percent(e)} of the time, and on {percent(ever)} "
-        f"of the images at least once; {e.n:,} images."
+        f"of the images at least once; {e.n:,} images.{_more(estimates, method)}"
     )
     if (e.low or 0.0) > MUCH:
         advice = (
@@ -51,16 +50,19 @@ def _change(estimates: Estimates, method: str) -> Iterator[Finding]:
         yield Finding("strong" if e.high is not None and e.high < LITTLE else "note", sentence)
 
 
-def _drop(estimates: Estimates, method: str) -> Iterator[Finding]:
+def _more(estimates: Estimates, method: str) -> str:
+    """What is lost where all count, and whether the margin is the picture's own."""
     drop = estimates.one("accuracy_drop", method=method, set="all")
-    worst = estimates.one("worst_accuracy", method=method, set="all")
-    if drop is None or worst is None or not drop.value:
-        return
-    yield Finding(
-        "note",
-        f"Right under every one of these shifts ({NAMES[method]}) it is on {percent(worst)} of the images: {points(drop)} less "
-        "than unshifted.",
+    worst, enlarged = (
+        estimates.one("worst_accuracy", method=method, set="all"),
+        estimates.one("enlarged", method=method),
     )
+    told = ""
+    if drop is not None and worst is not None and drop.value:
+        told = f" Right under every one of these shifts it is on {percent(worst)}: {points(drop)} less than unshifted."
+    if enlarged is not None and (enlarged.value or 0.0) > ENLARGED:
+        told += f" (The pictures were enlarged {enlarged.value:.2f} times to have a margin, which blurs them.)"
+    return told
 
 
 def _rings(estimates: Estimates) -> Iterator[Finding]:

@@ -37,7 +37,8 @@ class PhaseMap(Exam):
 
     ``roll`` moves the frame cyclically, which is exact, but puts a seam into it. ``crop`` moves a window over a real margin
     (the picture scaled to n + m, m the larger of round(n / 7) and the largest shift), which is what moving the camera does, and
-    lets new content in. Both move the content down and to the right.
+    lets new content in. Its unshifted window lies in the middle of the margin, or as near to it as the largest shift allows.
+    Both move the content down and to the right.
 
     Measures at {mode: roll | crop}, those of a shift also at {down, right}, {given: all | correct} where named (correct: right
     on the clean view). Models that classify:
@@ -53,6 +54,8 @@ class PhaseMap(Exam):
             image); the interval takes that scale as known.
         cosine_change: mean 1 - cosine of the two.
     And:
+        enlarged: mean pixels of the scaled picture for a pixel of the original (crop); above 1 the margin is not the picture's
+        own.
         period {source: setting | layers | size}: P, and what it was taken from.
         period_found: the period with which the map repeats. Mean change is fitted, for each candidate t from twice ``every`` to
             the largest shift, by a + b r + c r^2 + d (u + v) + e u v (r the distance; u, v: whether the shift down, or right,
@@ -61,7 +64,7 @@ class PhaseMap(Exam):
         dip: how much less change there is at multiples of period_found than a + b r + c r^2 says, as a share (1: none at all).
 
     ``n`` counts images. Rows: ``image_top1``, and per mode arrays in the order of the shifts, row by row: ``<mode>_top1``
-    and ``<mode>_absolute_change``, or for embeddings ``<mode>_distance`` and ``<mode>_cosine``.
+    and ``<mode>_absolute_change``, or for embeddings ``<mode>_distance`` and ``<mode>_cosine``; and ``crop_enlarged``.
     """
 
     name: ClassVar[str] = "phase_map"
@@ -109,6 +112,8 @@ class PhaseMap(Exam):
             shown = [answers[q] for q in self._queries(mode, self._shifts(batch.subject), batch.subject)]
             columns = _answered(shown) if classes else _embedded(shown)
             rows |= {f"{mode}_{name}": column for name, column in columns.items()}
+            if mode == "crop":
+                rows["crop_enlarged"] = shown[0].notes["enlarged"].astype(np.float32)
         sums = {} if classes else squares(answers[CLEAN].values)
         return Tally(rows, {name: sums_by_block(column, batch.ids) for name, column in sums.items()})
 
@@ -130,6 +135,9 @@ class PhaseMap(Exam):
             else:
                 moved = rows[f"{mode}_distance"] / embedding_scale(tally.sums)
                 found += self._embedded(mode, moved, rows[f"{mode}_cosine"], shifts)
+            if mode == "crop":
+                (enlarged,) = means(rows["crop_enlarged"][:, None])
+                found.append(self._estimate(mode, "enlarged", {}, unit="ratio", **figure(enlarged)))
             found += self._period(mode, moved, labels, shifts)
         return Estimates(found)
 
@@ -152,8 +160,8 @@ class PhaseMap(Exam):
         return [Query(self._window(margin, shifts.reach, *shift)) for shift in shifts.all]
 
     def _window(self, margin: int, reach: int, down: int, right: int) -> View:
-        """The content moves down as the window moves up; all windows together lie in the middle of the margin."""
-        start = (margin - reach) // 2 + reach
+        """The content moves down as the window moves up."""
+        start = max(margin // 2, reach)
         return Window((start - down, start - right), margin)
 
     def _estimate(self, mode: Mode, measure: str, at: Mapping[str, object], **fields: object) -> Estimate:

@@ -10,10 +10,11 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
 
 MUCH, LITTLE = 0.05, 0.02  # of answers: verdicts
+ENLARGED = 1.05  # beyond, the margin is not the picture's own
 NAMES = {"roll": "cyclic shifts", "crop": "a moving window"}
 READ = (
     "Each cell is one shift of the picture, down (upwards on the map) and right, against the unshifted one in the lower left "
-    "corner. Dark cells at even distances are the grid on which the model samples."
+    "corner. Dark cells in rows and columns, evenly spaced, are the grid on which the model samples."
 )
 MAPS = {
     "p_top1_change": ("Answers that each shift changes", "changed answers", "percent"),
@@ -43,7 +44,7 @@ def findings(estimates: Estimates, modes: Sequence[str]) -> Sequence[Finding]:
     """Mode by mode: how much changes, then the period."""
     found = []
     for mode in modes:
-        found += [*_change(estimates, mode), *_period(estimates, mode), *_accuracy(estimates, mode)]
+        found += [*_change(estimates, mode), *_period(estimates, mode)]
     return found
 
 
@@ -55,7 +56,7 @@ def _change(estimates: Estimates, mode: str) -> Iterator[Finding]:
     any_of = estimates.of("any_change", mode=mode)[-1]
     sentence = (
         f"Moved by less than {period.value:.0f} pixels ({NAMES[mode]}), its answer differs {percent(e)} of the time, and on "
-        f"{percent(any_of)} of the images at least once; {e.n:,} images."
+        f"{percent(any_of)} of the images at least once; {e.n:,} images.{_more(estimates, mode)}"
     )
     if (e.low or 0.0) > MUCH:
         advice = (
@@ -84,14 +85,15 @@ def _period(estimates: Estimates, mode: str) -> Iterator[Finding]:
     )
 
 
-def _accuracy(estimates: Estimates, mode: str) -> Iterator[Finding]:
-    each, mean = estimates.of("worst_accuracy", mode=mode), estimates.of("mean_accuracy", mode=mode)
-    if each and each[-1].value is not None and each[-1].value < (each[0].value or 0.0):
-        yield Finding(
-            "note",
-            f"Right under every one of these shifts ({NAMES[mode]}) it is on {percent(each[-1])} of the images; under a single "
-            f"one of them on {percent(mean[-1])}.",
-        )
+def _more(estimates: Estimates, mode: str) -> str:
+    """What is right under all shifts, and whether the margin is the picture's own."""
+    each, enlarged = estimates.of("worst_accuracy", mode=mode), estimates.one("enlarged", mode=mode)
+    told = ""
+    if each and each[-1].value is not None and each[0].value is not None:
+        told = f" Right under every one of these shifts it is on {percent(each[-1])}, unshifted on {100 * each[0].value:.1f}%."
+    if enlarged is not None and (enlarged.value or 0.0) > ENLARGED:
+        told += f" (The pictures were enlarged {enlarged.value:.2f} times to have a margin, which blurs them.)"
+    return told
 
 
 def _map(
