@@ -58,10 +58,11 @@ class PhaseMap(Exam):
         own.
         period {source: setting | layers | size}: P, and what it was taken from.
         period_found: the period with which the map repeats. Mean change is fitted, for each candidate t from twice ``every`` to
-            the largest shift, by a + b r + c r^2 + d (u + v) + e u v (r the distance; u, v: whether the shift down, or right,
-            is a multiple of t); the t with the least squares left is chosen on every other image of each class, with the range
-            that resamples of them choose. It stands if the dip on the other images is above 0 with its interval.
-        dip: how much less change there is at multiples of period_found than a + b r + c r^2 says, as a share (1: none at all).
+            the largest shift, by a + b r + c r^2 + d z + e (u + v) + f w (r the distance; z: the shift is along one axis; u, v:
+            the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0 included). The t with the
+            least squares left is chosen on every other image of each class, with the range that resamples of them choose. It
+            stands if the dip on the other images is above 0 with its interval.
+        dip: how much less change there is at multiples of period_found than a + b r + c r^2 + d z, as a share (1: none at all).
 
     ``n`` counts images. Rows: ``image_top1``, and per mode arrays in the order of the shifts, row by row: ``<mode>_top1``
     and ``<mode>_absolute_change``, or for embeddings ``<mode>_distance`` and ``<mode>_cosine``; and ``crop_enlarged``.

@@ -12,7 +12,7 @@ from eyechart.stats.halves import choosing_half
 from eyechart.stats.intervals import FEWEST, Interval, of_means, resamples
 
 NOTHING = 1e-5  # change of probability that is rounding
-LEVEL = 3  # columns of a design that say how change grows with distance
+LEVEL = 4  # columns of a design that say how change grows with distance, and that shifts along one axis change less
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Found:
 
     Attributes:
         period: pixels, with the range that resamples of the images choose; value None with a reason.
-        dip: how much less change there is at its multiples than the trend with distance says, as a share; at ``period``.
+        dip: how much less change there is at its multiples than the level there would be, as a share; at ``period``.
         reason: why there is none.
     """
 
@@ -35,13 +35,14 @@ def found_period(changes: Array, places: Array, every: int, reach: int, labels: 
 
     For each multiple t of ``every`` up to ``reach`` the mean changes of all shifts but (0, 0) are fitted by least squares with
 
-        a + b r + c r^2 + d (u + v) + e u v,
+        a + b r + c r^2 + d z + e (u + v) + f w,
 
-    r the distance, u and v 1 where the shift down, or right, is a multiple of t, else 0. The period is the t with the smallest
-    sum of squares among those at whose multiples (u v = 1) there is less change than a + b r + c r^2; of equals the smallest.
-    Its range are the 2.5 and 97.5 percentiles of what resamples of the choosing images choose. It counts as found if the
-    dip, 1 - (mean change at its multiples) / (mean of a + b r + c r^2 there), of the other images is above 0 with its
-    interval. ``labels`` only see to it that both halves hold all classes.
+    r the distance; z 1 for shifts along one axis; u and v 1 where the shift down, or right, is a multiple of t other than 0;
+    w 1 where both are multiples of t, 0 included. The period is the t with the smallest sum of squares among those at whose
+    multiples (w = 1) there is less change than the level a + b r + c r^2 + d z; of equals the smallest. Its range are the 2.5
+    and 97.5 percentiles of what resamples of the choosing images choose. It counts as found if the dip, 1 - (mean change at its
+    multiples) / (mean level there), of the other images is above 0 with its interval. ``labels`` only see to it that both
+    halves hold all classes.
     """
     none = Interval(None, None, None, len(changes), "")
     moved = np.flatnonzero(places.any(1))
@@ -72,10 +73,11 @@ class _Design:
     def __init__(self, places: Array, period: int, reach: int) -> None:
         self.period = period
         r = np.hypot(*places.T) / reach
-        u, v = (places % period == 0).T.astype(np.float64)
-        columns = np.stack([np.ones_like(r), r, r * r, u + v, u * v], axis=1)
-        self._at = (u * v) > 0
-        self._trend = columns[:, :LEVEL]
+        still, multiple = places == 0, places % period == 0
+        self._at = multiple.all(1)
+        lines = (multiple & ~still).sum(1)
+        columns = np.stack([np.ones_like(r), r, r * r, still.any(1), lines, self._at], axis=1)
+        self._level = columns[:, :LEVEL]
         self._solve = np.linalg.pinv(columns)
         self._fit = columns @ self._solve
 
@@ -85,8 +87,8 @@ class _Design:
         return np.where(self.dip(means) > 0, left, np.inf)
 
     def dip(self, means: Array) -> Array:
-        """(...,) shares by which change at the multiples lies below the trend of mean changes (..., m)."""
-        level = (means @ self._solve.T)[..., :LEVEL] @ self._trend.T
+        """(...,) shares by which change at the multiples lies below the level of mean changes (..., m)."""
+        level = (means @ self._solve.T)[..., :LEVEL] @ self._level.T
         expected, seen = level[..., self._at].mean(-1), means[..., self._at].mean(-1)
         small = expected <= 0  # nothing to be below of
         return np.asarray(np.where(small, 0.0, 1 - seen / np.where(small, 1.0, expected)))
