@@ -60,7 +60,7 @@ class PhaseMap(Exam):
         period_found: the period with which the map repeats. Mean change is fitted, for each candidate t from twice ``every`` to
             the largest shift, by a + b r + c r^2 + d z + e (u + v) + f w (r the distance; z: the shift is along one axis; u, v:
             the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0 included). The t with the
-            least squares left is chosen on every other image of each class, with the range that resamples of them choose. It
+            least squares left is chosen on half of the images, with the range that resamples of them choose. It
             stands if the dip on the other images is above 0 with its interval.
         dip: how much less change there is at multiples of period_found than a + b r + c r^2 + d z, as a share (1: none at all).
 
@@ -139,7 +139,7 @@ class PhaseMap(Exam):
             if mode == "crop":
                 (enlarged,) = means(rows["crop_enlarged"][:, None])
                 found.append(self._estimate(mode, "enlarged", {}, unit="ratio", **figure(enlarged)))
-            found += self._period(mode, moved, labels, shifts)
+            found += self._period(mode, moved, shifts)
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
@@ -173,8 +173,8 @@ class PhaseMap(Exam):
             for at, interval in zip(shifts.places, means(values), strict=True):
                 yield self._estimate(mode, measure, at, unit=unit, **figure(interval))
 
-    def _period(self, mode: Mode, moved: Array, labels: Array, shifts: Shifts) -> Iterator[Estimate]:
-        found = found_period(moved, shifts.array, shifts.every, shifts.reach, labels)
+    def _period(self, mode: Mode, moved: Array, shifts: Shifts) -> Iterator[Estimate]:
+        found = found_period(moved, shifts.array, shifts.every, shifts.reach)
         yield self._estimate(mode, "period_found", {}, unit="pixels", **figure(found.period, found.reason))
         yield self._estimate(mode, "dip", {}, unit="ratio", **figure(found.dip, found.reason))
 

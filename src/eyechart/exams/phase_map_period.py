@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyechart.core.exam import Array
-from eyechart.stats.halves import choosing_half
 from eyechart.stats.intervals import FEWEST, Interval, of_means, resamples
 
 NOTHING = 1e-5  # change of probability that is rounding
@@ -30,7 +29,7 @@ class Found:
     reason: str = ""
 
 
-def found_period(changes: Array, places: Array, every: int, reach: int, labels: Array) -> Found:
+def found_period(changes: Array, places: Array, every: int, reach: int) -> Found:
     """The period of the changes (n, m) at shifts ``places`` (m, 2), chosen on half of the images, its dip measured on the rest.
 
     For each multiple t of ``every`` up to ``reach`` the mean changes of all shifts but (0, 0) are fitted by least squares with
@@ -41,8 +40,7 @@ def found_period(changes: Array, places: Array, every: int, reach: int, labels: 
     w 1 where both are multiples of t, 0 included. The period is the t with the smallest sum of squares among those at whose
     multiples (w = 1) there is less change than the level a + b r + c r^2 + d z; of equals the smallest. Its range are the 2.5
     and 97.5 percentiles of what resamples of the choosing images choose. It counts as found if the dip, 1 - (mean change at its
-    multiples) / (mean level there), of the other images is above 0 with its interval. ``labels`` only see to it that both
-    halves hold all classes.
+    multiples) / (mean level there), of the other images is above 0 with its interval.
     """
     none = Interval(None, None, None, len(changes), "")
     moved = np.flatnonzero(places.any(1))
@@ -52,7 +50,7 @@ def found_period(changes: Array, places: Array, every: int, reach: int, labels: 
     if changes.mean(0).max() < NOTHING:
         return Found(none, none, "no shift changes anything")
     designs = _designs(places, every, reach)
-    choosing = choosing_half(labels)
+    choosing = one_half(len(changes))
     which = int(_best(changes[choosing].mean(0)[None], designs)[0])
     if which < 0:
         return Found(none, none, "no period has less change at its multiples than elsewhere")
@@ -65,6 +63,15 @@ def found_period(changes: Array, places: Array, every: int, reach: int, labels: 
         Interval(float(design.period), min(low, design.period), max(high, design.period), len(changes), "bootstrap"),
         dip,
     )
+
+
+def one_half(n: int) -> Array:
+    """(n,) bool, half of them: the Thue-Morse sequence, so that classes that take turns are in both halves; needs no labels.
+
+    >>> one_half(8).astype(int).tolist()
+    [1, 0, 0, 1, 0, 1, 1, 0]
+    """
+    return np.asarray(np.bitwise_count(np.arange(n)) % 2 == 0)
 
 
 class _Design:
