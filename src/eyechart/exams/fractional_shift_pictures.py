@@ -61,7 +61,7 @@ def _more(estimates: Estimates, method: str) -> str:
     if drop is not None and worst is not None and drop.value:
         told = f" Right under every one of these shifts it is on {percent(worst)}: {points(drop)} less than unshifted."
     if enlarged is not None and (enlarged.value or 0.0) > ENLARGED:
-        told += f" (The pictures were enlarged {enlarged.value:.2f} times to have a margin, which blurs them.)"
+        told += f" The pictures were enlarged {enlarged.value:.2f} times to have a margin, which blurs them."
     return told
 
 

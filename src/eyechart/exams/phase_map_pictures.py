@@ -92,7 +92,7 @@ def _more(estimates: Estimates, mode: str) -> str:
     if each and each[-1].value is not None and each[0].value is not None:
         told = f" Right under every one of these shifts it is on {percent(each[-1])}, unshifted on {100 * each[0].value:.1f}%."
     if enlarged is not None and (enlarged.value or 0.0) > ENLARGED:
-        told += f" (The pictures were enlarged {enlarged.value:.2f} times to have a margin, which blurs them.)"
+        told += f" The pictures were enlarged {enlarged.value:.2f} times to have a margin, which blurs them."
     return told
 
 

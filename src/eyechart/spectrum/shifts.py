@@ -30,8 +30,8 @@ def fourier_shift(images: torch.Tensor, down: Pixels, right: Pixels) -> torch.Te
 
     Laws: whole pixels equal ``torch.roll``; the mean stays; a shift there and back gives the image again where sizes are odd.
 
-    >>> fourier_shift(torch.tensor([[1.0, 0.0, 0.0]]), 0, 1).round(decimals=4).tolist()
-    [[-0.0, 1.0, 0.0]]
+    >>> fourier_shift(torch.tensor([[1.0, 2.0, 3.0]]), 0, 1).round(decimals=4).tolist()
+    [[3.0, 1.0, 2.0]]
     """
     moved: torch.Tensor = torch.fft.irfft2(
         shift_spectrum(torch.fft.rfft2(images), (images.shape[-2], images.shape[-1]), down, right), s=images.shape[-2:]
