@@ -226,7 +226,7 @@ def test_a_dip_is_found_on_any_trend(period: int, trend: float) -> None:
 @pytest.mark.parametrize("axis", [1.0, 0.6])
 @pytest.mark.parametrize("trend", [0.0, 0.02])
 def test_noise_has_no_period(trend: float, axis: float) -> None:
-    """The dip is measured on images that did not choose it: chance alone gets through about 1 time in 40.
+    """Chance alone gets through about 1 time in 40, though the best of seven candidates is taken.
 
     Shifts along one axis may change less, which is no period.
     """

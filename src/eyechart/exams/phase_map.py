@@ -54,15 +54,15 @@ class PhaseMap(Exam):
             image); the interval takes that scale as known.
         cosine_change: mean 1 - cosine of the two.
     And:
-        enlarged: mean pixels of the scaled picture for a pixel of the original (crop); above 1 the margin is not the picture's
-        own.
+        enlarged: mean pixels of the scaled picture for a pixel of the original (crop); above 1 the margin is not its own.
         period {source: setting | layers | size}: P, and what it was taken from.
         period_found: the period with which the map repeats. Mean change is fitted, for each candidate t from twice ``every`` to
-            the largest shift, by a + b r + c r^2 + d z + e (u + v) + f w (r the distance; z: the shift is along one axis; u, v:
-            the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0 included). The t with the
-            least squares left is chosen on half of the images, with the range that resamples of them choose. It
-            stands if the dip on the other images is above 0 with its interval.
-        dip: how much less change there is at multiples of period_found than a + b r + c r^2 + d z, as a share (1: none at all).
+            the largest shift, by a + b r + c r^2 + (d + e r) z + f (u + v) + g w (r the distance; z: the shift is along one
+            axis; u, v: the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0 included). The t
+            with the least squares left is taken, with the range that resamples of the images take. It stands if its dip is
+            above 0.
+        dip: how much less change there is at multiples of period_found than a + b r + c r^2 + (d + e r) z, as a share (1: none
+            at all); its interval holds for all candidates at once.
 
     ``n`` counts images. Rows: ``image_top1``, and per mode arrays in the order of the shifts, row by row: ``<mode>_top1``
     and ``<mode>_absolute_change``, or for embeddings ``<mode>_distance`` and ``<mode>_cosine``; and ``crop_enlarged``.

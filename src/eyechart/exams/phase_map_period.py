@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyechart.core.exam import Array
-from eyechart.stats.intervals import FEWEST, Interval, of_means, resamples
+from eyechart.stats.intervals import Interval, resamples
 
 NOTHING = 1e-5  # change of probability that is rounding
-LEVEL = 4  # columns of a design that say how change grows with distance, and that shifts along one axis change less
+LEAST = 12  # images
+LEVEL = 5  # columns of a design that say how change grows with distance, and that shifts along one axis change less
 
 
 @dataclass(frozen=True)
@@ -30,48 +31,46 @@ class Found:
 
 
 def found_period(changes: Array, places: Array, every: int, reach: int) -> Found:
-    """The period of the changes (n, m) at shifts ``places`` (m, 2), chosen on half of the images, its dip measured on the rest.
+    """The period of the changes (n, m) at shifts ``places`` (m, 2), and how deep its dip is.
 
     For each multiple t of ``every`` up to ``reach`` the mean changes of all shifts but (0, 0) are fitted by least squares with
 
-        a + b r + c r^2 + d z + e (u + v) + f w,
+        a + b r + c r^2 + (d + e r) z + f (u + v) + g w,
 
     r the distance; z 1 for shifts along one axis; u and v 1 where the shift down, or right, is a multiple of t other than 0;
     w 1 where both are multiples of t, 0 included. The period is the t with the smallest sum of squares among those at whose
-    multiples (w = 1) there is less change than the level a + b r + c r^2 + d z; of equals the smallest. Its range are the 2.5
-    and 97.5 percentiles of what resamples of the choosing images choose. It counts as found if the dip, 1 - (mean change at its
-    multiples) / (mean level there), of the other images is above 0 with its interval.
+    multiples (w = 1) there is less change than the level a + b r + c r^2 + (d + e r) z; of equals the smallest. Its range are
+    the 2.5 and 97.5 percentiles of what resamples of the images choose. It counts as found if the dip, 1 - (mean change at its
+    multiples) / (mean level there), is above 0 with its interval. That interval holds for all candidates at once (percentiles
+    of 5 % by their number), so that it is not deceived by the choice of the best.
     """
     none = Interval(None, None, None, len(changes), "")
     moved = np.flatnonzero(places.any(1))
     changes, places = np.asarray(changes, np.float64)[:, moved], places[moved]
-    if len(changes) < 2 * FEWEST:
-        return Found(none, none, f"fewer than {2 * FEWEST} images")
+    if len(changes) < LEAST:
+        return Found(none, none, f"fewer than {LEAST} images")
     if changes.mean(0).max() < NOTHING:
         return Found(none, none, "no shift changes anything")
-    designs = _designs(places, every, reach)
-    choosing = one_half(len(changes))
-    which = int(_best(changes[choosing].mean(0)[None], designs)[0])
+    designs, means = _designs(places, every, reach), changes.mean(0)
+    which = int(_best(means[None], designs)[0])
     if which < 0:
         return Found(none, none, "no period has less change at its multiples than elsewhere")
-    design = designs[which]
-    dip = of_means(design.dip, changes[~choosing])
-    if dip.low is None or dip.low <= 0:
-        return Found(none, none, "the best fit is no deeper than chance allows on the images that did not choose it")
-    low, high = _range(changes[choosing], designs)
-    return Found(
-        Interval(float(design.period), min(low, design.period), max(high, design.period), len(changes), "bootstrap"),
-        dip,
+    best, drawn = (
+        designs[which],
+        np.concatenate([weights @ changes for weights in resamples(len(changes))]) / len(changes),
     )
-
-
-def one_half(n: int) -> Array:
-    """(n,) bool, half of them: the Thue-Morse sequence, so that classes that take turns are in both halves; needs no labels.
-
-    >>> one_half(8).astype(int).tolist()
-    [1, 0, 0, 1, 0, 1, 1, 0]
-    """
-    return np.asarray(np.bitwise_count(np.arange(n)) % 2 == 0)
+    tail = 2.5 / len(designs)
+    depth, (low, high) = float(best.dip(means)), np.percentile(best.dip(drawn), [tail, 100 - tail])
+    dip = Interval(
+        depth, min(float(low), depth), max(float(high), depth), len(changes), "bootstrap, all periods at once"
+    )
+    if low <= 0:
+        return Found(none, none, "the dip at the best fit is no deeper than chance allows")
+    chosen = _best(drawn, designs)
+    periods = np.array([designs[k].period for k in chosen[chosen >= 0]])
+    ends = np.percentile(periods, [2.5, 97.5], method="nearest")
+    low, high = min(float(ends[0]), best.period), max(float(ends[1]), best.period)
+    return Found(Interval(float(best.period), low, high, len(changes), "bootstrap"), dip)
 
 
 class _Design:
@@ -82,8 +81,8 @@ class _Design:
         r = np.hypot(*places.T) / reach
         still, multiple = places == 0, places % period == 0
         self._at = multiple.all(1)
-        lines = (multiple & ~still).sum(1)
-        columns = np.stack([np.ones_like(r), r, r * r, still.any(1), lines, self._at], axis=1)
+        lines, along = (multiple & ~still).sum(1), still.any(1)
+        columns = np.stack([np.ones_like(r), r, r * r, along, along * r, lines, self._at], axis=1)
         self._level = columns[:, :LEVEL]
         self._solve = np.linalg.pinv(columns)
         self._fit = columns @ self._solve
@@ -114,12 +113,3 @@ def _best(means: Array, designs: Sequence[_Design]) -> Array:
     level = 1e-9 * (means**2).sum(1, keepdims=True)  # of equals the first
     best = (left <= left.min(1, keepdims=True) + level).argmax(1)
     return np.where(np.isfinite(left.min(1)), best, -1)
-
-
-def _range(changes: Array, designs: Sequence[_Design]) -> tuple[float, float]:
-    """2.5 and 97.5 percentiles of the periods that resamples choose, those that choose none left out."""
-    n = len(changes)
-    chosen = np.concatenate([_best(weights @ changes / n, designs) for weights in resamples(n)])
-    periods = np.array([designs[k].period for k in chosen[chosen >= 0]])
-    low, high = np.percentile(periods, [2.5, 97.5], method="nearest")
-    return float(low), float(high)
