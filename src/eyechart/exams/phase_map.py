@@ -58,8 +58,8 @@ class PhaseMap(Exam):
         period {source: setting | layers | size}: P, and what it was taken from.
         period_found: the period with which the map repeats. Mean change is fitted, for each candidate t from twice ``every`` to
             the largest shift, by a + b r + c r^2 + (d + e r) z + f (u + v) + g w (r the distance; z: the shift is along one
-            axis; u, v: the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0 included). The t
-            with the least squares left is taken, with the range that resamples of the images take. It stands if its dip is
+            axis; u, v: the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0 included). The
+            t with the least squares left is taken, with the range that resamples of the images take. It stands if its dip is
             above 0.
         dip: how much less change there is at multiples of period_found than a + b r + c r^2 + (d + e r) z, as a share (1: none
             at all); its interval holds for all candidates at once.
