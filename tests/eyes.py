@@ -104,6 +104,25 @@ class StrideEye(nn.Module):
         return 50 * x[..., :: self.stride, :: self.stride].mean((2, 3))
 
 
+class PolyphaseEye(nn.Module):
+    """Mean colour of the strongest of ``stride`` x ``stride`` phases: subsamples, but no cyclic shift changes its answer."""
+
+    def __init__(self, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, channels, height, width = x.shape
+        s = self.stride
+        phases = (
+            x.reshape(n, channels, height // s, s, width // s, s)
+            .permute(0, 3, 5, 1, 2, 4)
+            .reshape(n, s * s, channels, -1)
+        )
+        strongest = phases.double().square().sum((2, 3)).argmax(1)
+        return 50 * phases[torch.arange(n, device=x.device), strongest].mean(2)
+
+
 class ConstantEye(nn.Module):
     """The same logits whatever it sees."""
 
@@ -198,6 +217,12 @@ def image_set(images: Array, labels: Sequence[int] | Array | None = None, name: 
 def noise_images(n: int, size: int = 16, seed: int = 0) -> Array:
     """Independent uniform pixels: power at every frequency."""
     return np.random.default_rng(seed).integers(0, 256, (n, size, size, 3), dtype=np.uint8)
+
+
+def tinted_images(n: int, size: int = 16, seed: int = 0) -> Array:
+    """Noise of a colour of its own in each image: eyes for mean colour have more than one thing to say."""
+    tints = np.random.default_rng(seed + 1).random((n, 1, 1, 3))
+    return np.asarray(noise_images(n, size, seed) * tints).astype(np.uint8)
 
 
 def plain_images(labels: Sequence[int], size: int = 16) -> Array:

@@ -35,6 +35,7 @@ SMOOTH: dict[str, Function] = {
     "bass": lambda x: s.bass(x, quantize="none", clip="none"),
     "amplitude": lambda x: s.swap_phase(x, another(x)),
     "phase": lambda x: s.swap_phase(another(x), x),
+    "fourier_shift": lambda x: s.fourier_shift(x, 0.3, -1.6),
     "total_variation": s.total_variation,
     "high_frequency_share": s.high_frequency_share,
     "smooth": lambda x: s.smooth(x, 0.3),

@@ -75,6 +75,7 @@ class Shift(Exam):
     name: ClassVar[str] = "shift"
     headline: ClassVar[tuple[str, ...]] = ("p_top1_change", "significant_change")
     version: ClassVar[int] = 3  # four protocols, jaggedness, worst pairs; embeddings
+    right_by: ClassVar[str] = "image_top1"
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     title: ClassVar[str] = "One-pixel shifts"
     explanation: ClassVar[str] = (

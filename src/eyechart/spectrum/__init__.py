@@ -42,6 +42,7 @@ from eyechart.spectrum.grid import (
 from eyechart.spectrum.kernels import high_frequency_share, neighbour_correlation, smooth, total_variation
 from eyechart.spectrum.low_rank import matched_rank, svd_split
 from eyechart.spectrum.phase import swap_phase
+from eyechart.spectrum.shifts import fourier_shift, shift_spectrum
 from eyechart.spectrum.similarity import ssim
 from eyechart.spectrum.visibility import (
     contrast_sensitivity,
@@ -69,6 +70,7 @@ __all__ = [
     "contrast_sensitivity",
     "energy_plane",
     "fourier_basis",
+    "fourier_shift",
     "grey",
     "half_plane_weights",
     "head_of_profile",
@@ -92,6 +94,7 @@ __all__ = [
     "rings",
     "root_mean_square",
     "share_beyond",
+    "shift_spectrum",
     "slope",
     "slope_of_profile",
     "smooth",

@@ -1,0 +1,81 @@
+"""What the consistency exam counts, before intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from eyechart.core.exam import Array
+
+BINS = 8  # steps of distance in the room on one axis
+
+
+@dataclass(frozen=True)
+class Told:
+    """One figure: events of (n, pairs) that count, each 0/1 or a change of probability, of the ``pairs`` that are asked."""
+
+    measure: str
+    unit: str
+    at: Mapping[str, Any]
+    events: Array
+    pairs: Array
+
+
+def told(rows: Mapping[str, Array], image_top1: Array, labels: Array, room: int) -> Iterator[Told]:
+    """All figures of a mode whose rows, without its name, are given; ``room``: pixels that places spread over on one axis."""
+    groups = {"all": np.ones(len(labels), bool)}
+    known = labels >= 0
+    if known.any():
+        groups["correct"] = (image_top1 == labels) & known
+    valid, changed = rows["valid"], rows["top1_1"] != rows["top1_2"]
+    for given, group in groups.items():
+        counts = valid & group[:, None]
+        yield Told("consistency", "share", {"given": given}, ~changed & counts, counts)
+        yield Told("mean_absolute_change", "probability", {"given": given}, _moved(rows, counts), counts)
+    if known.any():
+        frames = np.concatenate([rows["top1_1"], rows["top1_2"]], axis=1)
+        count = np.tile(valid & known[:, None], 2)
+        yield Told("accuracy", "share", {}, (frames == labels[:, None]) & count, count)
+    yield _commonest(rows)
+    yield from _by_distance(rows, changed, room)
+
+
+def worst(rows: Mapping[str, Array], image_top1: Array, labels: Array) -> Iterator[tuple[int, Array]]:
+    """Numbers of windows, and which labelled images are right on the clean view and on those; all windows could be drawn."""
+    counted = (labels >= 0) & rows["valid"].all(1)
+    if not counted.any():
+        return
+    right = (image_top1 == labels)[counted]
+    yield 0, right
+    frames = np.stack([rows["top1_1"], rows["top1_2"]], axis=2).reshape(len(labels), -1)[counted]
+    for k in range(frames.shape[1]):
+        right = right & (frames[:, k] == labels[counted])
+        yield k + 1, right
+
+
+def _moved(rows: Mapping[str, Array], counts: Array) -> Array:
+    return np.where(counts, rows["absolute_change"], 0.0)
+
+
+def _commonest(rows: Mapping[str, Array]) -> Told:
+    frames, valid = np.concatenate([rows["top1_1"], rows["top1_2"]], axis=1), np.tile(rows["valid"], 2)
+    answers = frames[valid]
+    most = np.bincount(answers).argmax() if len(answers) else 0
+    return Told("commonest_answer_share", "share", {}, (frames == most) & valid, valid)
+
+
+def _by_distance(rows: Mapping[str, Array], changed: Array, room: int) -> Iterator[Told]:
+    """Change of pairs by how far apart their places lie; distances without a pair are left out."""
+    far = np.hypot(rows["down"], rows["right"])
+    step = max(1, ceil(room / BINS))
+    edges = [0, *range(step, int(far.max(initial=0)) + step + 1, step)]
+    for start, stop in zip([-1, *edges], edges, strict=False):
+        counts = rows["valid"] & (far > start) & (far <= stop)
+        if counts.any():
+            at = {"from": max(start, 0), "to": stop}
+            yield Told("distance_change", "share", at, changed & counts, counts)
+            yield Told("distance_absolute_change", "probability", at, _moved(rows, counts), counts)

@@ -1,0 +1,204 @@
+"""Change of answer against the shift within one sampling period: a map that shows the period at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from eyechart.core.chart import Chart, Finding
+from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.query import CLEAN, Answer, Answers, Query
+from eyechart.core.tally import Tally, sums_by_block
+from eyechart.core.view import View
+from eyechart.core.words import figure
+from eyechart.exams.phase_map_figures import changes_by_shift, embedding_scale, overall, squares
+from eyechart.exams.phase_map_period import found_period
+from eyechart.exams.phase_map_pictures import charts, findings
+from eyechart.exams.phase_map_shifts import Shifts, period_of, shifts_of
+from eyechart.stats.intervals import means
+from eyechart.views.margins import Window, usual_margin
+from eyechart.views.rolls import Rolled
+
+Mode = Literal["roll", "crop"]
+
+
+class PhaseMap(Exam):
+    """How the answer changes with each shift (down, right) within a sampling period, against the unshifted frame.
+
+    A net that keeps every S-th place on its way (its total stride, or a transformer's patch) meets the same picture on another
+    grid after any shift but a multiple of S. Shifts run over 0, every, 2 every .. on both axes, up to the period P and that
+    included, so that the map shows its return; where P is 4 or less, up to the first multiple from 8 on. P is ``period``; by
+    default the total stride as far as the sizes of the net's maps tell, else 8 at 32 pixels and 32 at 224. ``every`` is 1 for
+    short periods, else the divisor of P that leaves about nine shifts an axis.
+
+    ``roll`` moves the frame cyclically, which is exact, but puts a seam into it. ``crop`` moves a window over a real margin
+    (the picture scaled to n + m, m the larger of round(n / 7) and the largest shift), which is what moving the camera does, and
+    lets new content in. Its unshifted window lies in the middle of the margin, or as near to it as the largest shift allows.
+    Both move the content down and to the right.
+
+    Measures at {mode: roll | crop}, those of a shift also at {down, right}, {given: all | correct} where named (correct: right
+    on the clean view). Models that classify:
+        p_top1_change {down, right, given}: share of images whose top class differs from that of the unshifted frame.
+        mean_absolute_change {down, right}: mean |p0[c] - p[c]|, c the top class of the unshifted frame.
+        mean_p_top1_change {given}: mean of p_top1_change over all shifts of less than P but (0, 0).
+        any_change {below}: share of images whose top class changes for at least one shift of less than ``below`` pixels down
+            and right.
+        worst_accuracy, mean_accuracy {below}: share of images right under every such shift (the unshifted frame included), and
+            the mean share over these shifts. The first can only fall as ``below`` grows, and never exceeds the second.
+    Models that embed, at {down, right}:
+        embed_change: mean |e - e0| by the root mean square distance of two images of the set (0 = invariant, 1 = like another
+            image); the interval takes that scale as known.
+        cosine_change: mean 1 - cosine of the two.
+    And:
+        enlarged: mean pixels of the scaled picture for a pixel of the original (crop); above 1 the margin is not its own.
+        period {source: setting | layers | size}: P, and what it was taken from.
+        period_found: the period with which the map repeats. Mean change is fitted, for each candidate t from twice ``every`` to
+            the largest shift, by a + b r + c r^2 + (d + e r) z + f (u + v) + g w (r the distance; z: the shift is along one
+            axis; u, v: the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0 included). The
+            t with the least squares left is taken, with the range that resamples of the images take. It stands if its dip is
+            above 0.
+        dip: how much less change there is at multiples of period_found than a + b r + c r^2 + (d + e r) z, as a share (1: none
+            at all); its interval holds for all candidates at once.
+
+    ``n`` counts images. Rows: ``image_top1``, and per mode arrays in the order of the shifts, row by row: ``<mode>_top1``
+    and ``<mode>_absolute_change``, or for embeddings ``<mode>_distance`` and ``<mode>_cosine``; and ``crop_enlarged``.
+    """
+
+    name: ClassVar[str] = "phase_map"
+    headline: ClassVar[tuple[str, ...]] = ("mean_p_top1_change", "period_found", "dip", "embed_change")
+    answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
+    title: ClassVar[str] = "Phase map"
+    explanation: ClassVar[str] = (
+        "Each picture is moved by every number of pixels, down and right, up to the distance at which the model's own sampling "
+        "grid repeats, and the changed answers are counted. A model that goes by its grid shows it here: dark places "
+        "where the picture lies on the grid as before, light ones between."
+    )
+
+    modes: tuple[Mode, ...] = Field(("roll", "crop"), min_length=1, description="roll (cyclic), crop (a real margin).")
+    period: int | None = Field(
+        None, ge=1, description="Pixels P after which sampling repeats; default: the net's total stride."
+    )
+    every: int | None = Field(None, ge=1, description="Pixels from one shift to the next; a divisor of the period.")
+    images: int = Field(200, ge=1, description="At most so many images, the first of the seeded order.")
+
+    @field_validator("modes")
+    @classmethod
+    def _distinct_modes(cls, modes: tuple[Mode, ...]) -> tuple[Mode, ...]:
+        if len(set(modes)) < len(modes):
+            raise ValueError("name each mode once")
+        return modes
+
+    def most(self, subject: Subject) -> int:
+        """``images``."""
+        return self.images
+
+    def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
+        """The clean pass and every shift."""
+        if so_far:
+            return None
+        asked = [q for mode in self.modes for q in self._queries(mode, self._shifts(subject), subject)]
+        return tuple(dict.fromkeys((CLEAN, *asked)))
+
+    def read(self, answers: Answers, batch: Batch) -> Tally:
+        """One row an image, an entry per shift in the columns of a mode."""
+        rows: dict[str, Array] = {}
+        classes = batch.subject.kind == "logits"
+        if classes:
+            rows["image_top1"] = answers[CLEAN].top1.astype(np.int32)
+        for mode in self.modes:
+            shown = [answers[q] for q in self._queries(mode, self._shifts(batch.subject), batch.subject)]
+            columns = _answered(shown) if classes else _embedded(shown)
+            rows |= {f"{mode}_{name}": column for name, column in columns.items()}
+            if mode == "crop":
+                rows["crop_enlarged"] = shown[0].notes["enlarged"].astype(np.float32)
+        sums = {} if classes else squares(answers[CLEAN].values)
+        return Tally(rows, {name: sums_by_block(column, batch.ids) for name, column in sums.items()})
+
+    def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
+        """Per mode: every shift, all of them together, and the period with which they repeat."""
+        shifts, rows = self._shifts(subject), tally.rows
+        period = period_of(subject, self.period)
+        at = {"source": period.source}
+        found = [self.estimate("period", unit="pixels", value=float(shifts.period), n=len(labels), at=at)]
+        for mode in self.modes:
+            if subject.kind == "logits":
+                right = (rows["image_top1"] == labels) & (labels >= 0)
+                top1, moved = rows[f"{mode}_top1"], rows[f"{mode}_absolute_change"]
+                for one in (
+                    *overall(top1, labels, right, shifts),
+                    *changes_by_shift(top1, moved, labels, right, shifts),
+                ):
+                    found.append(self._estimate(mode, one.measure, one.at, unit=one.unit, **figure(one.interval)))
+            else:
+                moved = rows[f"{mode}_distance"] / embedding_scale(tally.sums)
+                found += self._embedded(mode, moved, rows[f"{mode}_cosine"], shifts)
+            if mode == "crop":
+                (enlarged,) = means(rows["crop_enlarged"][:, None])
+                found.append(self._estimate(mode, "enlarged", {}, unit="ratio", **figure(enlarged)))
+            found += self._period(mode, moved, shifts)
+        return Estimates(found)
+
+    def charts(self, estimates: Estimates) -> Sequence[Chart]:
+        """The maps, the change along their axes, and what is right under all shifts."""
+        return charts(estimates, self.modes)
+
+    def findings(self, estimates: Estimates) -> Sequence[Finding]:
+        """Whether the map has a period, and how much moves."""
+        return findings(estimates, self.modes)
+
+    def _shifts(self, subject: Subject) -> Shifts:
+        return shifts_of(subject, self.period, self.every)
+
+    def _queries(self, mode: Mode, shifts: Shifts, subject: Subject) -> list[Query]:
+        """In the order of the shifts, the unshifted frame first."""
+        if mode == "roll":
+            return [Query(Rolled(*shift)) if any(shift) else CLEAN for shift in shifts.all]
+        margin = max(usual_margin(min(subject.size)), shifts.reach)
+        return [Query(self._window(margin, shifts.reach, *shift)) for shift in shifts.all]
+
+    def _window(self, margin: int, reach: int, down: int, right: int) -> View:
+        """The content moves down as the window moves up."""
+        start = max(margin // 2, reach)
+        return Window((start - down, start - right), margin)
+
+    def _estimate(self, mode: Mode, measure: str, at: Mapping[str, object], **fields: object) -> Estimate:
+        return self.estimate(measure, at={"mode": mode, **at}, **fields)
+
+    def _embedded(self, mode: Mode, moved: Array, cosine: Array, shifts: Shifts) -> Iterator[Estimate]:
+        for measure, values, unit in (("embed_change", moved, "ratio"), ("cosine_change", cosine, "1 - cosine")):
+            for at, interval in zip(shifts.places, means(values), strict=True):
+                yield self._estimate(mode, measure, at, unit=unit, **figure(interval))
+
+    def _period(self, mode: Mode, moved: Array, shifts: Shifts) -> Iterator[Estimate]:
+        found = found_period(moved, shifts.array, shifts.every, shifts.reach)
+        yield self._estimate(mode, "period_found", {}, unit="pixels", **figure(found.period, found.reason))
+        yield self._estimate(mode, "dip", {}, unit="ratio", **figure(found.dip, found.reason))
+
+
+def _answered(shown: Sequence[Answer]) -> Mapping[str, Array]:
+    """Top classes and change of probability, against the first."""
+    first = shown[0]
+    moved = [np.abs(first.confidence - answer.p(first.top1)) for answer in shown]
+    return {
+        "top1": np.stack([answer.top1 for answer in shown], 1).astype(np.int32),
+        "absolute_change": np.stack(moved, 1).astype(np.float32),
+    }
+
+
+def _embedded(shown: Sequence[Answer]) -> Mapping[str, Array]:
+    """Distances from the first embedding, and 1 - cosine."""
+    first = shown[0].values.astype(np.float64)
+    distance, cosine = [], []
+    for answer in shown:
+        other = answer.values.astype(np.float64)
+        distance.append(np.linalg.norm(other - first, axis=1))
+        lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(other, axis=1)
+        cosine.append(1 - (first * other).sum(1) / np.where(lengths > 0, lengths, 1.0))
+    return {
+        "distance": np.stack(distance, 1).astype(np.float32),
+        "cosine": np.stack(cosine, 1).clip(0, 2).astype(np.float32),
+    }

@@ -1,0 +1,115 @@
+"""Which period a map of change repeats with, if any."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eyechart.core.exam import Array
+from eyechart.stats.intervals import Interval, resamples
+
+NOTHING = 1e-5  # change of probability that is rounding
+LEAST = 12  # images
+LEVEL = 5  # columns of a design that say how change grows with distance, and that shifts along one axis change less
+
+
+@dataclass(frozen=True)
+class Found:
+    """The period that fits best.
+
+    Attributes:
+        period: pixels, with the range that resamples of the images choose; value None with a reason.
+        dip: how much less change there is at its multiples than the level there would be, as a share; at ``period``.
+        reason: why there is none.
+    """
+
+    period: Interval
+    dip: Interval
+    reason: str = ""
+
+
+def found_period(changes: Array, places: Array, every: int, reach: int) -> Found:
+    """The period of the changes (n, m) at shifts ``places`` (m, 2), and how deep its dip is.
+
+    For each multiple t of ``every`` up to ``reach`` the mean changes of all shifts but (0, 0) are fitted by least squares with
+
+        a + b r + c r^2 + (d + e r) z + f (u + v) + g w,
+
+    r the distance; z 1 for shifts along one axis; u and v 1 where the shift down, or right, is a multiple of t other than 0;
+    w 1 where both are multiples of t, 0 included. The period is the t with the smallest sum of squares among those at whose
+    multiples (w = 1) there is less change than the level a + b r + c r^2 + (d + e r) z; of equals the smallest. Its range are
+    the 2.5 and 97.5 percentiles of what resamples of the images choose. It counts as found if the dip, 1 - (mean change at its
+    multiples) / (mean level there), is above 0 with its interval. That interval holds for all candidates at once (percentiles
+    of 5 % by their number), so that it is not deceived by the choice of the best.
+    """
+    none = Interval(None, None, None, len(changes), "")
+    moved = np.flatnonzero(places.any(1))
+    changes, places = np.asarray(changes, np.float64)[:, moved], places[moved]
+    if len(changes) < LEAST:
+        return Found(none, none, f"fewer than {LEAST} images")
+    if changes.mean(0).max() < NOTHING:
+        return Found(none, none, "no shift changes anything")
+    designs, means = _designs(places, every, reach), changes.mean(0)
+    which = int(_best(means[None], designs)[0])
+    if which < 0:
+        return Found(none, none, "no period has less change at its multiples than elsewhere")
+    best, drawn = (
+        designs[which],
+        np.concatenate([weights @ changes for weights in resamples(len(changes))]) / len(changes),
+    )
+    tail = 2.5 / len(designs)
+    depth, (low, high) = float(best.dip(means)), np.percentile(best.dip(drawn), [tail, 100 - tail])
+    dip = Interval(
+        depth, min(float(low), depth), max(float(high), depth), len(changes), "bootstrap, all periods at once"
+    )
+    if low <= 0:
+        return Found(none, none, "the dip at the best fit is no deeper than chance allows")
+    chosen = _best(drawn, designs)
+    periods = np.array([designs[k].period for k in chosen[chosen >= 0]])
+    ends = np.percentile(periods, [2.5, 97.5], method="nearest")
+    low, high = min(float(ends[0]), best.period), max(float(ends[1]), best.period)
+    return Found(Interval(float(best.period), low, high, len(changes), "bootstrap"), dip)
+
+
+class _Design:
+    """One candidate: least squares on its columns."""
+
+    def __init__(self, places: Array, period: int, reach: int) -> None:
+        self.period = period
+        r = np.hypot(*places.T) / reach
+        still, multiple = places == 0, places % period == 0
+        self._at = multiple.all(1)
+        lines, along = (multiple & ~still).sum(1), still.any(1)
+        columns = np.stack([np.ones_like(r), r, r * r, along, along * r, lines, self._at], axis=1)
+        self._level = columns[:, :LEVEL]
+        self._solve = np.linalg.pinv(columns)
+        self._fit = columns @ self._solve
+
+    def squares(self, means: Array) -> Array:
+        """(k,) sums of squares left of mean changes (k, m); infinite where there is no dip."""
+        left = ((means - means @ self._fit.T) ** 2).sum(1)
+        return np.where(self.dip(means) > 0, left, np.inf)
+
+    def dip(self, means: Array) -> Array:
+        """(...,) shares by which change at the multiples lies below the level of mean changes (..., m)."""
+        level = (means @ self._solve.T)[..., :LEVEL] @ self._level.T
+        expected, seen = level[..., self._at].mean(-1), means[..., self._at].mean(-1)
+        small = expected <= 0  # nothing to be below of
+        return np.asarray(np.where(small, 0.0, 1 - seen / np.where(small, 1.0, expected)))
+
+
+def _designs(places: Array, every: int, reach: int) -> list[_Design]:
+    """One a candidate: more than a step of the grid, at most the reach."""
+    return [_Design(places, t, reach) for t in range(2 * every, reach + 1, every)]
+
+
+def _best(means: Array, designs: Sequence[_Design]) -> Array:
+    """(k,) number of the best design for each of (k, m) mean changes; -1 where none has a dip."""
+    if not designs:
+        return np.full(len(means), -1)
+    left = np.stack([design.squares(means) for design in designs], axis=1)
+    level = 1e-9 * (means**2).sum(1, keepdims=True)  # of equals the first
+    best = (left <= left.min(1, keepdims=True) + level).argmax(1)
+    return np.where(np.isfinite(left.min(1)), best, -1)
