@@ -17,6 +17,7 @@ EXAMS: Mapping[str, str] = {
     "clean": "eyechart.exams.clean:Clean",
     "bands": "eyechart.exams.bands:Bands",
     "shift": "eyechart.exams.shift:Shift",
+    "affine": "eyechart.exams.affine:Affine",
     "spectrum": "eyechart.exams.spectrum:Spectrum",
     "fourier_heatmap": "eyechart.exams.fourier_heatmap:FourierHeatmap",
     "gradient_spectrum": "eyechart.exams.gradient_spectrum:GradientSpectrum",
