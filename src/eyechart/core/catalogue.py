@@ -18,6 +18,8 @@ EXAMS: Mapping[str, str] = {
     "bands": "eyechart.exams.bands:Bands",
     "shift": "eyechart.exams.shift:Shift",
     "affine": "eyechart.exams.affine:Affine",
+    "spatial_robustness": "eyechart.exams.spatial_robustness:SpatialRobustness",
+    "jitter": "eyechart.exams.jitter:Jitter",
     "spectrum": "eyechart.exams.spectrum:Spectrum",
     "fourier_heatmap": "eyechart.exams.fourier_heatmap:FourierHeatmap",
     "gradient_spectrum": "eyechart.exams.gradient_spectrum:GradientSpectrum",

@@ -79,13 +79,15 @@ class Affine(Exam):
     title: ClassVar[str] = "Small turns and scalings"
     explanation: ClassVar[str] = (
         "Each image is shown as it is and turned, scaled, sheared, stretched, tilted by a little, or mirrored, all of which "
-        "leave what it shows as it was. To tell whether it is the move that changes an answer or the slight blur that comes with "
-        "it, each change is also shown undone: with the blur, but nothing moved."
+        "leave what it shows as it was. To tell whether it is the move that changes an answer or the slight blur that comes "
+        "with it, each change is also shown undone: with the blur, but nothing moved."
     )
 
     families: tuple[Family, ...] = Field(FAMILIES, min_length=1, description="Which changes to make.")
     rotate: tuple[float, ...] = Field((0.5, 1.0, 2.0, 5.0, 10.0, 15.0), description="Degrees.")
-    scale: Amounts = Field((PIXEL, 1.0, 2.0, 5.0, 10.0), description="Percent; 'pixel' is one pixel of the shorter side.")
+    scale: Amounts = Field(
+        (PIXEL, 1.0, 2.0, 5.0, 10.0), description="Percent; 'pixel' is one pixel of the shorter side."
+    )
     shear: tuple[float, ...] = Field((1.0, 2.0, 5.0, 10.0), description="Degrees.")
     stretch: tuple[float, ...] = Field((1.0, 2.0, 5.0, 10.0), description="Percent, along one axis.")
     perspective: tuple[float, ...] = Field((1.0, 2.0, 5.0, 10.0), description="Percent larger at one edge, below 50.")
