@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
@@ -20,7 +20,7 @@ from eyechart.exams.affine_pictures import charts, findings, named
 from eyechart.stats.intervals import differences, means, wilson
 from eyechart.views.maps import keystone, places, rotation, shearing
 from eyechart.views.margin import Margin, Smoothing
-from eyechart.views.motions import FAMILIES, Family, SmallMove, Still
+from eyechart.views.motions import FAMILIES, Family, SmallMove, Still, Undone
 from eyechart.views.warp import Warp
 
 PIXEL: Literal["pixel"] = "pixel"
@@ -44,8 +44,10 @@ class Affine(Exam):
     are about the centre of the frame, bilinear. To which side, and along which axis, is drawn for each image, alike for all
     amounts of a family.
 
-    Interpolation smooths, and that alone may change an answer. The control shows T, then its inverse: smoothed (twice, so
-    rather more), but nothing moved; ``excess_change`` is what moving adds. A flip smooths nothing: its control is x itself.
+    Interpolation smooths, and that alone may change an answer. The ``control`` smooths, too, but moves nothing, and
+    ``excess_change`` is what moving adds. ``there_and_back`` shows T, then its inverse: smoothed twice, so too much, and the
+    excess is a lower bound that may be below 0. ``in_place`` smooths each pixel by the variance of its own interpolation, once:
+    the same to second order, and a little less on the finest grain. A flip smooths nothing: its control is x itself.
 
     Where the picture ends (``border``): ``margin`` changes the whole picture as the model's preprocessing resizes it and cuts
     the frame afterwards, so that what comes in at the corners is real; turned by an angle a frame of N needs N (|cos| + |sin|)
@@ -94,8 +96,17 @@ class Affine(Exam):
     border: Literal["margin", "enlarged", "zero", "reflect"] = Field(
         "margin", description="What comes in at the borders: real picture as far as there is, or see above."
     )
+    control: Undone = Field("there_and_back", description="How the blur is shown without the move, see above.")
     smoothing: Smoothing = Field("bilinear", description="Interpolation: bilinear or bicubic.")
     images: int = Field(200, ge=1, description="At most so many images, the first of the seeded order.")
+
+    @model_validator(mode="after")
+    def _control_fits(self) -> Affine:
+        if self.control == "in_place" and self.smoothing != "bilinear":
+            raise ValueError(
+                "in_place knows the blur of bilinear interpolation alone: set affine.control=there_and_back"
+            )
+        return self
 
     def most(self, subject: Subject) -> int:
         """``images``."""
@@ -163,7 +174,7 @@ class Affine(Exam):
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """A curve a family beside its control, a table, the changed answers."""
-        return charts(estimates, self.border)
+        return charts(estimates, self.border, self.control)
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """What moving alone does, the worst of the small amounts first."""
@@ -198,7 +209,7 @@ class Affine(Exam):
 
     def _queries(self, change: Change, room: float) -> tuple[Query, Query]:
         """The change, and the change taken back."""
-        there, back = (SmallMove(change.family, change.amount, there_and_back=k) for k in (False, True))
+        there, back = (SmallMove(*change, undone=undone) for undone in (None, self.control))
         back_again = self._plain(room) if change.family == "flip" else Query(self._view(back, room))
         return Query(self._view(there, room)), back_again
 

@@ -15,21 +15,25 @@ AXES: Mapping[str, tuple[str, str]] = {
     "stretch": ("Stretched along one axis", "percent"),
     "perspective": ("Tilted in perspective", "percent larger at one edge"),
 }
+BLURS: Mapping[str, str] = {
+    "there_and_back": "has the blur of the change twice, there and back, so that it may lie above the change itself",
+    "in_place": "has the blur of the change",
+}
 SMALL: Mapping[str, float] = {"rotate": 1.0, "scale": 1.0, "shear": 1.0, "stretch": 1.0, "perspective": 1.0}
 SERIES = {
     "p_top1_change": "moved",
-    "control_change": "control: moved and moved back",
+    "control_change": "control: blurred, nothing moved",
 }
 
 
-def charts(estimates: Estimates, border: str) -> Sequence[Chart]:
+def charts(estimates: Estimates, border: str, control: str) -> Sequence[Chart]:
     """Curves, bars of what has one amount alone, the table and the cases."""
     found: list[Chart] = []
     single: list[Estimate] = []
     for family in dict.fromkeys(e.at["family"] for e in estimates.of("p_top1_change", given="all")):
         changes = estimates.of("p_top1_change", family=family, given="all")
         if len(changes) > 1:
-            found.append(_curve(estimates, family))
+            found.append(_curve(estimates, family, control))
         else:
             single += changes
     if single:
@@ -76,10 +80,12 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
 
 def _verdict(e: Estimate, estimates: Estimates) -> Finding:
     change = estimates.one("p_top1_change", **e.at)
-    sentence = (
-        f"Images {said(e)} get another answer {percent(change) if change else ''} of the time, "
-        f"{points(e)} more than the blur of it alone."
-    )
+    sentence = f"Images {said(e)} get another answer {percent(change) if change else ''} of the time"
+    if (e.value or 0.0) > 0:
+        sentence += f", {points(e)} more than the blur of it alone."
+    else:
+        control = estimates.one("control_change", **e.at)
+        sentence += f"; its blur, with nothing moved, does so no less often: {percent(control) if control else ''}."
     if (e.low or 0.0) > 0.03:
         return Finding(
             "weak", sentence, "Train with small turns and scalings, or average its answers over a few of them."
@@ -106,7 +112,7 @@ def named(family: str, amount: float) -> str:
     return words[family]
 
 
-def _curve(estimates: Estimates, family: str) -> Lines:
+def _curve(estimates: Estimates, family: str, control: str) -> Lines:
     title, unit = AXES[family]
     series = list(_series(estimates, family))
     changes = estimates.of("p_top1_change", family=family, given="all")
@@ -116,7 +122,7 @@ def _curve(estimates: Estimates, family: str) -> Lines:
         y_label="share of images whose answer changes",
         x=[e.at["amount"] for e in changes],
         series=series,
-        caption="The control has the blur of the change, twice, and nothing moved: what lies between the lines is the move's.",
+        caption=f"The control {BLURS[control]}; nothing is moved in it. What lies between the lines is the move's.",
     )
 
 

@@ -17,7 +17,7 @@ from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.jitter_pictures import charts, findings
 from eyechart.exams.jitter_ranks import top_distance, zipf_distance
-from eyechart.stats.intervals import differences, means, wilson
+from eyechart.stats.intervals import Interval, differences, means, ratios, wilson
 from eyechart.views.margin import Margin, Smoothing
 from eyechart.views.motions import Motion, Shake, Swept, Walk, pixels_at
 
@@ -37,7 +37,8 @@ class Jitter(Exam):
     """How often the answer flips from frame to frame of a clip, and how far the leading classes change places.
 
     Clips are made from each image, out of the whole picture as the model's preprocessing resizes it, so that what comes in at
-    the borders is real as far as the picture goes (beyond, it is mirrored and counted); frames are not compressed. Motions:
+    the borders is real as far as the picture goes (beyond, it is mirrored and counted; black in ImageNet-P); frames are not
+    compressed. Motions:
     ``walk`` (``frames`` frames, steps of one pixel left, right, up or down, turned back 8 pixels from the start at an input of
     224, in proportion at others but 2 at least; it starts in the middle frame, unmoved, and goes on to both ends), ``shake``
     (every frame moved by its own normal number of pixels, deviation 0.7), and those of ImageNet-P: ``translate`` -20 to 20
@@ -229,10 +230,9 @@ class Jitter(Exam):
     def _steadiness(self, rows: Mapping[str, Array], at: Mapping[str, Any]) -> Iterator[Estimate]:
         top1 = rows["top1"]
         flips = top1[:, : -self.apart] != top1[:, self.apart :]
-        each = np.stack([flips.mean(1), rows["top5_distance"], rows["zipf_distance"]], 1)
+        distances = means(np.stack([rows["top5_distance"], rows["zipf_distance"]], 1))
         units = {"flip_probability": "share", "top5_distance": "ranks", "zipf_distance": "sum of 1/rank differences"}
-        intervals = [*means(each[:, :1], share=True), *means(each[:, 1:])]
-        for (measure, unit), interval in zip(units.items(), intervals, strict=True):
+        for (measure, unit), interval in zip(units.items(), [_share(flips), *distances], strict=True):
             yield self.estimate(measure, unit=unit, at=at, **figure(interval))
         yield self.estimate("flipped_clips", at=at, **figure(wilson(int(flips.any(1).sum()), len(flips))))
 
@@ -242,8 +242,7 @@ class Jitter(Exam):
         middle = top1.shape[1] // 2
         anchor = right[:, middle]
         near = right[:, max(0, middle - self.neighbourhood) : middle + self.neighbourhood + 1].all(1)
-        (share,) = means(right.mean(1, keepdims=True))
-        yield self.estimate("frame_accuracy", at=at, **figure(share))
+        yield self.estimate("frame_accuracy", at=at, **figure(_share(right)))
         yield self.estimate("anchor_accuracy", at=at, **figure(wilson(int(anchor.sum()), n)))
         yield self.estimate("neighbourhood_accuracy", at=at, **figure(wilson(int(near.sum()), n)))
         (drop,) = differences(anchor[:, None], near[:, None])
@@ -273,6 +272,12 @@ class Jitter(Exam):
         if values:
             n = found.of(measure, given="all")[0].n
             yield self.estimate(f"mean_{rate}", unit="ratio", value=float(np.mean(values)), n=n)
+
+
+def _share(events: Array) -> Interval:
+    """Share of the events (n, k) that happened, the n clips as the units."""
+    (found,) = ratios(events.sum(1, keepdims=True), np.full((len(events), 1), events.shape[1]), share=True)
+    return found
 
 
 def _mean(columns: Sequence[Array]) -> Array:

@@ -17,7 +17,7 @@ from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.spatial_robustness_pictures import charts, findings
-from eyechart.stats.intervals import differences, means, wilson
+from eyechart.stats.intervals import Interval, differences, ratios, wilson
 from eyechart.views.margin import Margin, Smoothing
 from eyechart.views.motions import Motion, Pose, RandomPose, pixels_at
 from eyechart.views.warp import Warp
@@ -192,8 +192,7 @@ class SpatialRobustness(Exam):
         for given, group in groups.items():
             at, mine = {"search": search, "given": given}, differs[group]
             yield self.estimate("changed_anywhere", at=at, **figure(wilson(int(mine.any(1).sum()), len(mine))))
-            (share,) = means(mine.mean(1, keepdims=True))
-            yield self.estimate("answer_change", at=at, **figure(share))
+            yield self.estimate("answer_change", at=at, **figure(_share(mine)))
 
     def _with_plain(self, search: str) -> bool:
         return search == "grid" or self.include_identity
@@ -204,7 +203,7 @@ class SpatialRobustness(Exam):
         natural, right = rows["image_top1"] == labels, rows["random_top1"] == labels[:, None]
         yield self.estimate("natural_accuracy", **figure(wilson(int(natural.sum()), n)))
         yield self.estimate("one_random_accuracy", **figure(wilson(int(right[:, 0].sum()), n)))
-        (average,) = means(right.mean(1, keepdims=True))
+        average = _share(right)
         yield self.estimate("average_accuracy", at={"search": "random"}, **figure(average))
         worst = np.logical_and.accumulate(right, 1) & (natural[:, None] | (not self.include_identity))
         for k, count in enumerate(worst.sum(0).tolist(), start=1):
@@ -224,16 +223,21 @@ class SpatialRobustness(Exam):
     def _on_grid(self, right: Array, subject: Subject) -> Iterator[Estimate]:
         """Mean accuracy on the grid, by angle and by move."""
         places = self._places(subject)
-        (average,) = means(right.mean(1, keepdims=True))
+        average = _share(right)
         yield self.estimate("average_accuracy", at={"search": "grid"}, **figure(average))
         keys: dict[tuple[tuple[str, float], ...], list[int]] = {}
         for k, (degrees, down, right_by) in enumerate(places):
             keys.setdefault((("degrees", degrees),), []).append(k)
             keys.setdefault((("down", down), ("right", right_by)), []).append(k)
-        shares = np.stack([right[:, cases].mean(1) for cases in keys.values()], 1)
-        for key, interval in zip(keys, means(shares), strict=True):
+        for key, cases in keys.items():
             at: dict[str, Any] = dict(key)
-            yield self.estimate("accuracy_at", at=at, **figure(interval))
+            yield self.estimate("accuracy_at", at=at, **figure(_share(right[:, cases])))
+
+
+def _share(events: Array) -> Interval:
+    """Share of the events (n, cases) that happened, the n images as the units."""
+    (found,) = ratios(events.sum(1, keepdims=True), np.full((len(events), 1), events.shape[1]), share=True)
+    return found
 
 
 def _spread(limit: float, count: int) -> list[float]:

@@ -53,7 +53,8 @@ class Margin(SourceView):
         field = Field.of(original, preprocessing, self.room)
         drawn = self.motion.drawn(field.size, rng)
         notes = {**drawn.notes, "invented": field.invented(drawn.whole) if drawn.maps else 0.0}
-        return Frame(field.shown(drawn.maps, self.smoothing), notes)
+        seen = field.smoothed(drawn.maps[0]) if drawn.in_place else field.shown(drawn.maps, self.smoothing)
+        return Frame(seen, notes)
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,17 @@ class Field:
             bands = [_resampled(band, map, taken, to, smoothing) for band in bands]
         return Image.merge(seen.mode, [band.point(_half_up).convert("L") for band in bands])
 
+    def smoothed(self, map: Array) -> Image.Image:
+        """The frame, nothing moved, each pixel smoothed as by bilinear interpolation through the map (see ``Drawn``)."""
+        height, width = self.size
+        x, y = np.meshgrid(np.arange(width, dtype=float), np.arange(height, dtype=float))
+        down, right = (_half_variance(at)[..., None] for at in places(self._from_frame(map), x, y)[::-1])
+        near = np.asarray(self._region((-1, -1, width + 1, height + 1)), dtype=np.float32)
+        rows = near[:, 1:-1]
+        across = [rows[k : k + height] + right * _bend(near[k : k + height]) for k in (0, 1, 2)]
+        seen = across[1] + down * (across[0] + across[2] - 2 * across[1])
+        return Image.fromarray(np.floor(seen + 0.5).astype(np.uint8))
+
     def _from_frame(self, map: Array) -> Array:
         """The map from pixels of the frame to those of the field."""
         down, right = centre(self.size)
@@ -133,6 +145,17 @@ class Field:
             return self.picture.crop(box)
         rows, columns = mirrored(np.arange(box[1], box[3]), height), mirrored(np.arange(box[0], box[2]), width)
         return Image.fromarray(np.asarray(self.picture)[rows[:, None], columns])
+
+
+def _half_variance(at: Array) -> Array:
+    """Half the variance of bilinear interpolation at a place between pixels: f (1 - f) / 2 of its fraction f."""
+    fraction = at - np.floor(at)
+    return np.asarray(fraction * (1 - fraction) / 2, dtype=np.float32)
+
+
+def _bend(rows: Array) -> Array:
+    """Second differences along the rows of (h, w, c), two pixels shorter."""
+    return np.asarray(rows[:, :-2] + rows[:, 2:] - 2 * rows[:, 1:-1])
 
 
 def mirrored(at: Array, length: int) -> Array:

@@ -26,6 +26,7 @@ from eyechart.views.maps import (
 
 Family = Literal["rotate", "scale", "shear", "stretch", "perspective", "flip"]
 FAMILIES: tuple[Family, ...] = ("rotate", "scale", "shear", "stretch", "perspective", "flip")
+Undone = Literal["there_and_back", "in_place"]
 Sweep = Literal["translate", "rotate", "shear", "scale", "tilt"]
 REFERENCE = 224  # the input size that limits in pixels refer to
 
@@ -42,14 +43,20 @@ class Drawn:
     Attributes:
         maps: resampled one after another; none: the picture is left as it is.
         notes: numbers that were drawn.
+        in_place: nothing moves; every pixel is smoothed as much as by the first map, to second order: bilinear interpolation
+            at a fraction f between two pixels has the variance f (1 - f), as have the weights (v / 2, 1 - v, v / 2) of a pixel
+            and its neighbours with v = f (1 - f).
     """
 
     maps: tuple[Array, ...] = ()
     notes: Mapping[str, float] = field(default_factory=dict)
+    in_place: bool = False
 
     @property
     def whole(self) -> Array:
         """All of it as one map."""
+        if self.in_place:
+            return IDENTITY
         return reduce(lambda done, map: done @ map, self.maps, IDENTITY)
 
 
@@ -87,14 +94,15 @@ class SmallMove(Motion):
             ``stretch`` (percent, as ``scale`` but along one axis), ``perspective`` (percent larger at one edge, smaller at the
             other), ``flip`` (left to right).
         amount: 0 or more, in these units; of no meaning for ``flip``.
-        there_and_back: the change, then its inverse: the same smoothing by interpolation, twice, without displacement.
+        undone: shows the smoothing of the change without its displacement. ``there_and_back``: the change, then its inverse,
+            so smoothed twice; ``in_place``: see ``Drawn``.
 
     Notes: ``side``, -1 or 1, and ``upright``, 1 where the axis is the upright one.
     """
 
     family: Family
     amount: float
-    there_and_back: bool = False
+    undone: Undone | None = None
 
     @property
     def stream(self) -> str:
@@ -104,11 +112,13 @@ class SmallMove(Motion):
     def drawn(self, size: Size, rng: np.random.Generator) -> Drawn:
         """Draw side and axis."""
         if self.family == "flip":
-            return Drawn(() if self.there_and_back else (FLIP,), {"side": 1.0, "upright": 0.0})
+            return Drawn(() if self.undone else (FLIP,), {"side": 1.0, "upright": 0.0})
         side, upright = 1 - 2 * int(rng.integers(2)), bool(rng.integers(2))
-        there = self._map(side, upright, size)
-        maps = (there, self._map(-side, upright, size)) if self.there_and_back else (there,)
-        return Drawn(maps if self.amount else (), {"side": float(side), "upright": float(upright)})
+        maps: tuple[Array, ...] = (self._map(side, upright, size), self._map(-side, upright, size))
+        if self.undone != "there_and_back":
+            maps = maps[:1]
+        notes = {"side": float(side), "upright": float(upright)}
+        return Drawn(maps if self.amount else (), notes, in_place=self.undone == "in_place" and self.amount > 0)
 
     def _map(self, side: int, upright: bool, size: Size) -> Array:
         amount = side * self.amount

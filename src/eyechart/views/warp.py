@@ -49,14 +49,19 @@ class Warp(InputView):
         size: Size = (batch.tensor.shape[-2], batch.tensor.shape[-1])
         drawn = self._drawn(batch, size)
         pixels, most = batch.tensor, max((len(one.maps) for one in drawn), default=0)
+        if drawn and drawn[0].in_place:
+            return Shown(
+                smoothed(pixels, stacked(drawn, 0), self.border), self._notes(drawn, len(batch.ids), np.zeros(1))
+            )
         for step in range(most):
             pixels = warped(pixels, stacked(drawn, step), self.border, self.smoothing)
-        n = len(batch.ids)
-        notes = {
-            k: np.resize([one.notes[k] for one in drawn], n).astype(float) for k in (drawn[0].notes if drawn else ())
-        }
         outside = beyond(np.stack([one.whole for one in drawn]), size, pixels.device) if most == 1 else np.zeros(1)
-        return Shown(pixels, {**notes, "invented": np.resize(outside, n)})
+        return Shown(pixels, self._notes(drawn, len(batch.ids), outside))
+
+    def _notes(self, drawn: Sequence[Drawn], n: int, outside: Array) -> dict[str, Array]:
+        names = drawn[0].notes if drawn else ()
+        notes = {name: np.resize([one.notes[name] for one in drawn], n).astype(float) for name in names}
+        return {**notes, "invented": np.resize(outside, n)}
 
     def _drawn(self, batch: Pixels, size: Size) -> list[Drawn]:
         """What becomes of each image; one for all where no chance is involved."""
@@ -83,6 +88,20 @@ def warped(
     if exact.any():
         some = torch.from_numpy(np.flatnonzero(exact)).to(pixels.device)
         seen[some] = _copied(pixels[some], maps[exact], border)
+    return seen.contiguous(memory_format=torch.channels_last)
+
+
+def smoothed(pixels: torch.Tensor, maps: Array, border: Border = "zero") -> torch.Tensor:
+    """Each image of (n, c, h, w) in its place, smoothed as by bilinear interpolation through its map; see ``Drawn``."""
+    height, width = pixels.shape[-2:]
+    half = torch.tensor([(width - 1) / 2, (height - 1) / 2], device=pixels.device)
+    at = (_grid(maps, (height, width), pixels.device) + 1) * half
+    fraction = at - at.floor()
+    right, down = (fraction * (1 - fraction) / 2)[:, None].unbind(-1)  # (n, 1, h, w)
+    near = torch.nn.functional.pad(pixels, (1, 1, 1, 1), mode="constant" if border == "zero" else "reflect")
+    rows = [near[:, :, k : k + height] for k in (0, 1, 2)]
+    across = [r[..., 1:-1] + right * (r[..., :-2] + r[..., 2:] - 2 * r[..., 1:-1]) for r in rows]
+    seen = across[1] + down * (across[0] + across[2] - 2 * across[1])
     return seen.contiguous(memory_format=torch.channels_last)
 
 
