@@ -281,4 +281,4 @@ def _share(events: Array) -> Interval:
 
 
 def _mean(columns: Sequence[Array]) -> Array:
-    return np.stack(columns, 1).mean(1).astype(np.float32)
+    return np.asarray(np.stack(columns, 1).mean(1), dtype=np.float32)

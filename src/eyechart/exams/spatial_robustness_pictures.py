@@ -85,7 +85,8 @@ def _curve(estimates: Estimates, worst: Sequence[Estimate], with_identity: bool)
 
 
 def _accuracies(estimates: Estimates) -> list[Chart]:
-    last = (estimates.of("worst_of_k_accuracy") or [None])[-1]
+    worst = estimates.of("worst_of_k_accuracy")
+    last = worst[-1] if worst else None
     shown = [
         ("as they are", estimates.one("natural_accuracy")),
         ("one random case", estimates.one("one_random_accuracy")),
