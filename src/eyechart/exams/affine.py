@@ -178,7 +178,7 @@ class Affine(Exam):
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """What moving alone does, the worst of the small amounts first."""
-        return findings(estimates)
+        return findings(estimates, self.control)
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The image as it is, and changed."""

@@ -19,6 +19,7 @@ BLURS: Mapping[str, str] = {
     "there_and_back": "has the blur of the change twice, there and back, so that it may lie above the change itself",
     "in_place": "has the blur of the change",
 }
+ALONE: Mapping[str, str] = {"there_and_back": "its blur twice over", "in_place": "its blur"}
 SMALL: Mapping[str, float] = {"rotate": 1.0, "scale": 1.0, "shear": 1.0, "stretch": 1.0, "perspective": 1.0}
 SERIES = {
     "p_top1_change": "moved",
@@ -52,19 +53,19 @@ def charts(estimates: Estimates, border: str, control: str) -> Sequence[Chart]:
     return found
 
 
-def findings(estimates: Estimates) -> Sequence[Finding]:
+def findings(estimates: Estimates, control: str) -> Sequence[Finding]:
     """The small changes, the one first that adds most; then mirrors; then whether stability is an illusion."""
     found = []
     excess = [e for e in estimates.of("excess_change", given="all") if e.at["family"] in SMALL and e.value is not None]
     small = [e for e in excess if e.at["amount"] <= SMALL[e.at["family"]]] or excess[:1]
     if small:
-        found.append(_verdict(max(small, key=lambda e: e.value or 0.0), estimates))
+        found.append(_verdict(max(small, key=lambda e: e.value or 0.0), estimates, control))
     blur = [e for e in estimates.of("control_change", given="all") if e.at["family"] != "flip" and e.low is not None]
     worst = max(blur, key=lambda e: e.low or 0.0, default=None)
     if worst and (worst.low or 0.0) > 0.05:
         sentence = (
-            f"The blur of interpolation alone, with nothing moved, changes {percent(worst)} of its answers "
-            f"({said(worst)} and back): it lives on the finest grain, too."
+            f"The blur of interpolation alone, with nothing moved, changes {percent(worst)} of its answers ({ALONE[control]} "
+            f"when {said(worst)}): it lives on the finest grain, too."
         )
         found.append(Finding("note", sentence))
     flip = estimates.one("p_top1_change", family="flip", given="all")
@@ -78,14 +79,16 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     return found or [Finding("note", "No image was changed.")]
 
 
-def _verdict(e: Estimate, estimates: Estimates) -> Finding:
+def _verdict(e: Estimate, estimates: Estimates, control: str) -> Finding:
     change = estimates.one("p_top1_change", **e.at)
     sentence = f"Images {said(e)} get another answer {percent(change) if change else ''} of the time"
     if (e.value or 0.0) > 0:
-        sentence += f", {points(e)} more than the blur of it alone."
+        sentence += f", {points(e)} more than by {ALONE[control]} alone."
     else:
-        control = estimates.one("control_change", **e.at)
-        sentence += f"; its blur, with nothing moved, does so no less often: {percent(control) if control else ''}."
+        blurred = estimates.one("control_change", **e.at)
+        sentence += (
+            f"; {ALONE[control]}, with nothing moved, does so no less often: {percent(blurred) if blurred else ''}."
+        )
     if (e.low or 0.0) > 0.03:
         return Finding(
             "weak", sentence, "Train with small turns and scalings, or average its answers over a few of them."
