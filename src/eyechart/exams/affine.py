@@ -25,7 +25,7 @@ from eyechart.views.warp import Warp
 
 PIXEL: Literal["pixel"] = "pixel"
 Amounts = tuple[float | Literal["pixel"], ...]
-KEPT = 4  # cases a family
+KEPT = 2  # cases a family
 
 
 class Change(NamedTuple):

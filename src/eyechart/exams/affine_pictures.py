@@ -163,9 +163,10 @@ def _table(estimates: Estimates, border: str) -> Table:
         ]
         place = {"family": e.at["family"], "amount": e.at["amount"]}
         rest = [estimates.one(m, **place) for m in ("invented_images", "invented_share")]
-        cells = [(o.value, o.low, o.high) if o and o.low is not None else None for o in (e, *others)]
-        rows.append([said(e), *cells, *(o.value if o else None for o in rest)])
-    formats: list[Format | None] = [None, *["percent"] * 5, "integer", "percent"]  # type: ignore[list-item]
+        whole = [(o.value, o.low, o.high) if o and o.low is not None else None for o in (e, others[1])]
+        plain = [o.value if o else None for o in (*others[2:], *rest)]
+        rows.append([said(e), whole[0], others[0].value if others[0] else None, whole[1], *plain])
+    formats: list[Format | None] = [None, "percent", "percent", "percent", "percent", "percent", "integer", "percent"]
     words = {
         "margin": "mirrored where the picture the model resizes has no more",
         "enlarged": "the picture is enlarged so that there always is more",

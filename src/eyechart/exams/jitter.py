@@ -30,7 +30,7 @@ SWEEPS: Mapping[str, tuple[float, ...]] = {
     "tilt": tuple(float(x) for x in range(-15, 16)),
 }
 Reference = tuple[tuple[str, float], ...]
-KEPT = 4  # clips a motion
+KEPT = 2  # clips a motion
 
 
 class Jitter(Exam):

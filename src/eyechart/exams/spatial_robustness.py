@@ -23,7 +23,7 @@ from eyechart.views.motions import Motion, Pose, RandomPose, pixels_at
 from eyechart.views.warp import Warp
 
 DRAWN = ("degrees", "down", "right")
-KEPT = 8
+KEPT = 6
 
 
 class SpatialRobustness(Exam):
