@@ -52,8 +52,8 @@ class Affine(Exam):
     Where the picture ends (``border``): ``margin`` changes the whole picture as the model's preprocessing resizes it and cuts
     the frame afterwards, so that what comes in at the corners is real; turned by an angle a frame of N needs N (|cos| + |sin|)
     pixels (256 are enough for 224 up to 8.8 degrees), and where the picture has no more it is mirrored and counted.
-    ``enlarged`` resizes the picture so much larger, for x and T(x) alike, that nothing is invented at any amount. ``zero`` and
-    ``reflect`` change the frame alone.
+    ``enlarged`` resizes the picture so much larger, for x and T(x) alike, that nothing is invented at any amount; that may
+    cost accuracy by itself (see that of x). ``zero`` and ``reflect`` change the frame alone.
 
     Pairs and measures as in Azulay & Weiss (JMLR 20(184), 2019); families, amounts and control are our own.
 
