@@ -79,19 +79,25 @@ class Preprocessing:
             way_out = f"After the resize the picture is {height}x{width}: set crop, or resize to the size."
             raise _wrong("crop", False, way_out)
         rows, columns = self.size
-        top, left = _offset(height, rows), _offset(width, columns)
+        left, top = self.corner(width, height)
         return picture.crop((left, top, left + columns, top + rows))
 
-    def _resized(self, picture: Image.Image) -> Image.Image:
+    def resized_size(self, width: int, height: int) -> tuple[int, int]:
+        """(width, height) of a picture after the resize, before the crop."""
         if self.resize is None:
-            return picture
-        width, height = picture.size
+            return width, height
         if isinstance(self.resize, tuple):
-            target = (self.resize[1], self.resize[0])
-        elif width <= height:
-            target = (self.resize, int(self.resize * height / width))
-        else:
-            target = (int(self.resize * width / height), self.resize)
+            return self.resize[1], self.resize[0]
+        if width <= height:
+            return self.resize, int(self.resize * height / width)
+        return int(self.resize * width / height), self.resize
+
+    def corner(self, width: int, height: int) -> tuple[int, int]:
+        """(left, top) of the input frame in a resized picture; negative where the frame is larger."""
+        return _offset(width, self.size[1]), _offset(height, self.size[0])
+
+    def _resized(self, picture: Image.Image) -> Image.Image:
+        target = self.resized_size(*picture.size)
         return picture if target == picture.size else picture.resize(target, FILTERS[self.interpolation])
 
     def to_dict(self) -> dict[str, Any]:

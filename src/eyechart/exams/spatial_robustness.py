@@ -1,0 +1,249 @@
+"""The worst of many rotations and translations (Engstrom et al., ICML 2019, arXiv 1712.02779)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from eyechart.core.chart import Chart, Finding
+from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.query import CLEAN, Answers, Query
+from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.view import View
+from eyechart.core.words import figure
+from eyechart.exams.spatial_robustness_pictures import charts, findings
+from eyechart.stats.intervals import Interval, differences, ratios, wilson
+from eyechart.views.margin import Margin, Smoothing
+from eyechart.views.motions import Motion, Pose, RandomPose, pixels_at
+from eyechart.views.warp import Warp
+
+DRAWN = ("degrees", "down", "right")
+KEPT = 6
+
+
+class SpatialRobustness(Exam):
+    """Whether a rotation and a translation can be found that fool the model, among ``draws`` random ones or on a grid.
+
+    An image is turned about its centre, then moved, in one bilinear resampling; angle and both moves are drawn uniformly for
+    each image from -limit to limit: 30 degrees, and 24 pixels at an input of 224, 3 at 32, in proportion at others (the paper).
+    An image counts as right in the worst case if it is right in all cases. The authors' code (MadryLab/spatial-pytorch) leaves
+    the image as it is out of the random draws; here it is one of the cases unless ``include_identity`` is off. That code moves
+    before it turns; the paper's order is kept here. The grid has 5 x 5 moves by 31 angles, the image as it is among them.
+
+    Published, ResNet-18 on ImageNet (the same repository), natural / one random / worst of 10 / whole grid, percent: standard
+    71.3 / 60.6 / 39.9 / 20.9; trained without crops 65.4 / 54.1 / 30.5 / 11.8; trained on random turns and moves 68.9 / 68.0 /
+    54.6 / 38.1; trained on the worst of 10 69.1 / 68.0 / 59.4 / 48.1.
+
+    Measures, of images with a label:
+        natural_accuracy: of images as they are.
+        one_random_accuracy: of the first draw alone.
+        average_accuracy {search: random | grid}: mean over all draws, or over the grid.
+        worst_of_k_accuracy {k}: share of images that are right in each of the first k draws (and as they are); it can only fall
+            as k grows.
+        worst_of_grid_accuracy: right at every place of the grid.
+        accuracy_at {degrees}, accuracy_at {down, right}: mean over the grid's places at that angle, at that move.
+        worst_case_drop {search}: natural accuracy less that of the worst case, paired by image.
+    And of all images, with {given: all | correct} (correct: those right as they are):
+        changed_anywhere {search, given}: share of images whose answer in any case differs from that for the image as it is.
+        answer_change {search, given}: mean share of an image's cases whose answer differs from it.
+    And:
+        all_answers_alike {search}: share of images with one and the same answer in all cases.
+        limit_degrees, limit_pixels: how far images were turned and moved.
+        commonest_answer_share: of images as they are; near 1 stability means nothing.
+
+    Rows: ``image_top1``, and arrays with one entry a draw ``random_top1``, ``random_degrees`` (counter-clockwise),
+    ``random_down``, ``random_right`` (pixels); with ``grid`` ``grid_top1``, by angle, move down and move right.
+
+    Kept: images right as they are (or without a label) that are fooled with most confidence, in their worst draw.
+    """
+
+    name: ClassVar[str] = "spatial_robustness"
+    headline: ClassVar[tuple[str, ...]] = (
+        "natural_accuracy",
+        "one_random_accuracy",
+        "worst_of_k_accuracy",
+        "changed_anywhere",
+    )
+    title: ClassVar[str] = "Turned and moved, the worst case"
+    explanation: ClassVar[str] = (
+        "Each image is turned and moved at random, ten times, as a hand might hold the camera otherwise; one failure is enough "
+        "to count it as fooled. A model may do well on average and still have an unlucky angle for nearly every image."
+    )
+
+    draws: int = Field(10, ge=1, description="Random cases an image (the paper: 10).")
+    grid: bool = Field(False, description="Also try all of 5 x 5 moves and 31 angles: 775 forwards an image.")
+    degrees: float = Field(30.0, ge=0, le=180, description="Limit of the angle.")
+    pixels: float | None = Field(None, ge=0, description="Limit of each move; default 24 at an input of 224, 3 at 32.")
+    border: Literal["zero", "reflect", "margin"] = Field(
+        "zero", description="What comes in: black (the paper), the mirrored image, or real picture as far as there is."
+    )
+    include_identity: bool = Field(True, description="Count the image as it is among the random cases.")
+    smoothing: Smoothing = Field("bilinear", description="Interpolation: bilinear or bicubic.")
+    grid_moves: int = Field(5, ge=1, description="Moves along each axis on the grid.")
+    grid_angles: int = Field(31, ge=1, description="Angles on the grid.")
+    images: int | None = Field(
+        None,
+        ge=1,
+        description="At most so many images, the first of the seeded order; default 1,000, with the grid 100.",
+    )
+
+    def most(self, subject: Subject) -> int:
+        """``images``."""
+        return self.images or (100 if self.grid else 1000)
+
+    def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
+        """The image as it is, every draw, every place of the grid."""
+        if so_far:
+            return None
+        return tuple(dict.fromkeys((CLEAN, *self._random(subject), *self._grid(subject))))
+
+    def read(self, answers: Answers, batch: Batch) -> Tally:
+        """One row an image, an entry a case."""
+        plain, asked = answers[CLEAN], [answers[q] for q in self._random(batch.subject)]
+        counts = np.int16 if batch.subject.n_classes < 2**15 else np.int32
+        rows: dict[str, Array] = {
+            "image_top1": plain.top1.astype(counts),
+            "random_top1": np.stack([a.top1 for a in asked], 1).astype(counts),
+        }
+        for note in DRAWN:
+            rows[f"random_{note}"] = np.stack([a.notes[note] for a in asked], 1).astype(np.float32)
+        if self.grid:
+            rows["grid_top1"] = np.stack([answers[q].top1 for q in self._grid(batch.subject)], 1).astype(counts)
+        sure = np.stack([np.where(a.top1 != plain.top1, a.confidence, 0.0) for a in asked], 1)
+        worst, fit = sure.argmax(1), (plain.top1 == batch.labels) | (batch.labels < 0)
+        cases = []
+        for i in np.flatnonzero(fit & (sure.max(1) > 0)):
+            answer = asked[int(worst[i])]
+            facts = {
+                "draw": int(worst[i]),
+                "before": batch.subject.class_name(int(plain.top1[i])),
+                "after": batch.subject.class_name(int(answer.top1[i])),
+                "p_before": float(plain.confidence[i]),
+                "p_after": float(answer.confidence[i]),
+                "degrees": float(answer.notes["degrees"][i]),
+                "pixels": self._pixels(batch.subject),
+            }
+            cases.append(Kept("spatial_robustness/", float(sure[i].max()), batch.ids[i], facts))
+        return Tally(rows, kept=best(KEPT, cases), limit=KEPT)
+
+    def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
+        """Accuracies over the images with a label, changes over all."""
+        rows, n, known = tally.rows, len(labels), labels >= 0
+        plain = rows["image_top1"]
+        commonest = int(np.bincount(plain).max()) if n else 0
+        found = [
+            self.estimate("commonest_answer_share", **figure(wilson(commonest, n))),
+            self.estimate("limit_degrees", unit="degrees", value=self.degrees, n=n),
+            self.estimate("limit_pixels", unit="pixels", value=self._pixels(subject), n=n),
+        ]
+        right = (plain == labels) & known
+        groups = {"all": np.ones(n, bool)} | ({"correct": right} if known.any() else {})
+        for search in ("random", "grid") if self.grid else ("random",):
+            found += self._changes(search, rows[f"{search}_top1"], plain, groups)
+        if known.any():
+            found += self._accuracies({k: v[known] for k, v in rows.items()}, labels[known], subject)
+        return Estimates(found)
+
+    def charts(self, estimates: Estimates) -> Sequence[Chart]:
+        """Accuracy against the number of cases; by angle and move, with a grid; the fooled."""
+        return charts(estimates, self.include_identity)
+
+    def findings(self, estimates: Estimates) -> Sequence[Finding]:
+        """How much the worst case costs."""
+        return findings(estimates, self.draws)
+
+    def pictures(self, case: Kept) -> Mapping[str, View]:
+        """The image as it is, and in its worst draw."""
+        motion = RandomPose(case.facts["draw"], self.degrees, case.facts["pixels"])
+        return {"plain": CLEAN.view, "worst": self._view(motion)}
+
+    def _pixels(self, subject: Subject) -> float:
+        return float(round(pixels_at(subject.size, 24))) if self.pixels is None else self.pixels
+
+    def _random(self, subject: Subject) -> list[Query]:
+        limits = self.degrees, self._pixels(subject)
+        return [Query(self._view(RandomPose(draw, *limits))) for draw in range(self.draws)]
+
+    def _places(self, subject: Subject) -> list[tuple[float, float, float]]:
+        """(angle, down, right) over the grid."""
+        angles, moves = _spread(self.degrees, self.grid_angles), _spread(self._pixels(subject), self.grid_moves)
+        return list(product(angles, moves, moves))
+
+    def _grid(self, subject: Subject) -> list[Query]:
+        if not self.grid:
+            return []
+        return [Query(self._view(Pose(*place))) if any(place) else CLEAN for place in self._places(subject)]
+
+    def _view(self, motion: Motion) -> View:
+        if self.border == "margin":
+            return Margin(motion, smoothing=self.smoothing)
+        return Warp(motion, self.border, self.smoothing)
+
+    def _changes(self, search: str, top1: Array, plain: Array, groups: Mapping[str, Array]) -> Iterator[Estimate]:
+        differs = top1 != plain[:, None]
+        among = np.concatenate([top1, plain[:, None]], 1) if self._with_plain(search) else top1
+        alike = (among == among[:, :1]).all(1)
+        yield self.estimate("all_answers_alike", at={"search": search}, **figure(wilson(int(alike.sum()), len(plain))))
+        for given, group in groups.items():
+            at, mine = {"search": search, "given": given}, differs[group]
+            yield self.estimate("changed_anywhere", at=at, **figure(wilson(int(mine.any(1).sum()), len(mine))))
+            yield self.estimate("answer_change", at=at, **figure(_share(mine)))
+
+    def _with_plain(self, search: str) -> bool:
+        return search == "grid" or self.include_identity
+
+    def _accuracies(self, rows: Mapping[str, Array], labels: Array, subject: Subject) -> Iterator[Estimate]:
+        """Of images that all have a label."""
+        n = len(labels)
+        natural, right = rows["image_top1"] == labels, rows["random_top1"] == labels[:, None]
+        yield self.estimate("natural_accuracy", **figure(wilson(int(natural.sum()), n)))
+        yield self.estimate("one_random_accuracy", **figure(wilson(int(right[:, 0].sum()), n)))
+        average = _share(right)
+        yield self.estimate("average_accuracy", at={"search": "random"}, **figure(average))
+        worst = np.logical_and.accumulate(right, 1) & (natural[:, None] | (not self.include_identity))
+        for k, count in enumerate(worst.sum(0).tolist(), start=1):
+            yield self.estimate("worst_of_k_accuracy", at={"k": k}, **figure(wilson(count, n)))
+        yield self._drop("random", natural, worst[:, -1])
+        if self.grid:
+            on_grid = rows["grid_top1"] == labels[:, None]
+            everywhere = on_grid.all(1)
+            yield self.estimate("worst_of_grid_accuracy", **figure(wilson(int(everywhere.sum()), n)))
+            yield self._drop("grid", natural, everywhere)
+            yield from self._on_grid(on_grid, subject)
+
+    def _drop(self, search: str, natural: Array, worst: Array) -> Estimate:
+        (drop,) = differences(natural[:, None], worst[:, None])
+        return self.estimate("worst_case_drop", unit="difference of shares", at={"search": search}, **figure(drop))
+
+    def _on_grid(self, right: Array, subject: Subject) -> Iterator[Estimate]:
+        """Mean accuracy on the grid, by angle and by move."""
+        places = self._places(subject)
+        average = _share(right)
+        yield self.estimate("average_accuracy", at={"search": "grid"}, **figure(average))
+        keys: dict[tuple[tuple[str, float], ...], list[int]] = {}
+        for k, (degrees, down, right_by) in enumerate(places):
+            keys.setdefault((("degrees", degrees),), []).append(k)
+            keys.setdefault((("down", down), ("right", right_by)), []).append(k)
+        for key, cases in keys.items():
+            at: dict[str, Any] = dict(key)
+            yield self.estimate("accuracy_at", at=at, **figure(_share(right[:, cases])))
+
+
+def _share(events: Array) -> Interval:
+    """Share of the events (n, cases) that happened, the n images as the units."""
+    (found,) = ratios(events.sum(1, keepdims=True), np.full((len(events), 1), events.shape[1]), share=True)
+    return found
+
+
+def _spread(limit: float, count: int) -> list[float]:
+    """``count`` values from -limit to limit, evenly; a single one is 0.
+
+    >>> _spread(3, 5)
+    [-3.0, -1.5, 0.0, 1.5, 3.0]
+    """
+    return [0.0] if count == 1 else [float(v) + 0.0 for v in np.round(np.linspace(-limit, limit, count), 9)]
