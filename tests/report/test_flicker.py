@@ -20,7 +20,7 @@ PAIR = (("a", "frame 1"), ("b", "frame 2"))
 
 
 def gallery() -> Gallery:
-    return Gallery("The worst pairs", "worst/", PAIR, ("", ""), "Pairs.", flicker=True)
+    return Gallery("The worst pairs", "worst/", PAIR, ("cat", "dog"), "Pairs.", flicker=True)
 
 
 def kept(*names: str) -> KeptCase:
@@ -52,13 +52,13 @@ def test_cases_lacking_a_frame_do_not_flicker() -> None:
     assert not case_lists(plain, [kept("a", "b")])[0].cases[0].flicker
 
 
-def seen(browser: Any) -> tuple[str, str, bool]:
-    """Which frame is up, the heading over it, and whether the second picture covers the first."""
+def seen(browser: Any) -> tuple[str, str, str, bool]:
+    """Which frame is up, the words over and under it, and whether the second picture covers the first."""
     return tuple(
         browser.execute_script(
             "const f = document.querySelector('.flicker'), t = f.querySelector('.turn');"
             "const a = t.getBoundingClientRect(), b = t.parentElement.querySelector('img').getBoundingClientRect();"
-            "return [f.dataset.frame, f.querySelector('.shot-name').textContent,"
+            "return [f.dataset.frame, f.querySelector('.shot-name').textContent, f.querySelector('.shot-line').textContent,"
             " !t.hidden && a.width === b.width && a.height === b.height && a.top === b.top && a.left === b.left]"
         )
     )
@@ -70,7 +70,7 @@ def frames(browser: Any, seconds: float) -> Iterator[str]:
         yield seen(browser)[0]
 
 
-FIRST, SECOND = ("1", "frame 1", False), ("2", "frame 2", True)
+FIRST, SECOND = ("1", "frame 1", "cat", False), ("2", "frame 2", "dog", True)
 
 
 def press(browser: Any, key: str) -> None:

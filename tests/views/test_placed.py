@@ -14,7 +14,7 @@ from eyechart.images.sources import ArraySource
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.run.draw import Job, draw
 from eyechart.run.render import unit
-from eyechart.views.placed import Placed, rolled
+from eyechart.views.placed import Placed, rolled, side_by_side
 from eyechart.views.shrunk import Shrunk
 
 SEEN = Preprocessing(size=(32, 32), resize=32)
@@ -174,7 +174,7 @@ def test_named_places() -> None:
 def test_rolling_is_torch_s_roll() -> None:
     x = torch.rand(5, 3, 7, 9)
     down, right = np.array([0, 1, 6, -2, 14]), np.array([3, 0, -1, 8, 9])
-    moved = rolled(x, down, right)
+    moved = rolled(side_by_side(x), down, right)
     for i in range(5):
         assert torch.equal(moved[i], x[i].roll((int(down[i]), int(right[i])), (1, 2)))
     assert moved.is_contiguous(memory_format=torch.channels_last)

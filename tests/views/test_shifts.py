@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from eyechart.images.original import Original
 from eyechart.images.sources import ArraySource
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.run.draw import Job, draw
-from eyechart.views.shifts import CropShift
+from eyechart.views.shifts import CropShift, Direction, _any_shape
 
 SEEN = Preprocessing(size=(32, 32), resize=32)
 SHAPES = [(40, 60), (60, 40), (33, 33), (20, 21), (300, 30), (9, 120)]
@@ -128,3 +129,44 @@ def test_frames_depend_on_seed_stream_and_id_alone() -> None:
     renamed = job([0])
     moved = draw(Job(("another name",), renamed.sources, VIEWS, SEEN, 0)).frames
     assert (moved != whole[:, [0]]).any((2, 3, 4)).all()
+
+
+@pytest.mark.parametrize(("direction", "way"), [("diagonal", (2, 2)), ("down", (2, 0)), ("right", (0, 2))])
+@pytest.mark.parametrize("square", [True, False])
+def test_the_box_moves_where_it_is_told(direction: Direction, way: tuple[int, int], square: bool) -> None:
+    rows, columns = np.mgrid[:60, :90]
+    original = Original(Image.fromarray(np.stack([rows, columns, 0 * rows], 2).astype(np.uint8)))
+    nearest = Preprocessing(size=(32, 32), resize=32, interpolation="nearest")
+    for pair in range(6):
+        views = [CropShift(f, pair, 2, direction=direction, square=square) for f in (1, 2)]  # type: ignore[arg-type]
+        first, second = (pixels(drawn(view, original, seen=nearest)).astype(int) for view in views)
+        assert (second - first)[..., :2].reshape(-1, 2).tolist() == [list(way)] * 32**2
+        resized = [drawn(replace(view, shift_in="resized"), original) for view in views]
+        a, b = (pixels(frame) for frame in resized)
+        np.testing.assert_array_equal(a[way[0] :, way[1] :], b[: 32 - way[0], : 32 - way[1]])
+
+
+def test_boxes_of_any_shape_are_torchvision_s() -> None:
+    """Same laws: the area's share uniform, the aspect's logarithm uniform, all within the picture."""
+    boxes = np.array([_any_shape(400, 500, (0.1, 0.4), np.random.default_rng(i)) for i in range(3000)])
+    top, left, rows, columns = boxes.T
+    assert (np.minimum(top, left) >= 0).all()
+    assert ((top + rows <= 400) & (left + columns <= 500)).all()
+    for found, low, high in ((rows * columns / 2e5, 0.1, 0.4), (np.log(columns / rows), np.log(3 / 4), np.log(4 / 3))):
+        counted = np.histogram(found, bins=3, range=(low, high))[0]
+        assert np.abs(counted - 1000).max() < 120
+
+
+@pytest.mark.parametrize(("size", "box"), [((300, 10), (143, 0, 13, 10)), ((10, 300), (0, 143, 10, 13))])
+def test_long_pictures_give_the_largest_box_of_an_allowed_shape(size: tuple[int, int], box: tuple[int, ...]) -> None:
+    assert _any_shape(*size, (0.9, 1.0), np.random.default_rng(0)) == box
+
+
+def test_the_filter_may_be_named() -> None:
+    bicubic = Preprocessing(size=(32, 32), resize=32, interpolation="bicubic")
+    one, two = (
+        drawn(CropShift(1, resample="bicubic"), picture(50, 60)),
+        drawn(CropShift(1), picture(50, 60), seen=bicubic),
+    )
+    np.testing.assert_array_equal(pixels(one), pixels(two))
+    assert (pixels(one) != pixels(drawn(CropShift(1), picture(50, 60)))).any()

@@ -42,7 +42,8 @@ class Placed(InputView):
         """Every pixel is copied; the canvas comes in again at the other side."""
         top, left = batch.shared(("place", self.pair, self.place), lambda: self._places(batch))
         top, left = top + self.move[0], left + self.move[1]
-        return Shown(rolled(batch.tensor, top, left), {"top": top.astype(np.float64), "left": left.astype(np.float64)})
+        twice = batch.shared("side by side", lambda: side_by_side(batch.tensor))  # for all places of these pictures
+        return Shown(rolled(twice, top, left), {"top": top.astype(np.float64), "left": left.astype(np.float64)})
 
     def _places(self, batch: Pixels) -> tuple[Array, Array]:
         """(n,) top and left of each picture; 0 where there is none."""
@@ -54,15 +55,19 @@ class Placed(InputView):
         return places[:, 0], places[:, 1]
 
 
-def rolled(pixels: torch.Tensor, down: Array, right: Array) -> torch.Tensor:
-    """Each image of (n, c, h, w) moved cyclically by its own whole number of pixels; channels_last, values unchanged.
-
-    Rows are copied whole, from a canvas that is written twice side by side: a tenth of the time of picking pixel by pixel.
-    """
-    count, channels, height, width = pixels.shape
-    device, row = pixels.device, width * channels
+def side_by_side(pixels: torch.Tensor) -> torch.Tensor:
+    """(n, h, 2 w, c): each image of (n, c, h, w) beside itself, for ``rolled``."""
     planes = pixels.permute(0, 2, 3, 1)
-    twice = torch.cat([planes, planes], dim=2).contiguous()
+    return torch.cat([planes, planes], dim=2).contiguous()
+
+
+def rolled(twice: torch.Tensor, down: Array, right: Array) -> torch.Tensor:
+    """Each image of ``side_by_side`` moved cyclically by its own whole number of pixels: (n, c, h, w), channels_last.
+
+    Rows are copied whole, which takes a tenth of the time of picking pixel by pixel.
+    """
+    count, height, width, channels = twice.shape[0], twice.shape[1], twice.shape[2] // 2, twice.shape[3]
+    device, row = twice.device, width * channels
     windows = twice.as_strided((count, height, width, row), (2 * height * row, 2 * row, channels, 1))
     rows = (torch.arange(height, device=device) - torch.from_numpy(down).to(device)[:, None]) % height
     starts = torch.from_numpy(-right % width).to(device)[:, None]

@@ -33,8 +33,10 @@
   const PACE = 500; // milliseconds a frame: well below three flashes a second
   document.querySelectorAll(".flicker").forEach((figure) => {
     const shots = [...figure.querySelectorAll(".shot")].slice(0, 2);
-    const name = shots[0].querySelector(".shot-name");
-    const names = shots.map((shot) => shot.querySelector(".shot-name").textContent);
+    const words = [".shot-name", ".shot-line"].map((kind) => {
+      const both = shots.map((shot) => shot.querySelector(kind));
+      return { place: both[0], texts: both.map((one) => one.textContent) };
+    });
     const turn = shots[1].querySelector("img").cloneNode(); // lies over the first, so that switching decodes nothing
     turn.classList.add("turn");
     turn.hidden = true;
@@ -43,7 +45,7 @@
     const show = (second) => {
       turn.hidden = !second;
       figure.dataset.frame = second ? "2" : "1";
-      name.textContent = names[second ? 1 : 0];
+      words.forEach(({ place, texts }) => { place.textContent = texts[second ? 1 : 0]; });
     };
     const swap = () => show(turn.hidden);
     const stop = () => {
