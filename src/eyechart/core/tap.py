@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     import torch
 
+    from eyechart.models.atrous import Dense
     from eyechart.models.layers import Layer
 
 
@@ -30,4 +31,25 @@ class Tap(ABC):
 
         None where there is nothing to read: such a layer is not in what an exam gets. Nor are layers whose outputs are not
         one an image (``Layer.each``): those are not shown.
+        """
+
+
+@dataclass(frozen=True)
+class DenseTap(ABC):
+    """A few numbers of each image at some layers of the a-trous twin, which has every unit at every place of the picture.
+
+    Frames are cut to their centre, 128 pixels a side. Dense maps cost up to stride squared times what the net's own do: ask for
+    few images (``Exam.most``).
+
+    Attributes:
+        layers: names, as in ``Subject.layers``.
+    """
+
+    layers: tuple[str, ...]
+
+    @abstractmethod
+    def read(self, layer: Layer, dense: Dense) -> torch.Tensor:
+        """Numbers (n, ...) of a layer's dense maps, each image for itself.
+
+        Layers without a dense map, or whose dense map is not proved to be the net's own once it is sampled, are not shown.
         """

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from eyechart.core.tap import Tap
+from eyechart.core.tap import DenseTap, Tap
+from eyechart.models.atrous import Dense, Twin
 from eyechart.models.image_model import ImageModel
 from eyechart.models.layers import Layer, Watch
 
 Array = np.ndarray[Any, Any]
+DENSE_PIXELS = 1 << 14  # shown to the a-trous twin at a time: 128 x 128, or sixteen small frames
 
 
 class PlainLayers:
@@ -77,6 +79,35 @@ class PlainLayers:
                 watched(self._model, self._pixels[start : start + batch], see)
             self._kept[layers] = {name: torch.cat(parts) for name, parts in met.items()}
         return self._kept[layers]
+
+
+class DenseLayers:
+    """Layers of a model's a-trous twin, which shares its weights and stays proved.
+
+    Args:
+        model: its net before folding is the twin's.
+    """
+
+    def __init__(self, model: ImageModel) -> None:
+        if model.plain is None:
+            raise ValueError(f"{model.name} has no layers")
+        self._model, self.twin = model, Twin(model.plain.net)
+
+    def features(self, tap: DenseTap, pixels: torch.Tensor) -> dict[str, Array]:
+        """What the tap reads of ``pixels`` (n, c, h, w), by layer: (n, ...) float32; few frames at a time."""
+        parts: list[dict[str, Array]] = []
+        together = max(1, DENSE_PIXELS // (pixels.shape[2] * pixels.shape[3]))
+        for start in range(0, len(pixels), together):
+            some = pixels[start : start + together]
+            frames = self._model.laid_out(self._model.normalise(some, self._model.buffer(len(some))))
+            read: dict[str, Array] = {}
+
+            def see(layer: Layer, dense: Dense, read: dict[str, Array] = read) -> None:
+                read[layer.name] = tap.read(layer, dense).float().cpu().numpy()
+
+            self.twin.show(frames, tap.layers, see)
+            parts.append(read)
+        return joined(parts)
 
 
 def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
