@@ -217,7 +217,7 @@ def test_ends_have_reasons() -> None:
 
 
 class Lying(nn.Module):
-    """Looks alike everywhere to its code, but not to what is sampled: it takes away the mean of a slice of the places."""
+    """Adds a mean that it takes behind the back of whoever follows: of all places, not of those that it keeps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -225,7 +225,9 @@ class Lying(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv(x)
-        return self.rest(y + 0 * y.storage_offset() + y.as_subclass(Tensor).mean())
+        with torch._C.DisableTorchFunctionSubclass():
+            mean = y.mean()
+        return self.rest(y + mean)
 
 
 def test_a_layer_that_is_not_proved_is_not_shown() -> None:

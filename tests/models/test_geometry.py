@@ -12,11 +12,11 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
+from eyechart.errors import UnknownNameError
 from eyechart.models.geometry import LayerGeometry, geometry_of
-from eyechart.models.layers import Watch
+from eyechart.models.layers import Layer, Watch
 from eyechart.models.nets import ResNet4b, cifar_resnet20, cnn_a
 from eyechart.models.stages import named, stages
-from eyechart.errors import UnknownNameError
 
 
 def by_name(net: nn.Module, size: int | tuple[int, int], channels: int = 3) -> dict[str, LayerGeometry]:
@@ -32,7 +32,7 @@ class Odd(nn.Module):
         self.one = nn.Conv2d(3, 4, (3, 5), (1, 2), (1, 2))
         self.two = nn.Conv2d(4, 4, 4, padding="same", dilation=(1, 2), groups=2)
         self.three = nn.Conv2d(4, 4, 3, 2, 1, padding_mode="reflect")
-        self.pool, self.last = nn.MaxPool2d(3, 2, ceil_mode=True), nn.Conv2d(4, 4, 1)
+        self.pool, self.last = nn.AvgPool2d(3, 2, ceil_mode=True), nn.Conv2d(4, 4, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.three(self.two(self.one(x)).relu())
@@ -175,7 +175,7 @@ def test_the_net_stays_as_it_was() -> None:
 def test_stages_are_changes_of_stride_and_what_comes_before() -> None:
     found = geometry_of(cifar_resnet20(), (32, 32))
     geometry = {layer.name: layer for layer in found}
-    names = stages(found, geometry)  # type: ignore[arg-type]
+    names = stages([_as_layer(place) for place in found], geometry)
     assert names == ("layer1.2.relu():2", "layer2.0.conv1", "layer2.2.relu():2", "layer3.0.conv1", "layer3.2.relu():2")
     depths = [list(geometry).index(name) for name in names]
     assert all(a < b for a, b in pairwise(depths))
@@ -184,7 +184,7 @@ def test_stages_are_changes_of_stride_and_what_comes_before() -> None:
 def test_patterns_name_layers_in_the_order_of_use() -> None:
     found = geometry_of(cifar_resnet20(), (32, 32))
     geometry = {layer.name: layer for layer in found}
-    layers = [layer for layer in map(_as_layer, found)]
+    layers = [_as_layer(place) for place in found]
     assert named(("layer3.?.conv1", "conv1"), layers, geometry, "x") == (
         "conv1",
         *(f"layer3.{i}.conv1" for i in range(3)),
@@ -194,7 +194,5 @@ def test_patterns_name_layers_in_the_order_of_use() -> None:
         named(("convq",), layers, geometry, "x")
 
 
-def _as_layer(place: LayerGeometry) -> object:
-    from eyechart.models.layers import Layer
-
+def _as_layer(place: LayerGeometry) -> Layer:
     return Layer(place.name, place.kind, place.shape)

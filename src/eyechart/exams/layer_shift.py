@@ -76,7 +76,7 @@ class LayerShift(Exam):
         None, min_length=1, description="Names or patterns of layers; default: where the stride changes, and before that."
     )
     images: int = Field(32, ge=1, description="At most so many images, the first of the seeded order.")
-    positions: int = Field(17, ge=2, description="T: positions along a direction, one pixel apart (the paper: 32).")
+    positions: int = Field(17, ge=2, description="T: positions along a direction, one pixel apart, half the frame at most (the paper: 32).")
     directions: tuple[Direction, ...] = Field(("horizontal", "diagonal"), min_length=1, description="Ways to move.")
     mode: Literal["embed", "roll"] = Field("embed", description="embed: small on a canvas; roll: the frame, cyclically.")
     short_side: int = Field(100, ge=1, description="embed: short side of the shrunk image at an input of 224.")
@@ -97,7 +97,7 @@ class LayerShift(Exam):
         """The frame as it is, and at every position. Raises UnknownNameError if there is no such layer."""
         if so_far:
             return None
-        moves = dict.fromkeys(self._move(d, t) for d in self.directions for t in range(self.positions))
+        moves = dict.fromkeys(self._move(d, t) for d in self.directions for t in range(self._positions(subject)))
         return (self._sketches(subject), *(self._query(subject, move) for move in moves))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
@@ -107,13 +107,14 @@ class LayerShift(Exam):
         none = np.full((n, SKETCH + 1), np.nan, np.float32)
         rows = {"sketch": np.concatenate([none[:, :0], *(sketches.get(name, none) for name in layers)], axis=1)}
         for direction in self.directions:
-            moves = [self._move(direction, t) for t in range(self.positions)]
+            moves = [self._move(direction, t) for t in range(self._positions(subject))]
             seen = [answers.features(self._query(subject, move)).values for move in moves]
             told = [self._of_layer(name, seen, subject, n) for name in layers]
             for name in ("invariance", "equivariance", "sinc", "bilinear", "cv", "range"):
                 parts = [np.empty((n, 0)), *(one[name].reshape(n, -1) for one in told)]
                 rows[f"{direction}_{name}"] = np.concatenate(parts, axis=1)
-        return Tally({name: column.astype(np.float32) for name, column in rows.items()})
+        drawn = answers.features(self._sketches(subject)).valid[:, None]
+        return Tally({name: np.where(drawn, column, np.nan).astype(np.float32) for name, column in rows.items()})
 
     def tolerates(self, query: Query) -> bool:
         """Channels that are the same everywhere cannot be predicted."""
@@ -128,7 +129,7 @@ class LayerShift(Exam):
             pair = self._random_pair(tally.rows["sketch"][:, (SKETCH + 1) * j : (SKETCH + 1) * (j + 1)], at)
             found.append(pair)
             for direction in self.directions:
-                found += self._by_shift(tally.rows, j, {**at, "direction": direction})
+                found += self._by_shift(tally.rows, j, {**at, "direction": direction}, self._positions(subject) - 1)
                 found += self._in_the_mean(tally.rows, j, {**at, "direction": direction}, pair.value)
         if not found:
             reason = "no layer of this network could be followed from the picture on"
@@ -152,8 +153,12 @@ class LayerShift(Exam):
     def _stride(self, subject: Subject, name: str) -> tuple[int, int]:
         return subject.geometry[name].stride or (1, 1)
 
-    def _view(self) -> View:
-        travel = self.positions - 1
+    def _positions(self, subject: Subject) -> int:
+        """Half the frame at most is travelled."""
+        return max(2, min(self.positions, min(subject.size) // 2))
+
+    def _view(self, subject: Subject) -> View:
+        travel = self._positions(subject) - 1
         ways = [DIRECTIONS[d] for d in self.directions]
         room = tuple(travel * max(way[axis] for way in ways) for axis in (0, 1))
         return Plain() if self.mode == "roll" else Centred(self.short_side, self.fill, (room[0], room[1]))
@@ -166,21 +171,21 @@ class LayerShift(Exam):
         layers = self._layers(subject)
         strides = tuple(self._stride(subject, name) for name in layers)
         tap = ShiftedMaps(layers, strides, move, subject.size)
-        return Query(self._view().then(Rolled(move)), "layers", tap=tap)
+        return Query(self._view(subject).then(Rolled(move)), "layers", tap=tap)
 
     def _sketches(self, subject: Subject) -> Query:
-        return Query(self._view(), "layers", tap=MapSketch(self._layers(subject), subject.size))
+        return Query(self._view(subject), "layers", tap=MapSketch(self._layers(subject), subject.size))
 
     def _of_layer(self, name: str, seen: Sequence[Mapping[str, Array]], subject: Subject, n: int) -> dict[str, Array]:
         """Of one layer and direction: errors (n, T - 1), their means between places, and what its sums do (n,)."""
         if any(name not in one for one in seen):
             nothing = np.full(n, np.nan)
-            shifts = np.full((n, self.positions - 1), np.nan)
+            shifts = np.full((n, self._positions(subject) - 1), np.nan)
             return {"invariance": shifts, "equivariance": shifts, **dict.fromkeys(("sinc", "bilinear", "cv", "range"), nothing)}
         along = np.stack([one[name] for one in seen], 1).astype(np.float64)  # (n, T, 4 + 2 c)
         errors = {error: along[:, 1:, i] for i, error in enumerate(ERRORS)}
         stride = max(self._stride(subject, name))
-        between = np.arange(1, self.positions) % stride > 0
+        between = np.arange(1, self._positions(subject)) % stride > 0
         for by in ("sinc", "bilinear"):
             errors[by] = errors[by][:, between].mean(1) if between.any() else np.full(n, np.nan)
         return {**errors, **sum_variation(*np.split(along[:, :, len(ERRORS) :], 2, axis=2))}
@@ -199,8 +204,7 @@ class LayerShift(Exam):
 
         return self.estimate("random_pair_error", unit="times", at=at, **figure(of_means(error, squares)))
 
-    def _by_shift(self, rows: Mapping[str, Array], j: int, at: Mapping[str, Any]) -> Iterator[Estimate]:
-        shifts = self.positions - 1
+    def _by_shift(self, rows: Mapping[str, Array], j: int, at: Mapping[str, Any], shifts: int) -> Iterator[Estimate]:
         for error in ("invariance", "equivariance"):
             columns = rows[f"{at['direction']}_{error}"][:, shifts * j : shifts * (j + 1)]
             for t, interval in enumerate(means(columns), start=1):

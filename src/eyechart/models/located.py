@@ -109,20 +109,36 @@ def _followed(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
     from eyechart.models.located_rules import RULES  # which is written in terms of this file
 
     name = getattr(func, "__name__", "")
+    if name == "__get__":  # of a property
+        name = f".{getattr(getattr(func, '__self__', None), '__name__', '')}"
     located = [x for x in tree_flatten((args, kwargs))[0] if isinstance(x, Located)]
+    if not located:  # hidden in a structure of the net's own
+        raise RuntimeError(f"{name} is given maps in a way that cannot be followed")
     walk = located[0].walk
     placed = [x for x in located if x.grid is not None]
-    if placed and name != "__get__":
-        rule = RULES[name](func, *args, **kwargs) if name in RULES else f"{name.strip('_')}()"
+    if placed:
+        rule = _rule(RULES, name, func, args, kwargs)
         if isinstance(rule, Rule) and not (walk.dense and 4 * rule.values > walk.most_bytes):
             return _placed(rule, func, args, kwargs, walk, located)
-        reason = f"{4 * rule.values >> 20} MB for one map" if isinstance(rule, Rule) else rule
+        large = f"{name.strip('_')}(), whose map would take {4 * getattr(rule, 'values', 0) / 2**20:.1f} MB"
+        reason = large if isinstance(rule, Rule) else rule
         if walk.dense and _changes_in_place(name):
             raise RuntimeError(f"{name} changes a dense map in place")
     else:
         reason = next((x.ended for x in located if x.ended), "")
     result = func(*tree_map(as_the_net_has_it, args), **tree_map(as_the_net_has_it, dict(kwargs)))
     return tree_map(lambda part: _again(part, None, walk, reason, located), result)
+
+
+def _rule(rules: Rules, name: str, func: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Rule | str:
+    """What the step does to places, or what it is where that is unknown."""
+    told = f"{name.strip('_')}()"
+    if name not in rules:
+        return told
+    try:
+        return rules[name](func, *args, **kwargs)
+    except TypeError:  # arguments that it is not known to take
+        return told
 
 
 def _placed(

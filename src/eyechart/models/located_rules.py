@@ -22,7 +22,7 @@ ELEMENTWISE = (
     *("square", "pow", "__pow__", "__neg__", "reciprocal", "erf", "sin", "cos", "floor", "round"),
     *("add", "add_", "__add__", "__radd__", "__iadd__", "sub", "sub_", "__sub__", "__rsub__", "__isub__", "rsub"),
     *("mul", "mul_", "__mul__", "__rmul__", "__imul__", "div", "div_", "__truediv__", "__rtruediv__", "__itruediv__"),
-    *("true_divide", "maximum", "minimum", "where", "lerp", "addcmul", "prelu"),
+    *("true_divide", "maximum", "minimum", "where", "lerp", "addcmul"),
     *("contiguous", "clone", "detach", "to", "float", "type", "type_as"),
 )
 ALONG = {"chunk": 2, "split": 2, "tensor_split": 2, "unbind": 1, "narrow": 1}  # position of ``dim``
@@ -86,6 +86,10 @@ def _batch_norm(
     if grid_of(x).axes[0] == 1:
         return "batch_norm() over places"
     return _each(func, x, (mean, var, weight, bias, training, *more), kwargs)
+
+
+def _prelu(func: Callable[..., Any], x: Any, weight: Any) -> Rule | str:
+    return "prelu() over places" if grid_of(x).axes[0] == 1 else _each(func, x, (weight,), {})
 
 
 def _each(func: Callable[..., Any], x: Located, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Rule:
@@ -205,6 +209,7 @@ RULES: dict[str, Callable[..., Rule | str]] = {
     **dict.fromkeys(("transpose", "swapaxes"), _transpose),
     **dict.fromkeys(("view", "reshape"), _reshape),
     "batch_norm": _batch_norm,
+    "prelu": _prelu,
     "layer_norm": _layer_norm,
     "linear": _linear,
     "permute": _permute,
