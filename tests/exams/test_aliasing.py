@@ -39,8 +39,8 @@ class Strided(nn.Module):
         return {"one": one, "two": two, "act": two.relu(), "three": three}
 
 
-def found_by(net: nn.Module, images: np.ndarray, size: int = SIZE, **settings: object) -> Estimates:
-    of = sitting(Aliasing(**settings), seen_by(net.eval(), size), image_set(images))
+def found_by(net: nn.Module, shown: np.ndarray, size: int = SIZE, **settings: object) -> Estimates:
+    of = sitting(Aliasing(**settings), seen_by(net.eval(), size), image_set(shown))
     return of.exam.estimates(of.whole, of.batch.labels, of.subject)
 
 
@@ -89,7 +89,9 @@ def test_shares_are_those_of_a_net_written_without_strides() -> None:
 def test_white_noise_through_nothing_but_sampling_is_white_noise() -> None:
     pick = nn.Conv2d(3, 3, 1, 4, groups=3, bias=False)
     pick.weight.data.fill_(1.0)
-    found = found_by(nn.Sequential(pick, nn.Flatten(), nn.Linear(192, 4)), noise_images(60, SIZE), images=60, window="none")
+    found = found_by(
+        nn.Sequential(pick, nn.Flatten(), nn.Linear(192, 4)), noise_images(60, SIZE), images=60, window="none"
+    )
     told = one(found, "nyquist_share", layer="0", map="output", channels="weighted")
     noise = one(found, "white_noise_share", layer="0", map="output")
     assert noise.value == pytest.approx(1 - (7**2 - 1) / (32**2 - 1))
@@ -150,7 +152,9 @@ def test_black_images_count_for_nothing() -> None:
     images[2] = 0
     net = Strided("circular")
     told = one(found_by(net, images, layers=("one",)), "nyquist_share", map="output", channels="weighted")
-    alone = one(found_by(net, images[[0, 1, 3, 4, 5, 6]], layers=("one",)), "nyquist_share", map="output", channels="weighted")
+    alone = one(
+        found_by(net, images[[0, 1, 3, 4, 5, 6]], layers=("one",)), "nyquist_share", map="output", channels="weighted"
+    )
     assert told.n == N - 1
     assert told.value == pytest.approx(alone.value)
 
@@ -170,7 +174,7 @@ def test_detail_is_lost_where_resnet20_halves_its_maps(tmp_path: Path) -> None:
     model = load_model(str(SHARED / "cifar10_nets/resnet20.safetensors"), arch="eyechart:cifar_resnet20", device="cpu")
     images = load_images(f"cifar10:{SHARED / 'cifar10'}")
     run = examined(model, images, [Aliasing(images=8)], tmp_path / "run", limit=8)
-    shares = [e for e in run.estimates.of("nyquist_share", map="output", channels="weighted")]
+    shares = run.estimates.of("nyquist_share", map="output", channels="weighted")
     assert [e.at["stride"] for e in shares] == [1, 2, 2, 4, 4]
     assert shares[1].value > 10 * shares[0].value  # type: ignore[operator]
     page = (tmp_path / "run").joinpath("page.json").read_text()

@@ -76,7 +76,10 @@ def test_figures_are_those_of_probes_fitted_by_hand(protocol: str) -> None:
         at = np.arange(len(LABELS)), tops[1]
         moved = np.abs(np.exp(first[at]) - np.exp(second[at]))
         assert one(found, "mean_absolute_change", layer=name, given="all").value == pytest.approx(moved.mean())
-    assert one(found, "p_top1_change", layer="network", given="all").value == (rows["top1"][:, 1] != rows["top1"][:, 2]).mean()
+    assert (
+        one(found, "p_top1_change", layer="network", given="all").value
+        == (rows["top1"][:, 1] != rows["top1"][:, 2]).mean()
+    )
     assert LayerProbe().findings(found)
     assert LayerProbe().charts(found)
 

@@ -27,8 +27,8 @@ def circular(*strides: int, width: int = 4) -> nn.Sequential:
     return nn.Sequential(*parts[:-1], nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(width, 4)).eval()
 
 
-def sat(net: nn.Module, images: np.ndarray | None = None, size: int = SIZE, **settings: object) -> Sitting:
-    shown = noise_images(N, size) if images is None else images
+def sat(net: nn.Module, shown: np.ndarray | None = None, size: int = SIZE, **settings: object) -> Sitting:
+    shown = noise_images(N, size) if shown is None else shown
     return sitting(LayerShift(**settings), seen_by(net, size), image_set(shown))
 
 
@@ -56,7 +56,8 @@ def test_multiples_of_the_stride_move_along() -> None:
 
 
 @pytest.mark.parametrize(
-    ("f", "stride", "k", "wanted"), [(0.375, 2, 1, 4.0), (0.3, 4, 1, 2.0), (0.35, 3, 1, 3.0), (0.1, 4, 1, 0.0), (0.1, 4, 3, 0.0)]
+    ("f", "stride", "k", "wanted"),
+    [(0.375, 2, 1, 4.0), (0.3, 4, 1, 2.0), (0.35, 3, 1, 3.0), (0.1, 4, 1, 0.0), (0.1, 4, 3, 0.0)],
 )
 def test_the_toy_of_a_single_wave(f: float, stride: int, k: int, wanted: float) -> None:
     """cos(2 pi f t), sampled: e = 4 sin^2(pi k m / S), m = round(f S)."""
@@ -79,7 +80,9 @@ def test_moves_by_whole_units_are_rolls() -> None:
 
 
 def test_rows_are_an_independent_transcription() -> None:
-    net = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 4, 3, 2, 1), nn.Flatten(), nn.Linear(64, 4)).eval()
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 4, 3, 2, 1), nn.Flatten(), nn.Linear(64, 4)
+    ).eval()
     of = sat(net, mode="roll", positions=4, directions=("horizontal",), layers=("0", "2"))
     frames = torch.from_numpy(noise_images(N, SIZE)).permute(0, 3, 1, 2).float() / 255
     rows = of.whole.rows
@@ -102,7 +105,9 @@ def test_rows_are_an_independent_transcription() -> None:
             np.testing.assert_allclose(rows["horizontal_sinc"][:, j], lower, rtol=1e-3)
             sums = np.stack([m.sum((2, 3)) for m in maps], 1)
             strength = np.stack([np.abs(m).sum((2, 3)) for m in maps], 1).mean(1)
-            np.testing.assert_allclose(rows["horizontal_cv"][:, j], np.median(sums.std(1) / strength, 1), rtol=1e-3, atol=1e-6)
+            np.testing.assert_allclose(
+                rows["horizontal_cv"][:, j], np.median(sums.std(1) / strength, 1), rtol=1e-3, atol=1e-6
+            )
             span = np.median(np.ptp(sums, axis=1) / strength, 1)
             np.testing.assert_allclose(rows["horizontal_range"][:, j], span, rtol=1e-3, atol=1e-6)
 
@@ -116,14 +121,14 @@ def test_sums_have_the_period_of_the_stride_and_obey_the_law() -> None:
     full = torch.fft.fft2(kept["2"])[..., :: SIZE // s, :: SIZE // s]  # (n, c, S, S)
     m = torch.arange(s, dtype=torch.float64)
     first = None
-    for k, l in ((0, 0), (1, 0), (2, 3), (3, 3), (4, 8), (5, 4)):
+    for k, j in ((0, 0), (1, 0), (2, 3), (3, 3), (4, 8), (5, 4)):
         with torch.no_grad():
-            sums = net[:3](torch.roll(frames, (k, l), (2, 3))).sum((2, 3))
-        angle = -2 * torch.pi * (m[:, None] * k + m * l) / s
+            sums = net[:3](torch.roll(frames, (k, j), (2, 3))).sum((2, 3))
+        angle = -2 * torch.pi * (m[:, None] * k + m * j) / s
         told = (full * torch.polar(torch.ones_like(angle), angle)).sum((2, 3)).real / s**2
         torch.testing.assert_close(sums, told)
         first = sums if first is None else first
-        if (k, l) == (4, 8):
+        if (k, j) == (4, 8):
             torch.testing.assert_close(sums, first)
 
 
@@ -148,7 +153,10 @@ def test_sketches_keep_distances() -> None:
 def test_pictures_of_noise_are_as_unlike_as_two_of_them() -> None:
     found = estimates(sat(circular(2), noise_images(60), images=60, mode="roll", positions=2, layers=("0",)))
     assert one(found, "random_pair_error").value == pytest.approx(2, abs=0.2)
-    by = {name: one(found, name, direction="horizontal", by="sinc") for name in ("interpolation_error", "interpolation_error_by_random")}
+    by = {
+        name: one(found, name, direction="horizontal", by="sinc")
+        for name in ("interpolation_error", "interpolation_error_by_random")
+    }
     pair = one(found, "random_pair_error").value
     assert by["interpolation_error_by_random"].value == pytest.approx(by["interpolation_error"].value / pair)  # type: ignore[operator]
 
@@ -159,7 +167,9 @@ def test_an_embedded_picture_travels_around_the_centre() -> None:
 
     picture = image_set(np.full((1, 20, 30, 3), 200, np.uint8)).source(0).open()
     assert isinstance(picture, Original)
-    frame = Centred(112, "black", (0, 8)).frame(picture, Preprocessing(size=(32, 32), resize=32), np.random.default_rng(0))
+    frame = Centred(112, "black", (0, 8)).frame(
+        picture, Preprocessing(size=(32, 32), resize=32), np.random.default_rng(0)
+    )
     seen = np.asarray(frame.picture)[..., 0] > 100
     rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
     assert (rows[0], rows[-1]) == (8, 23)

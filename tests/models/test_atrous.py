@@ -143,7 +143,9 @@ def test_our_own_nets_obey_the_law(build: Callable[[], nn.Module]) -> None:
     assert_law(settled(build()), (32, 32))
 
 
-@pytest.mark.parametrize(("name", "size"), [("squeezenet1_1", 63), ("shufflenet_v2_x0_5", 64), ("mobilenet_v3_small", 64)])
+@pytest.mark.parametrize(
+    ("name", "size"), [("squeezenet1_1", 63), ("shufflenet_v2_x0_5", 64), ("mobilenet_v3_small", 64)]
+)
 def test_a_few_families_obey_the_law(name: str, size: int) -> None:
     assert_law(settled(torchvision.models.get_model(name)), (size, size), most=20)
 
@@ -152,7 +154,16 @@ def test_a_few_families_obey_the_law(name: str, size: int) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("alexnet", "vgg11", "vgg16_bn", "resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2", "squeezenet1_0"),
+        *(
+            "alexnet",
+            "vgg11",
+            "vgg16_bn",
+            "resnet18",
+            "resnet50",
+            "resnext50_32x4d",
+            "wide_resnet50_2",
+            "squeezenet1_0",
+        ),
         *("densenet121", "mobilenet_v2", "mobilenet_v3_large", "mnasnet1_0", "efficientnet_b0", "efficientnet_v2_s"),
         *("regnet_y_400mf", "regnet_x_400mf", "googlenet", "inception_v3", "shufflenet_v2_x1_0", "convnext_tiny"),
     ],
@@ -164,7 +175,9 @@ def test_families_obey_the_law(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["resnet10t", "tf_efficientnet_b0", "mobilenetv3_small_050", "convnext_atto", "resnetv2_50"])
+@pytest.mark.parametrize(
+    "name", ["resnet10t", "tf_efficientnet_b0", "mobilenetv3_small_050", "convnext_atto", "resnetv2_50"]
+)
 def test_timm_families_obey_the_law(name: str) -> None:
     """Anti-aliased shortcuts, TensorFlow padding, norms with activations."""
     assert_law(settled(timm.create_model(name, pretrained=False)), (80, 80), most=12)

@@ -28,7 +28,9 @@ def test_the_fit_is_the_optimum_that_torch_finds() -> None:
     weights, bias = fit(features, labels, 3, penalty=0.05, steps=500)
     x, y = torch.from_numpy(features), torch.from_numpy(labels)
     w, b = (torch.zeros(*shape, dtype=torch.float64, requires_grad=True) for shape in ((4, 3), (3,)))
-    optimiser = torch.optim.LBFGS([w, b], max_iter=500, tolerance_grad=1e-12, tolerance_change=0, line_search_fn="strong_wolfe")
+    optimiser = torch.optim.LBFGS(
+        [w, b], max_iter=500, tolerance_grad=1e-12, tolerance_change=0, line_search_fn="strong_wolfe"
+    )
 
     def loss() -> torch.Tensor:
         optimiser.zero_grad()

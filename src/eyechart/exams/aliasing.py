@@ -68,7 +68,9 @@ class Aliasing(Exam):
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
 
     layers: tuple[str, ...] | None = Field(
-        None, min_length=1, description="Names or patterns of layers; default: where the stride changes, and before that."
+        None,
+        min_length=1,
+        description="Names or patterns of layers; default: where the stride changes, and before that.",
     )
     images: int = Field(16, ge=1, description="At most so many images, the first of the seeded order.")
     window: Window = Field("hann", description="hann, or none for nets with circular padding.")
@@ -142,7 +144,9 @@ class Aliasing(Exam):
         known = white[~np.isnan(white)]
         intervals = means(shares)
         for channels, interval in zip(CHANNELS, intervals, strict=True):
-            yield self.estimate("nyquist_share", at={**at, "channels": channels}, **figure(interval, "" if interval.n else NO_MAP))
+            yield self.estimate(
+                "nyquist_share", at={**at, "channels": channels}, **figure(interval, "" if interval.n else NO_MAP)
+            )
         if not len(known):
             return
         at = {**at, "channels": "weighted"}

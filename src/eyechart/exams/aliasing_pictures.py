@@ -46,15 +46,24 @@ def _jump(estimates: Estimates, own: dict[str, Estimate]) -> Finding:
     at = max(range(len(rises)), key=rises.__getitem__)
     before, after = ordered[at], ordered[at + 1]
     first = estimates.one("sampled_from", layer=after.at["layer"])
-    what = f"where its total stride goes from {first.value:.0f} to {after.at['stride']}" if first and first.value else "without sampling itself"
+    what = (
+        f"where its total stride goes from {first.value:.0f} to {after.at['stride']}"
+        if first and first.value
+        else "without sampling itself"
+    )
     if (after.low if after.low is not None else after.value or 0.0) < CLEAR:
-        return Finding("strong", f"Hardly any layer holds detail too fine for its samples: at most {percent(after)}, at {after.at['layer']}.")
+        return Finding(
+            "strong",
+            f"Hardly any layer holds detail too fine for its samples: at most {percent(after)}, at {after.at['layer']}.",
+        )
     sentence = (
         f"The share of detail that is too fine for the places kept jumps at {after.at['layer']}, {what}: from {percent(before)} at "
         f"{before.at['layer']} to {percent(after)} (white noise: {_noise(estimates, after)}). From here on the maps cannot "
         "follow a picture that moves by less than the stride."
     )
-    return Finding("weak", sentence, "Blur before this step keeps every second place (anti-aliasing), or let it keep all.")
+    return Finding(
+        "weak", sentence, "Blur before this step keeps every second place (anti-aliasing), or let it keep all."
+    )
 
 
 def _over_depth(estimates: Estimates, own: Sequence[Estimate]) -> Lines:

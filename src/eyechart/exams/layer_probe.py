@@ -115,7 +115,9 @@ class LayerProbe(Exam):
         rows, widths = tally.rows, self._widths(subject)
         if len(enough) < 2:
             most = max(counts.values(), default=0)
-            reason = f"a probe takes {FEWEST} images of each of two classes or more, and the most of one class is {most}"
+            reason = (
+                f"a probe takes {FEWEST} images of each of two classes or more, and the most of one class is {most}"
+            )
             return Estimates([self.estimate("p_top1_change", value=None, n=len(labels), reason=reason)])
         used = np.isin(labels, enough) & rows["valid"]
         numbers = np.searchsorted(enough, labels[used])
@@ -176,7 +178,10 @@ class LayerProbe(Exam):
         right = tops[:, 0] == labels
         groups = {"all": np.ones(len(labels), bool), "correct": right}
         changed = tops[:, 1] != tops[:, 2]
-        for measure, unit, values in (("p_top1_change", "share", changed), ("mean_absolute_change", "probability", moved)):
+        for measure, unit, values in (
+            ("p_top1_change", "share", changed),
+            ("mean_absolute_change", "probability", moved),
+        ):
             for given, group in groups.items():
                 column = np.where(group, values, np.nan)[:, None]
                 undefined = "" if group.any() else "it is right on none of the images"

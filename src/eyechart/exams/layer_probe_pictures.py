@@ -29,7 +29,11 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         reasons = sorted({e.reason for e in estimates if e.reason}) or ["no layer could be read"]
         return [Finding("note", f"No probe could be fitted: {reasons[0]}.")]
     told = []
-    fair = [e for e in (_one(estimates, "p_top1_change", p.at["layer"], given="correct") for p in probes) if e and e.value is not None]
+    fair = [
+        e
+        for e in (_one(estimates, "p_top1_change", p.at["layer"], given="correct") for p in probes)
+        if e and e.value is not None
+    ]
     if len(fair) > 1:
         worst = max(fair, key=lambda e: e.value or 0.0)
         told.append(
@@ -51,7 +55,11 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
                 f"{percent(network)}; the network's own answer changes in {percent(own)} of those that it gets right.",
             )
         )
-    return told or [Finding("note", f"The probe of {probes[0].at['layer']} changes its answer in {percent(probes[0])} of the pairs.")]
+    return told or [
+        Finding(
+            "note", f"The probe of {probes[0].at['layer']} changes its answer in {percent(probes[0])} of the pairs."
+        )
+    ]
 
 
 def _probes(estimates: Estimates) -> list[Estimate]:
@@ -60,7 +68,9 @@ def _probes(estimates: Estimates) -> list[Estimate]:
 
 
 def _over_depth(estimates: Estimates, probes: Sequence[Estimate], measure: str) -> Lines:
-    series = [_series(name, [_one(estimates, measure, e.at["layer"], given=g) for e in probes]) for g, name in GIVEN.items()]
+    series = [
+        _series(name, [_one(estimates, measure, e.at["layer"], given=g) for e in probes]) for g, name in GIVEN.items()
+    ]
     return Lines(
         title="How often a probe of each layer changes its answer",
         x_label="place in the order of use",
@@ -74,7 +84,10 @@ def _over_depth(estimates: Estimates, probes: Sequence[Estimate], measure: str) 
 
 
 def _accuracy(estimates: Estimates, probes: Sequence[Estimate]) -> Lines:
-    series = [_series(name, [_one(estimates, "accuracy", e.at["layer"], frame=f) for e in probes]) for f, name in FRAMES.items()]
+    series = [
+        _series(name, [_one(estimates, "accuracy", e.at["layer"], frame=f) for e in probes])
+        for f, name in FRAMES.items()
+    ]
     return Lines(
         title="What each layer knows",
         x_label="place in the order of use",

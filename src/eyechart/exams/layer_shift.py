@@ -73,12 +73,18 @@ class LayerShift(Exam):
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
 
     layers: tuple[str, ...] | None = Field(
-        None, min_length=1, description="Names or patterns of layers; default: where the stride changes, and before that."
+        None,
+        min_length=1,
+        description="Names or patterns of layers; default: where the stride changes, and before that.",
     )
     images: int = Field(32, ge=1, description="At most so many images, the first of the seeded order.")
-    positions: int = Field(17, ge=2, description="T: positions along a direction, one pixel apart, half the frame at most (the paper: 32).")
+    positions: int = Field(
+        17, ge=2, description="T: positions along a direction, one pixel apart, half the frame at most (the paper: 32)."
+    )
     directions: tuple[Direction, ...] = Field(("horizontal", "diagonal"), min_length=1, description="Ways to move.")
-    mode: Literal["embed", "roll"] = Field("embed", description="embed: small on a canvas; roll: the frame, cyclically.")
+    mode: Literal["embed", "roll"] = Field(
+        "embed", description="embed: small on a canvas; roll: the frame, cyclically."
+    )
     short_side: int = Field(100, ge=1, description="embed: short side of the shrunk image at an input of 224.")
     fill: Literal["black", "mean"] = Field("black", description="embed: colour of the canvas.")
 
@@ -181,7 +187,11 @@ class LayerShift(Exam):
         if any(name not in one for one in seen):
             nothing = np.full(n, np.nan)
             shifts = np.full((n, self._positions(subject) - 1), np.nan)
-            return {"invariance": shifts, "equivariance": shifts, **dict.fromkeys(("sinc", "bilinear", "cv", "range"), nothing)}
+            return {
+                "invariance": shifts,
+                "equivariance": shifts,
+                **dict.fromkeys(("sinc", "bilinear", "cv", "range"), nothing),
+            }
         along = np.stack([one[name] for one in seen], 1).astype(np.float64)  # (n, T, 4 + 2 c)
         errors = {error: along[:, 1:, i] for i, error in enumerate(ERRORS)}
         stride = max(self._stride(subject, name))
@@ -195,7 +205,9 @@ class LayerShift(Exam):
         known = columns[~np.isnan(columns).any(1)].astype(np.float64)
         n = len(known)
         if n < 2 or not known[:, SKETCH].any():
-            return self.estimate("random_pair_error", unit="times", value=None, n=n, at=at, reason="it takes two images with maps")
+            return self.estimate(
+                "random_pair_error", unit="times", value=None, n=n, at=at, reason="it takes two images with maps"
+            )
         squares = np.concatenate([known, np.square(known[:, :SKETCH]).sum(1, keepdims=True)], axis=1)
 
         def error(mean: Array) -> Array:
@@ -209,7 +221,9 @@ class LayerShift(Exam):
             columns = rows[f"{at['direction']}_{error}"][:, shifts * j : shifts * (j + 1)]
             for t, interval in enumerate(means(columns), start=1):
                 undefined = "" if interval.n else NO_MAP
-                yield self.estimate(f"{error}_error", unit="times", at={**at, "shift": t}, **figure(interval, undefined))
+                yield self.estimate(
+                    f"{error}_error", unit="times", at={**at, "shift": t}, **figure(interval, undefined)
+                )
 
     def _in_the_mean(
         self, rows: Mapping[str, Array], j: int, at: Mapping[str, Any], random: float | None
@@ -222,7 +236,9 @@ class LayerShift(Exam):
             undefined = "" if interval.n else NO_MAP
             yield self.estimate("interpolation_error", unit="times", at=where, **figure(interval, undefined))
             if random and interval.n:
-                yield self.estimate("interpolation_error_by_random", unit="times", at=where, **figure(means(column / random)[0]))
+                yield self.estimate(
+                    "interpolation_error_by_random", unit="times", at=where, **figure(means(column / random)[0])
+                )
         for of in ("cv", "range"):
             (interval,) = means(rows[f"{direction}_{of}"][:, j : j + 1])
             undefined = "" if interval.n else NO_MAP
@@ -247,6 +263,8 @@ def _median(values: Array, left_out: Array) -> Array:
     """Over the second axis; NaN where all are left out."""
     kept = np.where(left_out, np.inf, values)
     ordered, count = np.sort(kept, axis=1), (~left_out).sum(1)
-    low, high = (np.take_along_axis(ordered, np.maximum(i, 0)[:, None], 1)[:, 0] for i in ((count - 1) // 2, count // 2))
+    low, high = (
+        np.take_along_axis(ordered, np.maximum(i, 0)[:, None], 1)[:, 0] for i in ((count - 1) // 2, count // 2)
+    )
     with np.errstate(invalid="ignore"):
         return np.where(count > 0, (low + high) / 2, np.nan)

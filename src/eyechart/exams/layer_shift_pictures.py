@@ -20,7 +20,12 @@ def charts(estimates: Estimates) -> Sequence[Chart]:
             lines = _by_shift(estimates, error, direction)
             drawn += [lines] if lines else []
     between = _between(estimates, directions)
-    return [*drawn, *([between] if between else []), *([_sums(estimates, directions)] if directions else []), _table(estimates)]
+    return [
+        *drawn,
+        *([between] if between else []),
+        *([_sums(estimates, directions)] if directions else []),
+        _table(estimates),
+    ]
 
 
 TITLES = {
@@ -63,7 +68,8 @@ def _between(estimates: Estimates, directions: Sequence[str]) -> Bars | None:
     for direction in directions:
         for by, name in (("sinc", "ideal"), ("bilinear", "linear")):
             own = [
-                estimates.one("interpolation_error_by_random", layer=layer, direction=direction, by=by) for layer, _ in layers
+                estimates.one("interpolation_error_by_random", layer=layer, direction=direction, by=by)
+                for layer, _ in layers
             ]
             series.append(_series(f"{direction}, {name} interpolation", own))
     return Bars(
@@ -98,7 +104,9 @@ def _table(estimates: Estimates) -> Table:
     for pair in estimates.of("random_pair_error"):
         at = {"layer": pair.at["layer"]}
         direction = next((e.at["direction"] for e in estimates.of("invariance_error", **at)), "")
-        ones = [estimates.one(m, **at, direction=direction, shift=1) for m in ("invariance_error", "equivariance_error")]
+        ones = [
+            estimates.one(m, **at, direction=direction, shift=1) for m in ("invariance_error", "equivariance_error")
+        ]
         more = estimates.one("interpolation_error", **at, direction=direction, by="sinc")
         sums = [estimates.one("sum_variation", **at, direction=direction, of=of) for of in ("cv", "range")]
         rows.append([pair.at["depth"], pair.at["layer"], pair.at["stride"], *map(_cell, (*ones, more, *sums))])
@@ -125,7 +133,10 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     if first is None:
         worst = max(along, key=lambda e: e.value or 0.0)
         told.append(
-            Finding("strong", f"All layers looked at follow a moving picture: at most {_of_random(worst)} of their maps cannot be told.")
+            Finding(
+                "strong",
+                f"All layers looked at follow a moving picture: at most {_of_random(worst)} of their maps cannot be told.",
+            )
         )
     else:
         last = along[-1]
@@ -155,7 +166,9 @@ def _of_random(e: Estimate) -> str:
 
 
 def _ends(e: Estimate) -> str:
-    return f" (95% interval {100 * e.low:.1f} to {100 * e.high:.1f})" if e.low is not None and e.high is not None else ""
+    return (
+        f" (95% interval {100 * e.low:.1f} to {100 * e.high:.1f})" if e.low is not None and e.high is not None else ""
+    )
 
 
 def _cell(e: Estimate | None) -> tuple[float | None, float | None, float | None] | None:

@@ -142,7 +142,9 @@ class Shift(Exam):
             "top1_2": second.top1.astype(np.int32),
             "absolute_change": absolute_change(first, second).astype(np.float32),
             "valid": first.valid & second.valid,
-            "effective_shift": first.notes.get("effective_shift", np.full(len(first.valid), self.step)).astype(np.float32),
+            "effective_shift": first.notes.get("effective_shift", np.full(len(first.valid), self.step)).astype(
+                np.float32
+            ),
             "capped": first.notes.get("capped", np.zeros(len(first.valid))) > 0,
         }
 

@@ -121,7 +121,8 @@ def _followed(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
         if isinstance(rule, Rule) and not (walk.dense and 4 * rule.values > walk.most_bytes):
             return _placed(rule, func, args, kwargs, walk, located)
         large = f"{name.strip('_')}(), whose map would take {4 * getattr(rule, 'values', 0) / 2**20:.1f} MB"
-        reason = large if isinstance(rule, Rule) else rule
+        earlier = next((x.ended for x in located if x.ended), "")
+        reason = large if isinstance(rule, Rule) else earlier or rule
         if walk.dense and _changes_in_place(name):
             raise RuntimeError(f"{name} changes a dense map in place")
     else:

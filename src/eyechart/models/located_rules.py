@@ -74,12 +74,22 @@ def _one_for_all(x: Tensor, grid: Grid, ndim: int) -> bool:
     return len(shape) <= ndim and all(-axis > len(shape) or shape[axis] == 1 for axis in own)
 
 
-def _dropout(func: Callable[..., Any], x: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Rule | str:
+def _dropout(
+    func: Callable[..., Any], x: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Rule | str:
     return "dropout in training" if training else _spread(func, (x, p, training, inplace), {})
 
 
 def _batch_norm(
-    func: Callable[..., Any], x: Any, mean: Any, var: Any, weight: Any = None, bias: Any = None, training: bool = False, *more: Any, **kwargs: Any
+    func: Callable[..., Any],
+    x: Any,
+    mean: Any,
+    var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    *more: Any,
+    **kwargs: Any,
 ) -> Rule | str:
     if training:
         return "batch_norm() with the batch's own statistics"

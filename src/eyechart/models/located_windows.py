@@ -35,7 +35,14 @@ def _on_last_axes(x: Any) -> bool:
 
 
 def _conv2d(
-    func: Callable[..., Any], input: Any, weight: Any, bias: Any = None, stride: Two = 1, padding: Two | str = 0, dilation: Two = 1, groups: int = 1
+    func: Callable[..., Any],
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Two = 1,
+    padding: Two | str = 0,
+    dilation: Two = 1,
+    groups: int = 1,
 ) -> Rule | str:
     if not _on_last_axes(input) or isinstance(weight, Located):
         return "conv2d() with computed kernels, or not over rows and columns"
@@ -163,7 +170,9 @@ def _pad(
     if grid.axes != (values.ndim - 2, values.ndim - 1):
         return "pad() not of rows and columns"
     left, right, top, bottom = (*pad, 0, 0, 0, 0)[:4] if len(pad) < 4 else pad[:4]
-    (up, down), (over, beyond) = ((a * s, b * s) for a, b, s in zip((top, left), (bottom, right), grid.stride, strict=True))
+    (up, down), (over, beyond) = (
+        (a * s, b * s) for a, b, s in zip((top, left), (bottom, right), grid.stride, strict=True)
+    )
     places = grid.sampled((-top, -left), (1, 1))
     if mode == "constant":
         return Rule(places, lambda: F.pad(values, (over, beyond, up, down, *pad[4:]), value=value), values.numel())

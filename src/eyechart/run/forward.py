@@ -152,7 +152,9 @@ class Forwarder:
         step = max(1, RENDER_BYTES // (4 * shown[0].numel())) if len(frames) else 1
         for start in range(0, len(frames) if others else 0, step):
             part = slice(start, start + step)
-            first = Pixels(unit(shown[part]), ids[part], self.seed, {name: column[part] for name, column in about.items()})
+            first = Pixels(
+                unit(shown[part]), ids[part], self.seed, {name: column[part] for name, column in about.items()}
+            )
             layers = PlainLayers(self.model, first.tensor)
             for query in others:
                 pixels, noted, fine = self._shown((source, query.view, start), query.view, first)

@@ -10,7 +10,7 @@ import torch
 from eyechart.spectrum.grid import check, plane_weights
 
 Window = Literal["hann", "none"]
-FAINT = 1e-12  # of the strongest channel's energy: what rounding leaves of a channel that is the same everywhere
+FAINT = 1e-12  # of the strongest channel's energy, its mean included: what rounding leaves of one that is the same everywhere
 
 
 def energy_above(
@@ -51,10 +51,15 @@ def share_above(
     Channels that are the same everywhere are left out; NaN where all are.
     """
     above, whole = energy_above(maps, stride, window)
-    kept = whole > FAINT * whole.amax(-1, keepdim=True)
+    kept = whole > FAINT * _energy(maps).amax(-1, keepdim=True)
     shares = torch.where(kept, above / whole, torch.nan)
     total = torch.where(kept, whole, 0).sum(-1)
     return torch.where(kept, above, 0).sum(-1) / total, shares.nanmedian(-1).values
+
+
+def _energy(maps: torch.Tensor) -> torch.Tensor:
+    """With the mean, in the units of ``energy_above`` (Parseval)."""
+    return maps.square().sum((-2, -1)) * (maps.shape[-2] * maps.shape[-1])
 
 
 @lru_cache(maxsize=256)

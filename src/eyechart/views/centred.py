@@ -34,6 +34,7 @@ class Centred(SourceView):
         rows, columns = int(drawn.notes["rows"]), int(drawn.notes["columns"])
         height, width = preprocessing.size
         top, left = (height - rows - self.travel[0]) // 2, (width - columns - self.travel[1]) // 2
-        canvas = ImageChops.offset(drawn.picture, max(0, left), max(0, top))  # what is beside the picture is of one colour
+        canvas = ImageChops.offset(
+            drawn.picture, max(0, left), max(0, top)
+        )  # what is beside the picture is of one colour
         return Frame(canvas, drawn.notes)
-

@@ -30,7 +30,9 @@ class NyquistShare(DenseTap):
     def read(self, layer: Layer, dense: Dense) -> torch.Tensor:
         """NaN where all channels are the same everywhere."""
         own = self._of(dense.values, dense.stride)
-        return torch.cat([own, torch.full_like(own, torch.nan) if dense.before is None else self._of(dense.before, dense.stride)], 1)
+        return torch.cat(
+            [own, torch.full_like(own, torch.nan) if dense.before is None else self._of(dense.before, dense.stride)], 1
+        )
 
     def _of(self, maps: torch.Tensor, stride: tuple[int, int]) -> torch.Tensor:
         weighted, median = share_above(maps, stride, self.window)

@@ -16,7 +16,7 @@ from eyechart.views.feature_maps import as_maps, map_of
 
 ERRORS = ("invariance", "equivariance", "sinc", "bilinear")
 SKETCH = 128  # numbers of a map by which maps of different images are compared
-FAINT = 1e-12  # of the liveliest channel's variance
+FAINT = 1e-12  # of the strongest channel's energy: what rounding leaves of one that is the same everywhere
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def unexplained(after: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
     """Median over channels of sum |after - predicted|^2 / sum |after - mean|^2 for maps (n, c, h, w): (n,); NaN if none varies."""
     spread = (after - after.mean((2, 3), keepdim=True)).square().sum((2, 3))
     error = (after - predicted).square().sum((2, 3))
-    kept = spread > FAINT * spread.amax(1, keepdim=True)
+    kept = spread > FAINT * after.square().sum((2, 3)).amax(1, keepdim=True)
     return torch.where(kept, error / spread, torch.nan).nanmedian(1).values
 
 
