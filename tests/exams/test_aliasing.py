@@ -133,7 +133,7 @@ def test_a_blur_before_sampling_is_seen() -> None:
     assert kept.value == pytest.approx(gains[high].sum() / gains.sum(), rel=0.25)
     assert kept.value < 0.05  # type: ignore[operator]
     strong = Aliasing().findings(found)[0]
-    assert "keeps every second place" in strong.sentence
+    assert "keeps every second pixel" in strong.sentence
 
 
 def test_layers_without_dense_maps_say_why() -> None:
@@ -176,6 +176,8 @@ def test_detail_is_lost_where_resnet20_halves_its_maps(tmp_path: Path) -> None:
     run = examined(model, images, [Aliasing(images=8)], tmp_path / "run", limit=8)
     shares = run.estimates.of("nyquist_share", map="output", channels="weighted")
     assert [e.at["stride"] for e in shares] == [1, 2, 2, 4, 4]
+    assert run.estimates.of("largest_nyquist_share")[0].value == max(e.value for e in shares)  # type: ignore[type-var]
+    assert run.estimates.of("last_nyquist_share")[0].at["layer"] == "layer3.2.relu():2"
     assert shares[1].value > 10 * shares[0].value  # type: ignore[operator]
     page = (tmp_path / "run").joinpath("page.json").read_text()
     assert "layer2.0.conv1" in page

@@ -80,6 +80,9 @@ def test_figures_are_those_of_probes_fitted_by_hand(protocol: str) -> None:
         one(found, "p_top1_change", layer="network", given="all").value
         == (rows["top1"][:, 1] != rows["top1"][:, 2]).mean()
     )
+    for measure, layer in (("first_layer_change", "act"), ("last_layer_change", "end")):
+        for given in ("all", "correct"):
+            assert one(found, measure, given=given).value == one(found, "p_top1_change", layer=layer, given=given).value
     assert LayerProbe().findings(found)
     assert LayerProbe().charts(found)
 

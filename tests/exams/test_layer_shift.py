@@ -193,3 +193,16 @@ def test_a_tap_is_given_the_frame_that_did_not_move() -> None:
     assert float(read[:, 1].max()) == 0
     with pytest.raises(ValueError, match="nothing"):
         tap.read(Layer("x", "convolution", (3, 8, 8)), maps, None)
+
+
+def test_neither_the_canvas_nor_its_borders_count() -> None:
+    """Zero padding and biases make borders that do not move; only what the picture adds is to be followed."""
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 3, padding=1), nn.Flatten(), nn.Linear(4096, 4)
+    )
+    net[0].bias.data.fill_(2.0)
+    shown = sat(net.eval(), noise_images(N, 32), 32, positions=5, layers=("2",), short_side=60)
+    assert all(e.value < 1e-4 for e in estimates(shown).of("equivariance_error"))  # type: ignore[operator]
+    rolled = sat(net.eval(), noise_images(N, 32), 32, positions=5, layers=("2",), mode="roll")
+    assert all(e.value > 0.01 for e in estimates(rolled).of("equivariance_error"))  # type: ignore[operator]

@@ -49,9 +49,7 @@ def seen_pixels(net: nn.Module, size: tuple[int, int], name: str, unit: tuple[in
     return tuple(range(int(r.nonzero()[0]), int(r.nonzero()[-1]) + 1) for r in (reached.any(1), reached.any(0)))  # type: ignore[return-value]
 
 
-@pytest.mark.parametrize(
-    "build", ["Odd", "Averaging", "cifar_resnet20"], ids=["odd", "averaging", "resnet20"]
-)
+@pytest.mark.parametrize("build", ["Odd", "Averaging", "cifar_resnet20"], ids=["odd", "averaging", "resnet20"])
 def test_fields_are_what_gradients_reach(build: str) -> None:
     torch.manual_seed(0)
     net = globals()[build]().double().eval()

@@ -20,10 +20,16 @@ class Tap(ABC):
     Attributes:
         layers: names, as in ``Subject.layers``.
         against_plain: whether ``read`` is also given what the layer says of the plain image.
+        against_empty: whether ``read_against`` is to be given what the layer says of an empty frame, too.
     """
 
     layers: tuple[str, ...]
     against_plain: ClassVar[bool] = False
+
+    @property
+    def against_empty(self) -> bool:
+        """No, for most."""
+        return False
 
     @abstractmethod
     def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor | None:
@@ -32,6 +38,12 @@ class Tap(ABC):
         None where there is nothing to read: such a layer is not in what an exam gets. Nor are layers whose outputs are not
         one an image (``Layer.each``): those are not shown.
         """
+
+    def read_against(
+        self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None, empty: torch.Tensor | None
+    ) -> torch.Tensor | None:
+        """As ``read``; ``empty``: the output (n, ...) for frames of one colour, that of the plain image's last corner."""
+        return self.read(layer, output, plain)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from eyechart.spectrum.nyquist import Window
 from eyechart.stats.intervals import means
 from eyechart.views.dense_maps import OF_A_MAP, NyquistShare
 
-NO_MAP = "no dense map of this layer could be made and proved to be the network's own once sampled, or it is the same everywhere"
+NO_MAP = "its dense map could not be made, or not be proved the network's own once sampled, or is the same everywhere"
 CHANNELS = ("weighted", "median")
 
 
@@ -34,14 +34,15 @@ class Aliasing(Exam):
     layer on the first frame (to 1e-4 of the largest value) before it is measured. The paper argues by this and gives no number;
     this one is ours.
 
-    nyquist_share = sum |F(w (r2 - mean))|^2 over max(|fx|, |fy|) >= 1/(2S), as a share of the sum over all but zero frequency; w a
-    Hann window (``window`` none for nets of circular padding). Channels that are the same everywhere are left out. White noise
-    of the same size has a share of its own, which grows with S by itself: the ratio to it is what compares layers.
+    nyquist_share = sum |F(w (r2 - mean))|^2 over max(|fx|, |fy|) >= 1/(2S), as a share of the sum over all but zero
+    frequency; w a Hann window (``window`` none for nets of circular padding). Channels that are the same everywhere are left
+    out. White noise of the same size has a share of its own, which grows with S by itself: the ratio to it is what compares
+    layers.
 
-    Measured on the frame's centre, at most 128 pixels a side, since dense maps cost up to S^2 times what the net's own do. Maps of
-    more than 1 GiB are not made. By default at every step that changes the stride, and at the last step of each stride; ``layers``
-    takes names and patterns (see ``eyechart layers``). Dense maps end at the first global pool, flattening, attention,
-    normalisation over places, or upsampling.
+    Measured on the frame's centre, at most 128 pixels a side, since dense maps cost up to S^2 times what the net's own do.
+    Maps of more than 1 GiB are not made. By default at every step that changes the stride, and at the last step of each
+    stride; ``layers`` takes names and patterns (see ``eyechart layers``). Dense maps end at the first global pool,
+    flattening, attention, normalisation over places, or upsampling.
 
     Measures, at {layer, depth, stride} (depth: number in the order of use; stride: the larger of rows and columns) and {map:
     output | input} (of the layer itself; of the map that a layer with a stride makes it of, at the new stride: what is there
@@ -51,6 +52,8 @@ class Aliasing(Exam):
         share_over_white_noise: nyquist_share by white_noise_share; 1 is no worse than noise.
         receptive_field, total_stride: of the layer in pixels, the larger of rows and columns; at {layer, depth}.
         sampled_from: the total stride before a layer that changes it; at {layer, depth}.
+        largest_nyquist_share, last_nyquist_share: nyquist_share (output, weighted) of the layer of stride 2 or more where it is
+            largest, and of the last one; at {layer, depth, stride}.
     Intervals are over images; the layers of the net are all there are, or the chosen ones.
 
     Rows: ``nyquist``, for each layer six numbers: weighted share, median share and that of white noise, of its own map and of
@@ -58,14 +61,15 @@ class Aliasing(Exam):
     """
 
     name: ClassVar[str] = "aliasing"
-    headline: ClassVar[tuple[str, ...]] = ("nyquist_share",)
+    headline: ClassVar[tuple[str, ...]] = ("largest_nyquist_share", "last_nyquist_share")
     title: ClassVar[str] = "Aliasing inside the network"
     explanation: ClassVar[str] = (
-        "Networks keep only every second, fourth or eighth place of their maps; detail finer than that is not lost but turns into "
-        "false coarse detail, which changes when the picture moves by a pixel. Here is how much of each layer's map is too fine "
-        "for the places that are kept."
+        "Networks keep only every second, fourth or eighth place of their maps; detail finer than that is not lost "
+        "but turns into false coarse detail, which changes when the picture moves by a pixel. Here is how much of "
+        "each layer's map is too fine for the places that are kept."
     )
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
+    chosen: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(headline, ("layer", "depth", "stride"))
 
     layers: tuple[str, ...] | None = Field(
         None,
@@ -120,7 +124,7 @@ class Aliasing(Exam):
         if not found:
             reason = "no layer of this network could be followed from the picture on"
             found.append(self.estimate("nyquist_share", value=None, n=len(rows), reason=reason))
-        return Estimates(found)
+        return Estimates([*found, *self._in_short(found)])
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Shares over depth, before and after each sampling, and the strides."""
@@ -137,6 +141,19 @@ class Aliasing(Exam):
 
     def _query(self, subject: Subject) -> Query:
         return Query(reading="layers", tap=NyquistShare(self._layers(subject), window=self.window))
+
+    def _in_short(self, found: Sequence[Estimate]) -> Iterator[Estimate]:
+        """The largest share and the last one, of layers that skip places."""
+        known = [
+            e for e in Estimates(found).of("nyquist_share", map="output", channels="weighted") if e.value is not None
+        ]
+        skipping = sorted((e for e in known if e.at["stride"] > 1), key=lambda e: e.at["depth"])
+        if skipping:
+            for measure, e in zip(
+                self.headline, (max(skipping, key=lambda e: e.value or 0.0), skipping[-1]), strict=True
+            ):
+                at = {name: e.at[name] for name in self.chosen[measure]}
+                yield self.estimate(measure, value=e.value, low=e.low, high=e.high, n=e.n, method=e.method, at=at)
 
     def _shares(self, columns: Array, at: Mapping[str, Any]) -> Iterator[Estimate]:
         """Of a map: weighted share, median share, share of white noise."""

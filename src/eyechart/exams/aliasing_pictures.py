@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from eyechart.core.chart import Bars, Chart, Finding, Lines, Mark, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
@@ -28,12 +29,12 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     told = [_jump(estimates, own)] if len(own) > 1 else []
     worst = max(steps, key=lambda e: e.value or 0.0)
     after = own.get(worst.at["layer"])
-    kept = f"; of what it keeps a part of, {percent(after)}" if after else ""
+    filtered = f", and of its own map, before places are skipped, {percent(after)}" if after else ""
     told.append(
         Finding(
             "note",
-            f"The step {worst.at['layer']} keeps every {_nth(worst)} place: {percent(worst)} of the detail of the map that it "
-            f"works on is too fine for that{kept} (white noise: {_noise(estimates, worst)}).",
+            f"The step {worst.at['layer']} keeps every {_nth(worst)} pixel's place. Of the map that it works on, "
+            f"{percent(worst)} of the detail is too fine for that{filtered} (white noise: {_noise(estimates, worst)}).",
         )
     )
     return told
@@ -42,32 +43,27 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
 def _jump(estimates: Estimates, own: dict[str, Estimate]) -> Finding:
     """The largest rise from one layer to the next."""
     ordered = sorted(own.values(), key=lambda e: e.at["depth"])
-    rises = [(b.value or 0.0) - (a.value or 0.0) for a, b in zip(ordered, ordered[1:], strict=False)]
-    at = max(range(len(rises)), key=rises.__getitem__)
-    before, after = ordered[at], ordered[at + 1]
+    worst = max(ordered, key=lambda e: e.value or 0.0)
+    if (worst.low if worst.low is not None else worst.value or 0.0) < CLEAR:
+        sentence = (
+            f"Hardly any layer holds detail too fine for its samples: at most {percent(worst)}, at {worst.at['layer']}."
+        )
+        return Finding("strong", sentence)
+    before, after = max(pairwise(ordered), key=lambda pair: (pair[1].value or 0.0) - (pair[0].value or 0.0))
     first = estimates.one("sampled_from", layer=after.at["layer"])
     what = (
-        f"where its total stride goes from {first.value:.0f} to {after.at['stride']}"
-        if first and first.value
-        else "without sampling itself"
+        f", where its total stride goes from {first.value:.0f} to {after.at['stride']}" if first and first.value else ""
     )
-    if (after.low if after.low is not None else after.value or 0.0) < CLEAR:
-        return Finding(
-            "strong",
-            f"Hardly any layer holds detail too fine for its samples: at most {percent(after)}, at {after.at['layer']}.",
-        )
     sentence = (
-        f"The share of detail that is too fine for the places kept jumps at {after.at['layer']}, {what}: from {percent(before)} at "
-        f"{before.at['layer']} to {percent(after)} (white noise: {_noise(estimates, after)}). From here on the maps cannot "
-        "follow a picture that moves by less than the stride."
+        f"The share of detail that is too fine for the places kept jumps at {after.at['layer']}{what}: from {percent(before)} "
+        f"at {before.at['layer']} to {percent(after)} (white noise: {_noise(estimates, after)}). Such detail turns into "
+        "false coarse detail, which changes when the picture moves by less than the stride."
     )
-    return Finding(
-        "weak", sentence, "Blur before this step keeps every second place (anti-aliasing), or let it keep all."
-    )
+    return Finding("weak", sentence, "Blur before this step skips places (anti-aliasing), or let it keep all.")
 
 
 def _over_depth(estimates: Estimates, own: Sequence[Estimate]) -> Lines:
-    marks = []
+    marks: list[Mark] = []
     for e in estimates.of("sampled_from"):
         now = estimates.one("total_stride", layer=e.at["layer"])
         if now and now.value and all(mark.x != e.at["depth"] for mark in marks):
@@ -89,8 +85,9 @@ def _over_depth(estimates: Estimates, own: Sequence[Estimate]) -> Lines:
             _series("median channel", median),
             Series("white noise", [e.value if e else None for e in noise]),
         ],
-        caption=f"Energy of each layer's map, taken at every place, at or above the Nyquist frequency of the places that it keeps. "
-        f"Dashed: steps that keep fewer. The share of white noise rises with the stride by itself. n = {own[0].n:,} images.",
+        caption="Energy of each layer's map, taken at every place, at or above the Nyquist frequency of the places that it "
+        "keeps. Dashed: steps that keep fewer. The share of white noise rises with the stride by itself. "
+        f"n = {own[0].n:,} images.",
         marks=kept,
         y_range=(0.0, 1.0),
     )
@@ -132,8 +129,8 @@ def _places(estimates: Estimates) -> Table:
         ("place", "layer", "stride", "stride before", "receptive field", "too fine", "by white noise", ""),
         rows,
         ("integer", None, "integer", "integer", "integer", "percent", "number", None),
-        "In pixels of the model's input, the larger of height and width. Stride: how far neighbouring places of the map lie apart; "
-        "receptive field: what one of them sees. Too fine: at or above the Nyquist frequency of these places.",
+        "In pixels of the model's input, the larger of height and width. Stride: how far neighbouring places of the "
+        "map lie apart; receptive field: what one of them sees. Too fine: at or above the Nyquist frequency of these places.",
     )
 
 

@@ -45,6 +45,7 @@ class LayerProbe(Exam):
         p_top1_change {given}: share of images whose top class differs between the frames.
         mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of frame 1.
         accuracy {frame: clean | frame1 | frame2}: share of images.
+        first_layer_change, last_layer_change {given}: p_top1_change of the first and the last layer's probe.
     n counts images with a pair, of classes that are not left out. Intervals are over images, for the probes as they are.
 
     Rows: ``clean``, ``frame1`` and ``frame2``: means of all layers' maps one after the other; ``valid``: whether the pair could
@@ -52,13 +53,15 @@ class LayerProbe(Exam):
     """
 
     name: ClassVar[str] = "layer_probe"
-    headline: ClassVar[tuple[str, ...]] = ("p_top1_change",)
+    headline: ClassVar[tuple[str, ...]] = ("first_layer_change", "last_layer_change")
     title: ClassVar[str] = "Stability of single layers"
     explanation: ClassVar[str] = (
-        "A simple classifier is fitted to what each layer says on average over the picture, and is then shown images moved by one "
-        "pixel. Where its answers begin to change, the network has begun to go by the places at which it happens to look."
+        "A simple classifier is fitted to what each layer says on average over the picture, and is then shown images "
+        "moved by one pixel. Where its answers begin to change, the network has begun to go by the places at which "
+        "it happens to look."
     )
     needs_labels: ClassVar[bool] = True
+    chosen: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(headline, ("layer", "depth"))
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
 
     layers: tuple[str, ...] | None = Field(
@@ -137,6 +140,7 @@ class LayerProbe(Exam):
                 tops = np.stack([one.argmax(1) for one in (clean, *others)], 1)
                 each = np.arange(len(tops)), tops[:, 1]
                 found += self._figures(tops, np.abs(np.exp(others[0][each]) - np.exp(others[1][each])), numbers, at)
+        found += self._in_short(Estimates(found))
         if (rows["top1"] >= 0).all():
             at = {"layer": NETWORK, "depth": len(subject.layers)}
             found += self._figures(rows["top1"][used], rows["absolute_change"][used], labels[used], at)
@@ -172,6 +176,14 @@ class LayerProbe(Exam):
         if self.protocol == "crop":
             return CropShift(number, 0, 1, self.shift_in, self.area)
         return Shrunk(self.short_side, "black", room=1).then(Placed(0, (number - 1, number - 1)))
+
+    def _in_short(self, found: Estimates) -> Iterator[Estimate]:
+        """The first and the last probe."""
+        for given in ("all", "correct"):
+            known = [e for e in found.of("p_top1_change", given=given) if e.value is not None]
+            for measure, e in zip(self.headline, (known[0], known[-1]) if len(known) > 1 else (), strict=False):
+                ends = {"value": e.value, "low": e.low, "high": e.high, "n": e.n, "method": e.method}
+                yield self.estimate(measure, at=e.at, **ends)
 
     def _figures(self, tops: Array, moved: Array, labels: Array, at: Mapping[str, Any]) -> Iterator[Estimate]:
         """Of top classes (n, 3) of the clean image and both frames, and how far the probability moved."""

@@ -117,8 +117,8 @@ def _table(estimates: Estimates) -> Table:
         ("layer", "changed", "changed, of right", "moved", "moved, of right", "right", "right on frame 1"),
         rows,
         (None, *["percent"] * 6),  # type: ignore[arg-type]
-        "Changed: the top class differs between the frames. Moved: by how much the probability of frame 1's class does. Of right: "
-        "images that the same probe gets right as they are. Last line: the network itself.",
+        "Changed: the top class differs between the frames. Moved: by how much the probability of frame 1's class "
+        "does. Of right: images that the same probe gets right as they are. Last line: the network itself.",
     )
 
 

@@ -33,8 +33,9 @@ class LayerShift(Exam):
 
     The picture, small on a black canvas (``mode`` embed, as in protocol 2 of arXiv 1805.12177, near the centre), or the whole
     frame coming in again at the other side (roll: exact for nets with circular padding only) moves horizontally and
-    diagonally. r is a layer's output for t = 0 and r_t for t, S its total stride. Borders of the canvas are part of what is
-    measured: padding makes them visible to a net.
+    diagonally. r is a layer's output for t = 0 and r_t for t, S its total stride. With embed, errors are of what the picture
+    adds to the layer's output for the empty canvas: else the canvas, and the padding that makes its borders visible, would
+    count, which do not move. What the picture does near the borders stays.
 
     Definitions, per image (formulas ours; the paper shows the sums as a figure):
         invariance error: |r_t - r| / |r|, L2 over all channels and places.
@@ -46,8 +47,8 @@ class LayerShift(Exam):
         random pair error: mean over pairs of images of sum |r_i - r_j|^2, by the mean of sum |r - mean|^2, from sketches of
             128 numbers a map: what an unrelated picture would give.
         sum variation: for each channel G(t) = sum over places of r_t; cv = sd_t G / mean_t sum |r_t|, range = (max - min) / the
-            same; median over channels whose mean |r| is above 1e-6 of the layer's largest. A global mean of the layer is as
-            invariant as these are small. At stride 1 with circular padding they are 0.
+            same, of the output itself; median over channels whose mean |r| is above 1e-6 of the layer's largest. A global
+            mean of the layer is as invariant as these are small. At stride 1 with circular padding they are 0.
 
     Measures, at {layer, depth, stride} (as in ``aliasing``) and {direction}:
         invariance_error, equivariance_error {shift}: mean over images; shift in pixels.
@@ -55,6 +56,8 @@ class LayerShift(Exam):
         interpolation_error_by_random {by}: the same by random_pair_error: 1 is no better than another picture.
         sum_variation {of: cv | range}.
         random_pair_error: at {layer, depth, stride} alone.
+        last_interpolation_error_by_random, last_sum_variation {direction}: by sinc, and of cv, at the last layer that
+            has one.
     Intervals are over images.
 
     Rows: for each layer in the order of use ``sketch`` (128 numbers and the energy about the mean), and for each direction
@@ -63,14 +66,15 @@ class LayerShift(Exam):
     """
 
     name: ClassVar[str] = "layer_shift"
-    headline: ClassVar[tuple[str, ...]] = ("interpolation_error",)
+    headline: ClassVar[tuple[str, ...]] = ("last_interpolation_error_by_random", "last_sum_variation")
     title: ClassVar[str] = "Layers and moving pictures"
     explanation: ClassVar[str] = (
-        "While a picture moves over its canvas, the maps inside a network should move along, and their sums stay the same; then "
-        "so does the answer. Here is how far each layer's maps are from that, and how much of it no interpolation between the "
-        "places that are kept could mend."
+        "While a picture moves over its canvas, the maps inside a network should move along, and their sums stay the "
+        "same; then so does the answer. Here is how far each layer's maps are from that, and how much of it no "
+        "interpolation between the places that are kept could mend."
     )
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
+    chosen: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(headline, ("layer", "depth", "stride"))
 
     layers: tuple[str, ...] | None = Field(
         None,
@@ -140,7 +144,7 @@ class LayerShift(Exam):
         if not found:
             reason = "no layer of this network could be followed from the picture on"
             found.append(self.estimate("invariance_error", unit="times", value=None, n=len(labels), reason=reason))
-        return Estimates(found)
+        return Estimates([*found, *self._in_short(Estimates(found))])
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Errors by shift, and over depth."""
@@ -159,6 +163,18 @@ class LayerShift(Exam):
     def _stride(self, subject: Subject, name: str) -> tuple[int, int]:
         return subject.geometry[name].stride or (1, 1)
 
+    def _in_short(self, found: Estimates) -> Iterator[Estimate]:
+        """What is left at the end."""
+        for measure, which in zip(self.headline, ({"by": "sinc"}, {"of": "cv"}), strict=True):
+            for direction in self.directions:
+                own = found.of(measure.removeprefix("last_"), direction=direction, **which)
+                known = [e for e in own if e.value is not None]
+                if known:
+                    e = max(known, key=lambda e: e.at["depth"])
+                    at = {name: e.at[name] for name in ("layer", "depth", "stride", "direction")}
+                    ends = {"value": e.value, "low": e.low, "high": e.high, "n": e.n, "method": e.method}
+                    yield self.estimate(measure, unit="times", at=at, **ends)
+
     def _positions(self, subject: Subject) -> int:
         """Half the frame at most is travelled."""
         return max(2, min(self.positions, min(subject.size) // 2))
@@ -176,11 +192,13 @@ class LayerShift(Exam):
     def _query(self, subject: Subject, move: tuple[int, int]) -> Query:
         layers = self._layers(subject)
         strides = tuple(self._stride(subject, name) for name in layers)
-        tap = ShiftedMaps(layers, strides, move, subject.size)
+        tap = ShiftedMaps(layers, strides, move, subject.size, self.mode == "embed")
         return Query(self._view(subject).then(Rolled(move)), "layers", tap=tap)
 
     def _sketches(self, subject: Subject) -> Query:
-        return Query(self._view(subject), "layers", tap=MapSketch(self._layers(subject), subject.size))
+        return Query(
+            self._view(subject), "layers", tap=MapSketch(self._layers(subject), subject.size, self.mode == "embed")
+        )
 
     def _of_layer(self, name: str, seen: Sequence[Mapping[str, Array]], subject: Subject, n: int) -> dict[str, Array]:
         """Of one layer and direction: errors (n, T - 1), their means between places, and what its sums do (n,)."""

@@ -33,10 +33,11 @@ TITLES = {
     "equivariance_error": "How far maps are from moving along",
 }
 CAPTIONS = {
-    "invariance_error": "Distance of a layer's maps before and after the move, by their size; two unrelated maps of that size lie "
-    "1.4 apart if they have nothing in common. A map that moves along is not still: this is to be large in early layers.",
-    "equivariance_error": "The same, but against the first maps moved along by whole places, as well as that goes. It falls back "
-    "wherever the picture has moved by a multiple of the stride.",
+    "invariance_error": "Distance of a layer's maps before and after the move, by their size; two unrelated maps of "
+    "that size lie 1.4 apart if they have nothing in common. A map that moves along is not still: this is to be "
+    "large in early layers.",
+    "equivariance_error": "The same, but against the first maps moved along by whole places, as well as that goes. "
+    "It falls back wherever the picture has moved by a multiple of the stride.",
 }
 
 
@@ -77,8 +78,8 @@ def _between(estimates: Estimates, directions: Sequence[str]) -> Bars | None:
         x_label="error by that of another picture's map",
         categories=[f"{layer} (stride {stride})" for layer, stride in layers],
         series=series,
-        caption="The picture moves by less than the stride, and the map after is predicted by interpolating the map before. 0: it "
-        "can be told (ideal interpolation: nothing aliases). 1: it tells as little as the map of another picture.",
+        caption="The picture moves by less than the stride, and the map after is predicted by interpolating the map before. "
+        "0: it can be told (ideal interpolation: nothing aliases). 1: it tells as little as the map of another picture.",
         rules=(Rule(1.0, "another picture"),),
         format="number",
     )
@@ -115,8 +116,9 @@ def _table(estimates: Estimates) -> Table:
         ("place", "layer", "stride", "not still", "not along", "not told", "sums (sd)", "sums (range)"),
         rows,
         ("integer", None, "integer", *["number"] * 5),  # type: ignore[arg-type]
-        "The first direction. Not still, not along: error by the size of the map at one pixel. Not told: what ideal interpolation "
-        "leaves, by the map's variance, mean over moves that are no multiples of the stride. Sums: over all moves.",
+        "The first direction. Not still, not along: error by the size of the map at one pixel. Not told: what ideal "
+        "interpolation leaves, by the map's variance, mean over moves that are no multiples of the stride. Sums: "
+        "over all moves.",
     )
 
 
@@ -143,9 +145,9 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         told.append(
             Finding(
                 "weak",
-                f"Invariance begins to be lost at {first.at['layer']} (stride {first.at['stride']}): when the picture moves by less "
-                f"than that, {_of_random(first)} of its map could as well be another picture's; at {last.at['layer']}, the last "
-                f"layer looked at, {_of_random(last)}.",
+                f"Invariance begins to be lost at {first.at['layer']} (stride {first.at['stride']}): when the picture "
+                f"moves by less than that, {_of_random(first)} of its map could as well be another picture's; at "
+                f"{last.at['layer']}, the last layer looked at, {_of_random(last)}.",
                 "See the aliasing exam for what is sampled there; blur before places are skipped.",
             )
         )

@@ -2,7 +2,8 @@
 
 r2 of a layer is what it would say without any stride before or at it, later windows spread by the product of the strides so
 far; what the net has is every S-th of that: r2[::S] = r (Azulay & Weiss, JMLR 20(184), 2019, section 3). Ends at the first
-global pool, flattening, attention or upsampling, but for gates such as squeeze-excite's, which see the means of the sampled maps.
+global pool, flattening, attention or upsampling, but for gates such as squeeze-excite's, which see the means of the sampled
+maps.
 
 Strides are followed by what the net's own code asks torch to do (see ``located``), so it need not be traceable. Every layer is
 proved on the frame at hand before it is used.

@@ -2,8 +2,8 @@
 
 A net is run as it is: its own code is followed by what torch is asked to do, so nothing need be traced, and shapes may depend
 on the input. ``dense`` tensors hold the units at every place of the picture instead of every ``stride``-th (the a-trous
-algorithm: Holschneider et al., 1989; for nets Azulay & Weiss, JMLR 20(184), 2019): steps with a stride are done without it, later
-windows are spread by the product of the strides so far. To the net's code a dense tensor has the size that it expects.
+algorithm: Holschneider et al., 1989; for nets Azulay & Weiss, JMLR 20(184), 2019): steps with a stride are done without it,
+later windows are spread by the product of the strides so far. To the net's code a dense tensor has the size that it expects.
 """
 
 from __future__ import annotations
@@ -71,12 +71,6 @@ class Located(Tensor):
         found.grid, found.walk, found.ended = grid, walk, ended
         return found
 
-    @property
-    def values(self) -> Tensor:
-        """The numbers; dense where ``walk`` is."""
-        with torch._C.DisableTorchFunctionSubclass():
-            return self.as_subclass(Tensor)
-
     @classmethod
     def __torch_function__(
         cls, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (), kwargs: Any = None
@@ -106,7 +100,7 @@ def sampled(values: Tensor, grid: Grid) -> Tensor:
 
 
 def _followed(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    from eyechart.models.located_rules import RULES  # which is written in terms of this file
+    from eyechart.models.located_rules import RULES  # noqa: PLC0415  (it is written in terms of this file)
 
     name = getattr(func, "__name__", "")
     if name == "__get__":  # of a property
@@ -154,6 +148,8 @@ def _placed(
     source = located[0]
     if isinstance(found, Located) and source.grid and rule.grid.stride != source.grid.stride:
         walk.sampling = found, source
+    elif walk.sampling is not None and walk.sampling[0] is found:  # changed in place by what follows
+        walk.sampling = None
     return found
 
 

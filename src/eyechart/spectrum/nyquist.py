@@ -46,7 +46,7 @@ def energy_above(
 def share_above(
     maps: torch.Tensor, stride: tuple[int, int], window: Window = "hann"
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Share of ``energy_above`` in maps (..., c, h, w): weighted by the channels' energy, and the channels' median, (...,) each.
+    """Share of ``energy_above`` in maps (..., c, h, w): weighted by the channels' energy, and their median, (...,) each.
 
     Channels that are the same everywhere are left out; NaN where all are.
     """

@@ -24,29 +24,44 @@ class ShiftedMaps(Tap):
     """Errors of a layer's maps r_k, of the frame moved by k pixels, against those of the frame as it was, r: (n, 4 + 2 c).
 
     ``invariance``: |r_k - r| / |r|, L2 over all channels. ``equivariance``: the same against r rolled by whole units, the best
-    of those next to k / stride. ``sinc`` and ``bilinear``: sum |r_k - p|^2 / sum |r_k - mean|^2, p = r moved by k / stride units
-    through its Fourier transform (real part) or linearly, median over channels that vary (AW 2019; formula ours).
-    Then the sum and the sum of absolute values of each channel of r_k.
+    of those next to k / stride. ``sinc`` and ``bilinear``: sum |r_k - p|^2 / sum |r_k - mean|^2, p = r moved by k / stride
+    units through its Fourier transform (real part) or linearly, median over channels that vary (Azulay & Weiss, JMLR 2019;
+    formula ours). Then the sum and the sum of absolute values of each channel of r_k.
 
     Attributes:
         strides: of each of the layers.
         shift: (rows, columns) in pixels.
         frame: (height, width) of the model's input.
+        on_canvas: errors are of what the picture adds to the maps of the empty canvas, so that neither the canvas nor the
+            padding around it counts; sums are of the maps themselves.
     """
 
     strides: tuple[tuple[int, int], ...] = ()
     shift: tuple[int, int] = (0, 0)
     frame: tuple[int, int] = (0, 0)
+    on_canvas: bool = False
     against_plain: ClassVar[bool] = True
+
+    @property
+    def against_empty(self) -> bool:
+        """On a canvas."""
+        return self.on_canvas
 
     def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor | None:
         """None of an output that holds no map. Raises ValueError without the plain image."""
+        return self.read_against(layer, output, plain, None)
+
+    def read_against(
+        self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None, empty: torch.Tensor | None
+    ) -> torch.Tensor | None:
+        """See ``read``."""
         if plain is None:
             raise ValueError(f"{layer.name} is compared with nothing")
         held = map_of(layer, self.frame)
         if isinstance(held, str):
             return None
-        after, before = as_maps(output, held), as_maps(plain, held)
+        maps = as_maps(output, held)
+        after, before = (as_maps(x if empty is None else x - empty, held) for x in (output, plain))
         stride = self.strides[self.layers.index(layer.name)]
         way = self.shift[0] / stride[0], self.shift[1] / stride[1]
         errors = [
@@ -55,8 +70,7 @@ class ShiftedMaps(Tap):
             unexplained(after, moved_by_phase(before, way)),
             unexplained(after, moved_linearly(before, way)),
         ]
-        sums = [after.sum((2, 3)), after.abs().sum((2, 3))]
-        return torch.cat([torch.stack(errors, 1), *sums], 1)
+        return torch.cat([torch.stack(errors, 1), maps.sum((2, 3)), maps.abs().sum((2, 3))], 1)
 
 
 @dataclass(frozen=True)
@@ -68,16 +82,29 @@ class MapSketch(Tap):
 
     Attributes:
         frame: (height, width) of the model's input.
+        on_canvas: see ``ShiftedMaps``.
     """
 
     frame: tuple[int, int] = (0, 0)
+    on_canvas: bool = False
+
+    @property
+    def against_empty(self) -> bool:
+        """On a canvas."""
+        return self.on_canvas
 
     def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor | None:
         """None of an output that holds no map."""
+        return self.read_against(layer, output, plain, None)
+
+    def read_against(
+        self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None, empty: torch.Tensor | None
+    ) -> torch.Tensor | None:
+        """See ``read``."""
         held = map_of(layer, self.frame)
         if isinstance(held, str):
             return None
-        maps = as_maps(output, held)
+        maps = as_maps(output if empty is None else output - empty, held)
         flat = maps.reshape(len(maps), -1)
         buckets, signs = _hashes(flat.shape[1], str(flat.device))
         sketch = flat.new_zeros((len(flat), SKETCH)).index_add_(1, buckets, flat * signs)
@@ -105,11 +132,12 @@ def moved_linearly(maps: torch.Tensor, way: tuple[float, float]) -> torch.Tensor
 
 
 def unexplained(after: torch.Tensor, predicted: torch.Tensor) -> torch.Tensor:
-    """Median over channels of sum |after - predicted|^2 / sum |after - mean|^2 for maps (n, c, h, w): (n,); NaN if none varies."""
+    """Median over channels of sum |after - predicted|^2 / sum |after - mean|^2, maps (n, c, h, w): (n,); NaN if none varies."""
     spread = (after - after.mean((2, 3), keepdim=True)).square().sum((2, 3))
     error = (after - predicted).square().sum((2, 3))
     kept = spread > FAINT * after.square().sum((2, 3)).amax(1, keepdim=True)
-    return torch.where(kept, error / spread, torch.nan).nanmedian(1).values
+    middle: torch.Tensor = torch.where(kept, error / spread, torch.nan).nanmedian(1).values
+    return middle
 
 
 def _rolled(maps: torch.Tensor, way: tuple[float, float]) -> list[torch.Tensor]:
@@ -125,7 +153,8 @@ def _share(distance: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
 
 
 def _norm(maps: torch.Tensor) -> torch.Tensor:
-    return maps.flatten(1).norm(dim=1)
+    sizes: torch.Tensor = maps.flatten(1).norm(dim=1)
+    return sizes
 
 
 @lru_cache(maxsize=32)
