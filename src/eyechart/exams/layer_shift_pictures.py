@@ -109,13 +109,13 @@ def _table(estimates: Estimates) -> Table:
             estimates.one(m, **at, direction=direction, shift=1) for m in ("invariance_error", "equivariance_error")
         ]
         more = estimates.one("interpolation_error", **at, direction=direction, by="sinc")
-        sums = [estimates.one("sum_variation", **at, direction=direction, of=of) for of in ("cv", "range")]
+        sums = [estimates.one("sum_variation", **at, direction=direction, of=of) for of in ("cv",)]
         rows.append([pair.at["depth"], pair.at["layer"], pair.at["stride"], *map(_cell, (*ones, more, *sums))])
     return Table(
         "Layers under a move of one pixel",
-        ("place", "layer", "stride", "not still", "not along", "not told", "sums (sd)", "sums (range)"),
+        ("place", "layer", "stride", "not still", "not along", "not told", "sums"),
         rows,
-        ("integer", None, "integer", *["number"] * 5),  # type: ignore[arg-type]
+        ("integer", None, "integer", *["number"] * 4),  # type: ignore[arg-type]
         "The first direction. Not still, not along: error by the size of the map at one pixel. Not told: what ideal "
         "interpolation leaves, by the map's variance, mean over moves that are no multiples of the stride. Sums: "
         "over all moves.",
@@ -128,39 +128,41 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     if not found:
         reasons = sorted({e.reason for e in estimates if e.reason})
         return [Finding("note", f"No layer that skips places could be followed{': ' + reasons[0] if reasons else ''}.")]
-    direction = found[0].at["direction"]
+    directions = dict.fromkeys(e.at["direction"] for e in found)
+    direction = (
+        "diagonal" if "diagonal" in directions else next(iter(directions))
+    )  # channels may see edges of one way only
     along = sorted((e for e in found if e.at["direction"] == direction), key=lambda e: e.at["depth"])
-    first = next((e for e in along if (e.low if e.low is not None else e.value or 0.0) > CLEAR), None)
-    told = []
-    if first is None:
-        worst = max(along, key=lambda e: e.value or 0.0)
-        told.append(
-            Finding(
-                "strong",
-                f"All layers looked at follow a moving picture: at most {_of_random(worst)} of their maps cannot be told.",
-            )
-        )
-    else:
-        last = along[-1]
-        told.append(
-            Finding(
-                "weak",
-                f"Invariance begins to be lost at {first.at['layer']} (stride {first.at['stride']}): when the picture "
-                f"moves by less than that, {_of_random(first)} of its map could as well be another picture's; at "
-                f"{last.at['layer']}, the last layer looked at, {_of_random(last)}.",
-                "See the aliasing exam for what is sampled there; blur before places are skipped.",
-            )
-        )
+    told = [_lost(along)]
     ends = sorted(estimates.of("sum_variation", direction=direction, of="cv"), key=lambda e: e.at["depth"])
     if ends and ends[-1].value is not None:
         told.append(
             Finding(
                 "note",
-                f"While the picture moves, the sums of a channel of {ends[-1].at['layer']} vary by {100 * ends[-1].value:.1f}%"
-                f"{_ends(ends[-1])} of its size (standard deviation, median channel).",
+                f"While the picture moves ({direction}), the sums of a channel of {ends[-1].at['layer']} vary by "
+                f"{100 * ends[-1].value:.1f}%{_ends(ends[-1])} of its size (standard deviation, median channel).",
             )
         )
     return told
+
+
+def _lost(along: Sequence[Estimate]) -> Finding:
+    """Of layers in their order, in one direction."""
+    first = next((e for e in along if (e.low if e.low is not None else e.value or 0.0) > CLEAR), None)
+    if first is None:
+        worst = max(along, key=lambda e: e.value or 0.0)
+        sentence = (
+            "All layers looked at follow a moving picture: interpolation between the places that they keep errs by at most "
+            f"{_of_random(worst)} of what another picture's map would."
+        )
+        return Finding("strong", sentence)
+    last = along[-1]
+    sentence = (
+        f"Invariance begins to be lost at {first.at['layer']} (stride {first.at['stride']}): when the picture moves by less "
+        f"than that, the best interpolation of its map errs by {_of_random(first)} of what another picture's map would; at "
+        f"{last.at['layer']}, the last layer looked at, by {_of_random(last)}."
+    )
+    return Finding("weak", sentence, "See the aliasing exam for what is sampled there; blur before places are skipped.")
 
 
 def _of_random(e: Estimate) -> str:
