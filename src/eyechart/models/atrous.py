@@ -5,6 +5,12 @@ far; what the net has is every S-th of that: r2[::S] = r (Azulay & Weiss, JMLR 2
 global pool, flattening, attention or upsampling, but for gates such as squeeze-excite's, which see the means of the sampled
 maps.
 
+Holds (tested with random weights) for torchvision's AlexNet, VGG, ResNet, ResNeXt, SqueezeNet, DenseNet, MobileNet v2 and v3,
+MNASNet, EfficientNet and v2, RegNet, GoogLeNet, Inception v3, ShuffleNet v2 and ConvNeXt, and several of timm's: in float64
+to 1e-10, in float32 to 1e-5 but for MobileNet v3 large and EfficientNet v2 s, in whose depth rounding grows to a little
+more. Vision transformers have dense maps of their patch embedding alone, Swin up to its first windows, nets with GroupNorm
+up to the first.
+
 Strides are followed by what the net's own code asks torch to do (see ``located``), so it need not be traceable. Every layer is
 proved on the frame at hand before it is used.
 """
