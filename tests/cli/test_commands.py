@@ -151,8 +151,13 @@ def test_layers_are_listed_by_the_names_that_exams_take(command: Command) -> Non
     names = [layer["name"] for layer in found]
     assert {"conv1", "relu()", "layer1.0.add()", "linear"} <= set(names)
     told = command("layers", "demo", "--kind", "norm")
-    assert told.out.splitlines()[0].split() == ["bn1", "norm", "16", "x", "32", "x", "32", "conv1"]
-    assert len(told.out.splitlines()) == 19
+    lines = [line.split() for line in told.out.splitlines()]
+    assert lines[0] == ["layer", "kind", "output", "input", "from", "stride", "receptive", "field"]
+    assert lines[1] == ["bn1", "norm", "16", "x", "32", "x", "32", "conv1", "1", "3"]
+    assert len(lines) == 20
+    places = {layer["name"]: (layer["stride"], layer["receptive_field"]) for layer in found}
+    assert places["layer2.0.conv1"] == ([2, 2], [17, 17])
+    assert places["linear"] == (None, None)
     wrong = command("layers", "demo", "--kind", "nrm")
     assert wrong.code == 2
     assert "norm" in wrong.paragraph

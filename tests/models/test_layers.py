@@ -98,6 +98,18 @@ def test_what_is_seen_is_the_output_before_it_is_changed_in_place() -> None:
     assert seen["norm"] == pytest.approx(float(wanted))
 
 
+def test_what_is_computed_of_an_output_is_no_step_of_the_net() -> None:
+    net, names = cifar_resnet20().eval(), []
+
+    def look(layer: Layer, output: Tensor) -> None:
+        names.append(layer.name)
+        F.relu(output + output)
+
+    with torch.inference_mode(), Watch(net, look):
+        net(torch.rand(1, 3, 32, 32))
+    assert names == [layer.name for layer in met(cifar_resnet20(), 32)]
+
+
 def test_the_net_is_left_as_it_was() -> None:
     net = Shared().eval()
     frames = torch.rand(2, 3, 8, 8)

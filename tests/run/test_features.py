@@ -17,8 +17,9 @@ from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Tally
-from eyechart.core.tap import Tap
+from eyechart.core.tap import DenseTap, Tap
 from eyechart.core.weights import Weights
+from eyechart.models.atrous import Dense
 from eyechart.models.layers import Layer
 from eyechart.run.altered import OtherWeights
 from eyechart.run.draw import Job, draw
@@ -97,6 +98,76 @@ def test_a_tap_may_compare_with_the_plain_image() -> None:
     with torch.inference_mode():
         wanted = (net.norm(net.conv(shown)) - net.norm(net.conv(frames))).flatten(1).norm(dim=1)
     np.testing.assert_allclose(answers.features(moved).values["norm"], wanted.numpy(), rtol=1e-4)
+
+
+@dataclass(frozen=True)
+class Darker(Tap):
+    """Sums less those of an empty frame."""
+
+    against_plain: ClassVar[bool] = True
+
+    @property
+    def against_empty(self) -> bool:
+        return True
+
+    def read(self, layer: Layer, output: Tensor, plain: Tensor | None) -> Tensor | None:
+        raise AssertionError("it is given the empty frame, too")
+
+    def read_against(self, layer: Layer, output: Tensor, plain: Tensor | None, empty: Tensor | None) -> Tensor | None:
+        assert plain is not None
+        assert empty is not None
+        return torch.stack([output.sum((1, 2, 3)), plain.sum((1, 2, 3)), empty.sum((1, 2, 3))], 1)
+
+
+@pytest.mark.parametrize("batch", [1, 4, 64])
+def test_a_tap_may_compare_with_an_empty_frame(batch: int) -> None:
+    net, query = Two().eval(), Query(Band("low", 2.0), "layers", tap=Darker(("norm",)))
+    answers, frames = asked(net, [query], batch)
+    read = answers.features(query).values["norm"]
+    with torch.inference_mode():
+        empty = net.norm(net.conv(frames[:, :, -1:, -1:].expand_as(frames))).sum((1, 2, 3))
+        plain = net.norm(net.conv(frames)).sum((1, 2, 3))
+    np.testing.assert_allclose(read[:, 1], plain.numpy(), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(read[:, 2], empty.numpy(), rtol=1e-3, atol=1e-3)
+
+
+@dataclass(frozen=True)
+class Places(DenseTap):
+    """Sums over all places, over those kept, and over the map that is sampled."""
+
+    def read(self, layer: Layer, dense: Dense) -> Tensor:
+        kept = dense.values[:, :, :: dense.stride[0], :: dense.stride[1]]
+        before = dense.values[:, :1] * 0 if dense.before is None else dense.before
+        return torch.stack([x.sum((1, 2, 3)) for x in (dense.values, kept, before)], 1)
+
+
+class Halving(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(3)
+        self.one, self.two, self.head = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 4, 3, 1, 1), nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.two(self.one(x)).mean((2, 3)))
+
+
+@pytest.mark.parametrize("together", [1, 4, 16])
+def test_dense_taps_read_the_twin(together: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eyechart.run.features.DENSE_PIXELS", together * SIZE * SIZE)
+    net, query = Halving().eval(), Query(Band("low", 2.0), "layers", tap=Places(("one", "two", "head")))
+    plain = Query(reading="layers", tap=Means(("one",)))
+    answers, frames = asked(net, [query, plain, Query(reading="layers", tap=Places(("two",)))])
+    read = answers.features(query).values
+    assert set(read) == {"one", "two"}
+    disc = np.hypot(*np.meshgrid(*[SIZE * np.fft.fftfreq(SIZE)] * 2)) <= 2
+    shown = torch.from_numpy(np.fft.ifft2(np.fft.fft2(frames.numpy()) * disc).real).float()
+    with torch.inference_mode():
+        one = net.one(shown)
+        dense = nn.functional.conv2d(shown, net.one.weight, net.one.bias, 1, 1)
+        two = nn.functional.conv2d(dense, net.two.weight, net.two.bias, 1, 2, 2)
+        sums = [x.sum((1, 2, 3)).numpy() for x in (dense, one, shown, two, net.two(one))]
+    np.testing.assert_allclose(read["one"].T, sums[:3], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(read["two"][:, :2].T, sums[3:], rtol=1e-3, atol=1e-3)
 
 
 class Windows(nn.Module):

@@ -26,7 +26,9 @@ def coloured(height: int, width: int, seed: int = 0) -> Array:
     return np.random.default_rng(seed).integers(1, 256, (height, width, 3), dtype=np.uint8)  # never black
 
 
-def canvas(small: Shrunk, *pictures: Array, seen: Preprocessing = SEEN, ids: tuple[str, ...] = ()) -> tuple[Pixels, Array]:
+def canvas(
+    small: Shrunk, *pictures: Array, seen: Preprocessing = SEEN, ids: tuple[str, ...] = ()
+) -> tuple[Pixels, Array]:
     """What the device gets: a batch of canvases, and which of them are valid."""
     ids = ids or tuple(f"image {i}" for i in range(len(pictures)))
     drawn = draw(Job(ids, tuple(map(ArraySource, pictures)), (small,), seen, 0))
@@ -152,7 +154,9 @@ def test_places_are_uniform_and_all_used() -> None:
 def test_places_scale_with_the_free_way() -> None:
     ids = tuple(str(i) for i in range(50))
     wide, narrow = (
-        Placed().render(Pixels(torch.zeros(50, 1, 8, 8), ids, 0, {"free_down": np.full(50, f), "free_right": np.full(50, f)}))
+        Placed().render(
+            Pixels(torch.zeros(50, 1, 8, 8), ids, 0, {"free_down": np.full(50, f), "free_right": np.full(50, f)})
+        )
         for f in (99.0, 9.0)
     )
     np.testing.assert_array_equal(narrow.notes["top"], wide.notes["top"] // 10)

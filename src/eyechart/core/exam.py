@@ -19,6 +19,7 @@ from eyechart.core.view import View
 if TYPE_CHECKING:
     import torch
 
+    from eyechart.models.geometry import LayerGeometry
     from eyechart.models.layers import Layer
 
 Array = np.ndarray[Any, Any]
@@ -35,6 +36,7 @@ class Subject:
         kind: what the model answers, ``logits`` or ``embedding``; ``none`` where images are looked at without a model.
         labelled: whether the images have labels that the model can be right about.
         layers: the steps that the net takes, in their order (see ``eyechart show-layers``); empty if it cannot be watched.
+        geometry: by layer, its stride and receptive field, found when first asked for.
         convolutions: names of the convolutions' kernels, in the order of use.
         weights: the net's parameters and floating buffers before folding, by name; float32 tensors on the CPU when asked for.
     """
@@ -46,6 +48,7 @@ class Subject:
     labelled: bool = True
     layers: tuple[Layer, ...] = ()
     convolutions: tuple[str, ...] = ()
+    geometry: Mapping[str, LayerGeometry] = field(default_factory=dict, compare=False, repr=False)
     weights: Mapping[str, torch.Tensor] = field(default_factory=dict, compare=False, repr=False)
 
     def class_name(self, index: int) -> str:

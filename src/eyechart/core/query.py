@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import log_softmax
 
-from eyechart.core.tap import Tap
+from eyechart.core.tap import DenseTap, Tap
 from eyechart.core.view import Plain, View
 from eyechart.core.weights import Weights
 
@@ -41,7 +41,7 @@ class Query:
     view: View = field(default_factory=Plain)
     reading: Reading = "answer"
     weights: Weights | None = None
-    tap: Tap | None = None
+    tap: Tap | DenseTap | None = None
 
     def __post_init__(self) -> None:
         if (self.tap is None) == (self.reading == "layers") or (self.tap and self.weights):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     import torch
 
+    from eyechart.models.atrous import Dense
     from eyechart.models.layers import Layer
 
 
@@ -19,10 +20,16 @@ class Tap(ABC):
     Attributes:
         layers: names, as in ``Subject.layers``.
         against_plain: whether ``read`` is also given what the layer says of the plain image.
+        against_empty: whether ``read_against`` is to be given what the layer says of an empty frame, too.
     """
 
     layers: tuple[str, ...]
     against_plain: ClassVar[bool] = False
+
+    @property
+    def against_empty(self) -> bool:
+        """No, for most."""
+        return False
 
     @abstractmethod
     def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor | None:
@@ -30,4 +37,31 @@ class Tap(ABC):
 
         None where there is nothing to read: such a layer is not in what an exam gets. Nor are layers whose outputs are not
         one an image (``Layer.each``): those are not shown.
+        """
+
+    def read_against(
+        self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None, empty: torch.Tensor | None
+    ) -> torch.Tensor | None:
+        """As ``read``; ``empty``: the output (n, ...) for frames of one colour, that of the plain image's last corner."""
+        return self.read(layer, output, plain)
+
+
+@dataclass(frozen=True)
+class DenseTap(ABC):
+    """A few numbers of each image at some layers of the a-trous twin, which has every unit at every place of the picture.
+
+    Frames are cut to their centre, 128 pixels a side. Dense maps cost up to stride squared times what the net's own do: ask for
+    few images (``Exam.most``).
+
+    Attributes:
+        layers: names, as in ``Subject.layers``.
+    """
+
+    layers: tuple[str, ...]
+
+    @abstractmethod
+    def read(self, layer: Layer, dense: Dense) -> torch.Tensor:
+        """Numbers (n, ...) of a layer's dense maps, each image for itself.
+
+        Layers without a dense map, or whose dense map is not proved to be the net's own once it is sampled, are not shown.
         """

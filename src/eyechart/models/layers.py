@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
@@ -133,7 +134,9 @@ class Watch(TorchFunctionMode):
             name = f"{name}:{self._calls[name]}"
         if self._sources:
             self._made[id(output)] = (output, name)
-        self._see(Layer(name, kind, tuple(output.shape[1:]), source), output)
+        layer = Layer(name, kind, tuple(output.shape[1:]), source)
+        with torch._C.DisableTorchFunction():  # what is computed of the output is no step of the net
+            self._see(layer, output)
 
 
 class _Open(NamedTuple):

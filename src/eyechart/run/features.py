@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from eyechart.core.tap import Tap
+from eyechart.core.tap import DenseTap, Tap
+from eyechart.models.atrous import Dense, Twin
 from eyechart.models.image_model import ImageModel
 from eyechart.models.layers import Layer, Watch
 
 Array = np.ndarray[Any, Any]
+DENSE_PIXELS = 1 << 14  # shown to the a-trous twin at a time: 128 x 128, or sixteen small frames
 
 
 class PlainLayers:
@@ -26,7 +28,7 @@ class PlainLayers:
 
     def __init__(self, model: ImageModel, pixels: torch.Tensor) -> None:
         self._model, self._pixels = model, pixels
-        self._kept: dict[tuple[str, ...], dict[str, torch.Tensor]] = {}
+        self._kept: dict[tuple[tuple[str, ...], bool], dict[str, torch.Tensor]] = {}
 
     def features(self, tap: Tap, pixels: torch.Tensor, batch: int) -> dict[str, Array]:
         """What the tap reads of shown ``pixels`` (n, c, h, w), by layer: (n, ...) float32.
@@ -41,6 +43,7 @@ class PlainLayers:
         for start in range(0, len(pixels), batch):
             some = slice(start, start + batch)
             plain = self._plain(wanted, batch) if tap.against_plain else {}
+            empty = self._plain(wanted, batch, empty=True) if tap.against_empty else {}
             read: dict[str, Array] = {}
 
             def see(
@@ -49,9 +52,11 @@ class PlainLayers:
                 read: dict[str, Array] = read,
                 some: slice = some,
                 plain: dict[str, torch.Tensor] = plain,
+                empty: dict[str, torch.Tensor] = empty,
             ) -> None:
                 if layer.name in wanted:
-                    numbers = tap.read(layer, output, plain[layer.name][some] if plain else None)
+                    beside = [outputs[layer.name][some] if outputs else None for outputs in (plain, empty)]
+                    numbers = tap.read_against(layer, output, *beside)
                     if numbers is not None:
                         read[layer.name] = numbers.float().cpu().numpy()
 
@@ -64,19 +69,52 @@ class PlainLayers:
         steps = self._model.plain.layers if self._model.plain else ()
         return tuple(step.name for step in steps if step.each and step.name in tap.layers)
 
-    def _plain(self, layers: tuple[str, ...], batch: int) -> dict[str, torch.Tensor]:
-        """Outputs of layers for all plain images."""
-        if layers not in self._kept:
+    def _plain(self, layers: tuple[str, ...], batch: int, empty: bool = False) -> dict[str, torch.Tensor]:
+        """Outputs of layers for all plain images, or for frames of their corners' colours."""
+        if (layers, empty) not in self._kept:
+            pixels = self._pixels
+            if empty:
+                corners = pixels[:, :, -1:, -1:].expand_as(pixels)
+                pixels = corners.contiguous(memory_format=torch.channels_last)
             met: dict[str, list[torch.Tensor]] = {name: [] for name in layers}
 
             def see(layer: Layer, output: torch.Tensor) -> None:
                 if layer.name in met:
                     met[layer.name].append(output.clone())
 
-            for start in range(0, len(self._pixels), batch):
-                watched(self._model, self._pixels[start : start + batch], see)
-            self._kept[layers] = {name: torch.cat(parts) for name, parts in met.items()}
-        return self._kept[layers]
+            for start in range(0, len(pixels), batch):
+                watched(self._model, pixels[start : start + batch], see)
+            self._kept[layers, empty] = {name: torch.cat(parts) for name, parts in met.items()}
+        return self._kept[layers, empty]
+
+
+class DenseLayers:
+    """Layers of a model's a-trous twin, which shares its weights and stays proved.
+
+    Args:
+        model: its net before folding is the twin's.
+    """
+
+    def __init__(self, model: ImageModel) -> None:
+        if model.plain is None:
+            raise ValueError(f"{model.name} has no layers")
+        self._model, self.twin = model, Twin(model.plain.net)
+
+    def features(self, tap: DenseTap, pixels: torch.Tensor) -> dict[str, Array]:
+        """What the tap reads of ``pixels`` (n, c, h, w), by layer: (n, ...) float32; few frames at a time."""
+        parts: list[dict[str, Array]] = []
+        together = max(1, DENSE_PIXELS // (pixels.shape[2] * pixels.shape[3]))
+        for start in range(0, len(pixels), together):
+            some = pixels[start : start + together]
+            frames = self._model.laid_out(self._model.normalise(some, self._model.buffer(len(some))))
+            read: dict[str, Array] = {}
+
+            def see(layer: Layer, dense: Dense, read: dict[str, Array] = read) -> None:
+                read[layer.name] = tap.read(layer, dense).float().cpu().numpy()
+
+            self.twin.show(frames, tap.layers, see)
+            parts.append(read)
+        return joined(parts)
 
 
 def joined(parts: Sequence[Mapping[str, Array]]) -> dict[str, Array]:

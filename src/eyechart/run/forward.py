@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from eyechart.core.query import COST, Answer, Answers, Features, Query, Reply, Signal
+from eyechart.core.tap import DenseTap
 from eyechart.core.view import Pixels, SourceView, View, split_stages
 from eyechart.core.weights import Weights
 from eyechart.models.image_model import ImageModel
 from eyechart.run.altered import OtherWeights
 from eyechart.run.batch_size import BatchSize
 from eyechart.run.draw import Drawn
-from eyechart.run.features import PlainLayers, joined
+from eyechart.run.features import DenseLayers, PlainLayers, joined
 from eyechart.run.gradients import loss_gradient
 from eyechart.run.render import Remembered, Rendered, show, unit
 
@@ -78,6 +79,7 @@ class Forwarder:
         self._asked = model
         self._remembered: Remembered | None = None
         self._others = OtherWeights(model, calibration)
+        self._twin: DenseLayers | None = None
         self._filled = 0
         self._wanted: list[tuple[Array, slice]] = []
         self.seconds = 0.0
@@ -150,7 +152,9 @@ class Forwarder:
         step = max(1, RENDER_BYTES // (4 * shown[0].numel())) if len(frames) else 1
         for start in range(0, len(frames) if others else 0, step):
             part = slice(start, start + step)
-            first = Pixels(unit(shown[part]), ids[part], self.seed, {name: column[part] for name, column in about.items()})
+            first = Pixels(
+                unit(shown[part]), ids[part], self.seed, {name: column[part] for name, column in about.items()}
+            )
             layers = PlainLayers(self.model, first.tensor)
             for query in others:
                 pixels, noted, fine = self._shown((source, query.view, start), query.view, first)
@@ -161,6 +165,8 @@ class Forwarder:
                 elif query.reading == "pixels":
                     mine.signals.append(pixels)
                     self._progress(COST["pixels"] * len(pixels))
+                elif isinstance(query.tap, DenseTap):
+                    mine.features.append(self._dense(query.tap, pixels))
                 elif query.tap is not None:
                     mine.features.append(layers.features(query.tap, pixels, self.batch_size.now))
                     self._progress(COST["layers"] * len(pixels))
@@ -172,6 +178,14 @@ class Forwarder:
         if self._remembered is None:
             return show(view, first)
         return self._remembered.get(key, lambda: show(view, first))
+
+    def _dense(self, tap: DenseTap, pixels: torch.Tensor) -> dict[str, Array]:
+        """What a tap reads of the a-trous twin, which is made when it is first asked for."""
+        self._twin = self._twin or DenseLayers(self.model)
+        with _full_float32(self.model.device):
+            read = self._twin.features(tap, pixels)
+        self._progress(COST["layers"] * len(pixels))
+        return read
 
     def _gradient(self, pixels: torch.Tensor, labels: Array, valid: Array) -> torch.Tensor:
         """Loss gradients, in batches; ``valid`` loses the images without a label, whose gradient is 0."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 
 import torch
 
 from eyechart.core.exam import Subject
+from eyechart.models.geometry import LayerGeometry, geometry_with
 from eyechart.models.image_model import ImageModel
 
 
@@ -27,10 +29,33 @@ class _OnCpu(Mapping[str, torch.Tensor]):
         return len(self._own)
 
 
+class _Geometry(Mapping[str, LayerGeometry]):
+    """Where layers' units lie in the picture, found out when first asked for."""
+
+    def __init__(self, model: ImageModel) -> None:
+        self._model = model
+
+    @cached_property
+    def _found(self) -> dict[str, LayerGeometry]:
+        frames = self._model.laid_out(self._model.buffer(1).fill_(0.5))
+        net = self._model.plain.net if self._model.plain else self._model.net
+        return {layer.name: layer for layer in geometry_with(net, frames)}
+
+    def __getitem__(self, name: str) -> LayerGeometry:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
 def subject_of(model: ImageModel, labelled: bool) -> Subject:
     """What exams may know of a model and whether its images have labels."""
     known = Subject(model.preprocessing.size, model.n_outputs, model.class_names, model.kind, labelled)
     if model.plain is None:
         return known
     plain = model.plain
-    return replace(known, layers=plain.layers, convolutions=plain.convolutions, weights=_OnCpu(plain.tensors))
+    seen = replace(known, layers=plain.layers, convolutions=plain.convolutions)
+    return replace(seen, weights=_OnCpu(plain.tensors), geometry=_Geometry(model))

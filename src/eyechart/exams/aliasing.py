@@ -1,0 +1,174 @@
+"""Which layers hold detail that their sampling cannot carry (Azulay & Weiss, JMLR 20(184), 2019, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from eyechart.core.chart import Chart, Finding
+from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.query import Answers, Query
+from eyechart.core.tally import Tally
+from eyechart.core.words import figure
+from eyechart.exams.aliasing_pictures import charts, findings
+from eyechart.models.stages import named, stages
+from eyechart.spectrum.nyquist import Window
+from eyechart.stats.intervals import means
+from eyechart.views.dense_maps import OF_A_MAP, NyquistShare
+
+NO_MAP = "its dense map could not be made, or not be proved the network's own once sampled, or is the same everywhere"
+CHANNELS = ("weighted", "median")
+
+
+class Aliasing(Exam):
+    """How much of each layer's maps lies beyond what samples of that density can carry.
+
+    A layer that keeps every S-th unit (S = the product of the strides so far) can follow a moving picture only if the map that
+    it samples, r2, holds no frequency at or above 1/(2S), the Nyquist frequency of the samples: then, and only then, its values
+    in between are interpolations of its samples (arXiv 1805.12177, JMLR 20(184)). r2 is what the same net says without any
+    stride, later kernels dilated by the strides that are left out (the a-trous algorithm). That r2[::S] = r is proved for each
+    layer on the first frame (to 1e-4 of the largest value) before it is measured. The paper argues by this and gives no number;
+    this one is ours.
+
+    nyquist_share = sum |F(w (r2 - mean))|^2 over max(|fx|, |fy|) >= 1/(2S), as a share of the sum over all but zero
+    frequency; w a Hann window (``window`` none for nets of circular padding). Channels that are the same everywhere are left
+    out. White noise of the same size has a share of its own, which grows with S by itself: the ratio to it is what compares
+    layers.
+
+    Measured on the frame's centre, at most 128 pixels a side, since dense maps cost up to S^2 times what the net's own do.
+    Maps of more than 1 GiB are not made. By default at every step that changes the stride, and at the last step of each
+    stride; ``layers`` takes names and patterns (see ``eyechart layers``). Dense maps end at the first global pool,
+    flattening, attention, normalisation over places, or upsampling.
+
+    Measures, at {layer, depth, stride} (depth: number in the order of use; stride: the larger of rows and columns) and {map:
+    output | input} (of the layer itself; of the map that a layer with a stride makes it of, at the new stride: what is there
+    to be removed before sampling) and {channels: weighted | median} (by their energy; median channel):
+        nyquist_share: mean over images.
+        white_noise_share: of white noise of that size, exactly (weighted).
+        share_over_white_noise: nyquist_share by white_noise_share; 1 is no worse than noise.
+        receptive_field, total_stride: of the layer in pixels, the larger of rows and columns; at {layer, depth}.
+        sampled_from: the total stride before a layer that changes it; at {layer, depth}.
+        largest_nyquist_share, last_nyquist_share: nyquist_share (output, weighted) of the layer of stride 2 or more where it is
+            largest, and of the last one; at {layer, depth, stride}.
+    Intervals are over images; the layers of the net are all there are, or the chosen ones.
+
+    Rows: ``nyquist``, for each layer six numbers: weighted share, median share and that of white noise, of its own map and of
+    the map that it samples; NaN where there is none.
+    """
+
+    name: ClassVar[str] = "aliasing"
+    headline: ClassVar[tuple[str, ...]] = ("largest_nyquist_share", "last_nyquist_share")
+    title: ClassVar[str] = "Aliasing inside the network"
+    explanation: ClassVar[str] = (
+        "Networks keep only every second, fourth or eighth place of their maps; detail finer than that is not lost "
+        "but turns into false coarse detail, which changes when the picture moves by a pixel. Here is how much of "
+        "each layer's map is too fine for the places that are kept."
+    )
+    answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
+    chosen: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(headline, ("layer", "depth", "stride"))
+
+    layers: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Names or patterns of layers; default: where the stride changes, and before that.",
+    )
+    images: int = Field(16, ge=1, description="At most so many images, the first of the seeded order.")
+    window: Window = Field("hann", description="hann, or none for nets with circular padding.")
+
+    def most(self, subject: Subject) -> int:
+        """``images``."""
+        return self.images
+
+    def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
+        """All layers at once. Raises UnknownNameError if there is no such layer."""
+        return None if so_far else (self._query(subject),)
+
+    def read(self, answers: Answers, batch: Batch) -> Tally:
+        """One row an image."""
+        read = answers.features(self._query(batch.subject)).values
+        nothing = np.full((len(batch.ids), 2 * OF_A_MAP), np.nan, np.float32)
+        parts = [read.get(name, nothing) for name in self._layers(batch.subject)]
+        return Tally({"nyquist": np.concatenate(parts or [nothing], axis=1).astype(np.float32)})
+
+    def tolerates(self, query: Query) -> bool:
+        """A map that is the same everywhere has no share, and layers may lack dense maps."""
+        return True
+
+    def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
+        """Shares of each layer, and what white noise would have."""
+        rows = tally.rows["nyquist"].astype(np.float64)
+        depths = {layer.name: depth for depth, layer in enumerate(subject.layers)}
+        found: list[Estimate] = []
+        for j, name in enumerate(self._layers(subject)):
+            place, own = subject.geometry.get(name), rows[:, 2 * OF_A_MAP * j : 2 * OF_A_MAP * (j + 1)]
+            at = {"layer": name, "depth": depths[name]}
+            if place is None or place.stride is None or place.receptive_field is None:
+                why = place.reason if place else NO_MAP
+                found.append(self.estimate("total_stride", unit="pixels", value=None, n=len(rows), at=at, reason=why))
+                continue
+            for measure, sides in (
+                ("total_stride", place.stride),
+                ("receptive_field", place.receptive_field),
+                ("sampled_from", place.sampled_from),
+            ):
+                if sides:
+                    found.append(self.estimate(measure, unit="pixels", value=float(max(sides)), n=len(rows), at=at))
+            at["stride"] = max(place.stride)
+            found += self._shares(own[:, :OF_A_MAP], {**at, "map": "output"})
+            if place.sampled_from:
+                found += self._shares(own[:, OF_A_MAP:], {**at, "map": "input"})
+        if not found:
+            reason = "no layer of this network could be followed from the picture on"
+            found.append(self.estimate("nyquist_share", value=None, n=len(rows), reason=reason))
+        return Estimates([*found, *self._in_short(found)])
+
+    def charts(self, estimates: Estimates) -> Sequence[Chart]:
+        """Shares over depth, before and after each sampling, and the strides."""
+        return charts(estimates)
+
+    def findings(self, estimates: Estimates) -> Sequence[Finding]:
+        """Where the share jumps."""
+        return findings(estimates)
+
+    def _layers(self, subject: Subject) -> tuple[str, ...]:
+        if self.layers is None:
+            return stages(subject.layers, subject.geometry)
+        return named(self.layers, subject.layers, subject.geometry, "aliasing.layers")
+
+    def _query(self, subject: Subject) -> Query:
+        return Query(reading="layers", tap=NyquistShare(self._layers(subject), window=self.window))
+
+    def _in_short(self, found: Sequence[Estimate]) -> Iterator[Estimate]:
+        """The largest share and the last one, of layers that skip places."""
+        known = [
+            e for e in Estimates(found).of("nyquist_share", map="output", channels="weighted") if e.value is not None
+        ]
+        skipping = sorted((e for e in known if e.at["stride"] > 1), key=lambda e: e.at["depth"])
+        if skipping:
+            for measure, e in zip(
+                self.headline, (max(skipping, key=lambda e: e.value or 0.0), skipping[-1]), strict=True
+            ):
+                at = {name: e.at[name] for name in self.chosen[measure]}
+                yield self.estimate(measure, value=e.value, low=e.low, high=e.high, n=e.n, method=e.method, at=at)
+
+    def _shares(self, columns: Array, at: Mapping[str, Any]) -> Iterator[Estimate]:
+        """Of a map: weighted share, median share, share of white noise."""
+        shares, white = columns[:, :2], columns[:, 2]
+        known = white[~np.isnan(white)]
+        intervals = means(shares)
+        for channels, interval in zip(CHANNELS, intervals, strict=True):
+            yield self.estimate(
+                "nyquist_share", at={**at, "channels": channels}, **figure(interval, "" if interval.n else NO_MAP)
+            )
+        if not len(known):
+            return
+        at = {**at, "channels": "weighted"}
+        noise = float(known.mean())
+        yield self.estimate("white_noise_share", value=noise, n=len(known), at=at)
+        if noise > 0 and intervals[0].value is not None:
+            ratio = means(shares[:, :1] / noise)[0]
+            yield self.estimate("share_over_white_noise", unit="times", at=at, **figure(ratio))

@@ -1,0 +1,178 @@
+"""The a-trous twin of a net: the same weights, with every unit at every place of the picture.
+
+r2 of a layer is what it would say without any stride before or at it, later windows spread by the product of the strides so
+far; what the net has is every S-th of that: r2[::S] = r (Azulay & Weiss, JMLR 20(184), 2019, section 3). Ends at the first
+global pool, flattening, attention or upsampling, but for gates such as squeeze-excite's, which see the means of the sampled
+maps.
+
+Holds (tested with random weights) for torchvision's AlexNet, VGG, ResNet, ResNeXt, SqueezeNet, DenseNet, MobileNet v2 and v3,
+MNASNet, EfficientNet and v2, RegNet, GoogLeNet, Inception v3, ShuffleNet v2 and ConvNeXt, and several of timm's: in float64
+to 1e-10, in float32 to 1e-5 but for MobileNet v3 large and EfficientNet v2 s, in whose depth rounding grows to a little
+more. Vision transformers have dense maps of their patch embedding alone, Swin up to its first windows, nets with GroupNorm
+up to the first.
+
+Strides are followed by what the net's own code asks torch to do (see ``located``), so it need not be traceable. Every layer is
+proved on the frame at hand before it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from eyechart.models.geometry import walked
+from eyechart.models.grid import Sides
+from eyechart.models.layers import Layer, Watch
+from eyechart.models.located import Located, Walk, sampled
+
+SIDE = 128  # pixels of a frame that are looked at, where it is larger
+TOLERANCE = 1e-4  # of the largest value; float32 sums in another order differ by some 1e-6
+MAP_BYTES = 1 << 30
+UNPROVED = "its dense map, sampled, is not what the net has"
+
+
+@dataclass(frozen=True)
+class Dense:
+    """What a layer says at every place of the picture.
+
+    Attributes:
+        values: (n, c, h, w), on the device; every ``stride``-th is what the net has.
+        stride: of the net's own map.
+        before: (n, c', h', w') that this layer makes it of, where it is this layer that has a stride; else None.
+        before_stride: the net's own of that.
+    """
+
+    values: Tensor
+    stride: Sides
+    before: Tensor | None = None
+    before_stride: Sides | None = None
+
+
+See = Callable[[Layer, Dense], None]
+
+
+@dataclass
+class Twin:
+    """Dense maps of a net's layers.
+
+    Attributes:
+        net: in eval mode; its weights are shared, and it stays as it is.
+        most_bytes: of one map; larger ones are not made, nor what follows from them.
+        errors: by layer, the largest difference between r2[::S] and r on the frames it was proved with, as a share of the
+            largest value of r.
+        reasons: by layer, why it has no dense map.
+    """
+
+    net: nn.Module
+    most_bytes: int = MAP_BYTES
+    errors: dict[str, float] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def show(self, frames: Tensor, layers: Sequence[str], see: See) -> None:
+        """Let ``see`` look at the dense maps of ``layers`` one by one, for frames (n, c, h, w), normalised.
+
+        Frames are cut to their centre, 128 pixels a side; where the net then fails before all layers are met, they are not.
+        Layers without a dense map are not shown: ``reasons`` says why.
+        """
+        missing = self._shown(centre(frames), layers, see)
+        if missing and max(frames.shape[2:]) > SIDE and any(self.reasons[name].startswith(FAILED) for name in missing):
+            self._shown(frames, missing, see)
+
+    def _shown(self, frames: Tensor, layers: Sequence[str], see: See) -> list[str]:
+        """Layers that were not met."""
+        left = dict.fromkeys(layers)
+        fresh = [name for name in left if name not in self.errors]
+        wanted = self._sampled(frames[:1], fresh) if fresh else {}
+        walk = Walk(dense=True, most_bytes=self.most_bytes)
+
+        def meet(layer: Layer, output: Tensor) -> None:
+            if layer.name not in left:
+                return
+            del left[layer.name]
+            dense = _dense(output, walk)
+            if isinstance(dense, str):
+                self.reasons[layer.name] = dense
+            elif layer.name in self.errors or self._proved(layer.name, output, wanted):
+                self.reasons.pop(layer.name, None)
+                see(layer, dense)
+            if not left:
+                raise _EnoughError
+
+        try:
+            walked(self.net, frames, walk, meet)
+        except _EnoughError:
+            pass
+        except Exception as error:  # the net's own code may not bear another size, or tensors of another class
+            self.reasons.update(dict.fromkeys(left, f"{FAILED}: {type(error).__name__}: {str(error)[:80]}"))
+        for name in left:
+            self.reasons.setdefault(name, "the net does not come to it")
+        return list(left)
+
+    def _sampled(self, frames: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
+        """What the net itself says."""
+        found: dict[str, Tensor] = {}
+
+        def keep(layer: Layer, output: Tensor) -> None:
+            if layer.name in layers:
+                found[layer.name] = output.clone()
+
+        try:
+            with torch.no_grad(), Watch(self.net, keep):
+                self.net(frames.clone())
+        except Exception:  # of this size it cannot take: what was met before counts
+            return found
+        return found
+
+    def _proved(self, name: str, output: Tensor, wanted: Mapping[str, Tensor]) -> bool:
+        """Whether r2[::S] = r, for the first frame."""
+        own, grid = wanted.get(name), output.grid if isinstance(output, Located) else None
+        if own is None or grid is None:
+            self.reasons[name] = UNPROVED
+            return False
+        with torch._C.DisableTorchFunctionSubclass():
+            mine = sampled(output.as_subclass(Tensor)[:1], grid)
+            same = mine.shape == own.shape
+            error = float((mine - own).abs().max() / own.abs().max().clamp_min(1e-30)) if same else float("inf")
+        if not error <= TOLERANCE:
+            self.reasons[name] = f"{UNPROVED} (they differ by {error:.1g})" if same else UNPROVED
+            return False
+        self.errors[name] = error
+        return True
+
+
+FAILED = "the net fails on its way there"
+
+
+class _EnoughError(Exception):
+    """All layers were met."""
+
+
+def centre(frames: Tensor, side: int = SIDE) -> Tensor:
+    """The centre of frames (n, c, h, w), at most ``side`` pixels high and wide."""
+    height, width = frames.shape[2:]
+    top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
+    return frames[:, :, top : top + side, left : left + side]
+
+
+def _dense(output: Tensor, walk: Walk) -> Dense | str:
+    """A step's dense map, channels first, or why there is none."""
+    if not isinstance(output, Located):
+        return "it is hidden from Python"
+    if output.grid is None:
+        return f"there are no places after {output.ended}"
+    with torch._C.DisableTorchFunctionSubclass():
+        values = _channels_first(output)
+        if walk.sampling is None or walk.sampling[0] is not output or walk.sampling[1].grid is None:
+            return Dense(values, output.grid.stride)
+        before = walk.sampling[1]
+        return Dense(values, output.grid.stride, _channels_first(before), walk.sampling[1].grid.stride)
+
+
+def _channels_first(x: Located) -> Tensor:
+    """(n, c, h, w) of (n, c, h, w), (n, h, w, c) or (n, h, w)."""
+    values = x.as_subclass(Tensor)
+    rows, columns = x.grid.axes if x.grid else (2, 3)
+    return values.movedim((rows, columns), (-2, -1)).reshape(len(values), -1, values.shape[rows], values.shape[columns])

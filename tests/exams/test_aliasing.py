@@ -1,0 +1,183 @@
+"""Nyquist shares of layers against plain forward code, and nets whose sampling is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from eyechart.core.estimate import Estimate, Estimates
+from eyechart.errors import UnknownNameError
+from eyechart.exams.aliasing import Aliasing
+from eyes import SHARED, StrideEye, examined, image_set, noise_images, seen_by, sitting
+
+SIZE, N = 32, 7
+
+
+class Strided(nn.Module):
+    """Two convolutions with strides and a ReLU, then the mean."""
+
+    def __init__(self, mode: str = "zeros") -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.one = nn.Conv2d(3, 5, 3, 2, 1, padding_mode=mode)
+        self.two, self.act = nn.Conv2d(5, 6, 3, 2, 1, padding_mode=mode), nn.ReLU()
+        self.three, self.head = nn.Conv2d(6, 6, 1), nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.three(self.act(self.two(self.one(x)))).mean((2, 3)))
+
+    def dense(self, x: Tensor) -> dict[str, Tensor]:
+        """r2, written by hand."""
+        one = F.conv2d(x, self.one.weight, self.one.bias, 1, 1)
+        two = F.conv2d(one, self.two.weight, self.two.bias, 1, 2, 2)
+        three = F.conv2d(two.relu(), self.three.weight, self.three.bias)
+        return {"one": one, "two": two, "act": two.relu(), "three": three}
+
+
+def found_by(net: nn.Module, shown: np.ndarray, size: int = SIZE, **settings: object) -> Estimates:
+    of = sitting(Aliasing(**settings), seen_by(net.eval(), size), image_set(shown))
+    return of.exam.estimates(of.whole, of.batch.labels, of.subject)
+
+
+def one(found: Estimates, measure: str, **at: object) -> Estimate:
+    (estimate,) = found.of(measure, **at)
+    return estimate
+
+
+def share(maps: Tensor, stride: int, hann: bool = True) -> np.ndarray:
+    """(n, c) shares and energies, by numpy on the full plane."""
+    y = maps.detach().double().numpy()
+    y = y - y.mean((2, 3), keepdims=True)
+    if hann:
+        w = [0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n) / n) for n in y.shape[2:]]
+        y = y * w[0][:, None] * w[1]
+    energy = np.abs(np.fft.fft2(y)) ** 2
+    energy[..., 0, 0] = 0
+    f = [np.abs(np.fft.fftfreq(n)) for n in y.shape[2:]]
+    high = np.maximum(f[0][:, None], f[1]) >= 1 / (2 * stride)
+    return np.stack([(energy * high).sum((2, 3)), energy.sum((2, 3))])
+
+
+def test_shares_are_those_of_a_net_written_without_strides() -> None:
+    net = Strided().eval()
+    found = found_by(net, noise_images(N, SIZE), layers=("*",))
+    frames = torch.from_numpy(noise_images(N, SIZE)).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        dense = net.dense(frames)
+    for name, stride in (("one", 2), ("two", 4), ("act", 4), ("three", 4)):
+        high, whole = share(dense[name], stride)
+        weighted = one(found, "nyquist_share", layer=name, map="output", channels="weighted")
+        assert weighted.value == pytest.approx((high.sum(1) / whole.sum(1)).mean(), rel=1e-4)
+        assert weighted.n == N
+        assert weighted.low < weighted.value < weighted.high  # type: ignore[operator]
+        median = one(found, "nyquist_share", layer=name, map="output", channels="median")
+        assert median.value == pytest.approx(np.sort(high / whole, 1)[:, (high.shape[1] - 1) // 2].mean(), rel=1e-4)
+        assert one(found, "total_stride", layer=name).value == stride
+    high, whole = share(dense["one"], 4)
+    before = one(found, "nyquist_share", layer="two", map="input", channels="weighted")
+    assert before.value == pytest.approx((high.sum(1) / whole.sum(1)).mean(), rel=1e-4)
+    assert not found.of("nyquist_share", layer="act", map="input")
+    assert [one(found, "sampled_from", layer=name).value for name in ("one", "two")] == [1, 2]
+    assert [one(found, "receptive_field", layer=name).value for name in ("one", "two", "three")] == [3, 7, 7]
+
+
+def test_white_noise_through_nothing_but_sampling_is_white_noise() -> None:
+    pick = nn.Conv2d(3, 3, 1, 4, groups=3, bias=False)
+    pick.weight.data.fill_(1.0)
+    found = found_by(
+        nn.Sequential(pick, nn.Flatten(), nn.Linear(192, 4)), noise_images(60, SIZE), images=60, window="none"
+    )
+    told = one(found, "nyquist_share", layer="0", map="output", channels="weighted")
+    noise = one(found, "white_noise_share", layer="0", map="output")
+    assert noise.value == pytest.approx(1 - (7**2 - 1) / (32**2 - 1))
+    assert told.low < noise.value < told.high  # type: ignore[operator]
+    ratio = one(found, "share_over_white_noise", layer="0", map="output")
+    assert ratio.value == pytest.approx(told.value / noise.value)  # type: ignore[operator]
+
+
+def waves(cycles: int, n: int = N, size: int = SIZE) -> np.ndarray:
+    """Cosines along the columns, of other phases."""
+    at = np.arange(size) / size
+    rows = [0.5 + 0.4 * np.cos(2 * np.pi * cycles * at + phase) for phase in np.linspace(0, 3, n)]
+    pixels = np.stack([np.rint(255 * row) for row in rows]).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(pixels[:, None, :, None], (n, size, size, 3)))
+
+
+@pytest.mark.parametrize(("cycles", "wanted"), [(3, 0.0), (8, 1.0), (11, 1.0)])
+def test_a_single_wave_is_carried_or_not(cycles: int, wanted: float) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 2, 1, 2, padding_mode="circular"), nn.Flatten(), nn.Linear(512, 4))
+    found = found_by(net, waves(cycles), window="none")
+    told = one(found, "nyquist_share", layer="0", map="output", channels="weighted")
+    assert told.value == pytest.approx(wanted, abs=2e-4)  # of what rounding to 8 bits adds
+
+
+def test_a_blur_before_sampling_is_seen() -> None:
+    """Its input is noise; the binomial filter of nine taps takes most of what half as many places cannot carry."""
+    taps = torch.tensor([1.0, 8, 28, 56, 70, 56, 28, 8, 1]) / 256
+    blur = nn.Conv2d(3, 3, 9, 2, 4, groups=3, bias=False, padding_mode="circular")
+    blur.weight.data[:] = torch.outer(taps, taps)
+    found = found_by(nn.Sequential(blur, nn.Flatten(), nn.Linear(768, 4)), noise_images(N, SIZE), window="none")
+    given, kept = (one(found, "nyquist_share", layer="0", map=m, channels="weighted") for m in ("input", "output"))
+    assert given.value == pytest.approx(0.75, abs=0.03)
+    f = np.fft.fftfreq(SIZE)
+    gain = np.cos(np.pi * f) ** 16
+    gains = np.outer(gain, gain)
+    gains[0, 0] = 0
+    high = np.maximum.outer(np.abs(f), np.abs(f)) >= 0.25
+    assert kept.value == pytest.approx(gains[high].sum() / gains.sum(), rel=0.25)
+    assert kept.value < 0.05  # type: ignore[operator]
+    strong = Aliasing().findings(found)[0]
+    assert "keeps every second pixel" in strong.sentence
+
+
+def test_layers_without_dense_maps_say_why() -> None:
+    found = found_by(Strided(), noise_images(N, SIZE), layers=("three", "head"))
+    assert "mean()" in one(found, "total_stride", layer="head").reason
+    flat = found_by(StrideEye(4), noise_images(N, SIZE))
+    assert flat[0].reason
+    assert "could" in Aliasing().findings(flat)[0].sentence
+    assert Aliasing().charts(flat)
+    with pytest.raises(UnknownNameError, match="layre1"):
+        found_by(Strided(), noise_images(N, SIZE), layers=("layre1*",))
+
+
+def test_black_images_count_for_nothing() -> None:
+    images = noise_images(N, SIZE)
+    images[2] = 0
+    net = Strided("circular")
+    told = one(found_by(net, images, layers=("one",)), "nyquist_share", map="output", channels="weighted")
+    alone = one(
+        found_by(net, images[[0, 1, 3, 4, 5, 6]], layers=("one",)), "nyquist_share", map="output", channels="weighted"
+    )
+    assert told.n == N - 1
+    assert told.value == pytest.approx(alone.value)
+
+
+def test_few_images_are_asked(tmp_path: Path) -> None:
+    model = seen_by(Strided().eval(), SIZE)
+    run = examined(model, image_set(noise_images(30, SIZE)), [Aliasing(images=11)], tmp_path / "run")
+    assert {e.n for e in run.estimates.of("nyquist_share")} == {11}
+    assert run.rows("aliasing").num_rows == 11
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not (SHARED / "cifar10_nets").is_dir(), reason="no shared data")
+def test_detail_is_lost_where_resnet20_halves_its_maps(tmp_path: Path) -> None:
+    from eyechart import load_images, load_model
+
+    model = load_model(str(SHARED / "cifar10_nets/resnet20.safetensors"), arch="eyechart:cifar_resnet20", device="cpu")
+    images = load_images(f"cifar10:{SHARED / 'cifar10'}")
+    run = examined(model, images, [Aliasing(images=8)], tmp_path / "run", limit=8)
+    shares = run.estimates.of("nyquist_share", map="output", channels="weighted")
+    assert [e.at["stride"] for e in shares] == [1, 2, 2, 4, 4]
+    assert run.estimates.of("largest_nyquist_share")[0].value == max(e.value for e in shares)  # type: ignore[type-var]
+    assert run.estimates.of("last_nyquist_share")[0].at["layer"] == "layer3.2.relu():2"
+    assert shares[1].value > 10 * shares[0].value  # type: ignore[operator]
+    page = (tmp_path / "run").joinpath("page.json").read_text()
+    assert "layer2.0.conv1" in page
