@@ -64,7 +64,7 @@ def imported(statement: str) -> set[str]:
         "import eyechart.report.page, eyechart.report.run_page",
         "import eyechart.store.run_folder, eyechart.store.shards",
         "import eyechart.views.shifts",
-        "import eyechart.views.margins",
+        "import eyechart.views.windows",
     ],
 )
 def test_what_must_not_load_torch(statement: str) -> None:

@@ -11,8 +11,9 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.exams.layer_shift import LayerShift, sum_variation
 from eyechart.models.atrous import Twin
 from eyechart.models.layers import Layer
+from eyechart.spectrum.shifts import fourier_shift
 from eyechart.views.centred import Centred
-from eyechart.views.shifted_maps import MapSketch, ShiftedMaps, moved_by_phase, moved_linearly, unexplained
+from eyechart.views.shifted_maps import MapSketch, ShiftedMaps, moved_linearly, unexplained
 from eyes import Sitting, image_set, noise_images, seen_by, sitting
 
 SIZE, N = 16, 7
@@ -64,7 +65,7 @@ def test_the_toy_of_a_single_wave(f: float, stride: int, k: int, wanted: float) 
     t = torch.arange(40 * stride, dtype=torch.float64)
     r, moved = ((torch.cos(2 * torch.pi * f * (t - shift)))[::stride] for shift in (0, k))
     maps, after = (x.expand(1, 1, 4, -1) for x in (r, moved))
-    found = unexplained(after, moved_by_phase(maps, (0.0, k / stride)))
+    found = unexplained(after, fourier_shift(maps, 0.0, k / stride))
     assert float(found) == pytest.approx(wanted, abs=1e-9)
     assert wanted == pytest.approx(4 * np.sin(np.pi * k * round(f * stride) / stride) ** 2, abs=1e-9)
 
@@ -73,7 +74,7 @@ def test_moves_by_whole_units_are_rolls() -> None:
     maps = torch.randn(2, 3, 7, 8, dtype=torch.float64)
     for way in ((0, 0), (1, -2), (3, 9)):
         wanted = torch.roll(maps, way, (2, 3))
-        torch.testing.assert_close(moved_by_phase(maps, way), wanted)
+        torch.testing.assert_close(fourier_shift(maps, *way), wanted)
         torch.testing.assert_close(moved_linearly(maps, way), wanted)
     half = moved_linearly(maps, (0.25, 0))
     torch.testing.assert_close(half, 0.75 * maps + 0.25 * torch.roll(maps, 1, 2))

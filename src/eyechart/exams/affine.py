@@ -19,8 +19,8 @@ from eyechart.errors import SettingError
 from eyechart.exams.affine_pictures import charts, findings, named
 from eyechart.stats.intervals import differences, means, wilson
 from eyechart.views.maps import keystone, places, rotation, shearing
-from eyechart.views.margin import Margin, Smoothing
 from eyechart.views.motions import FAMILIES, Family, SmallMove, Still, Undone
+from eyechart.views.moved import Margin, Smoothing
 from eyechart.views.warp import Warp
 
 PIXEL: Literal["pixel"] = "pixel"

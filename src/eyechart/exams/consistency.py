@@ -18,8 +18,8 @@ from eyechart.core.words import figure
 from eyechart.exams.consistency_figures import told, worst
 from eyechart.exams.consistency_pictures import charts, findings
 from eyechart.stats.intervals import ratios, wilson
-from eyechart.views.margins import FrameNumber, RandomWindow, usual_margin
 from eyechart.views.rolls import RandomRoll, usual_reach
+from eyechart.views.windows import FrameNumber, RandomWindow, usual_margin
 
 Mode = Literal["crop", "roll"]
 

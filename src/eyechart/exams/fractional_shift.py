@@ -18,8 +18,8 @@ from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.fractional_shift_pictures import charts, findings
 from eyechart.stats.intervals import Interval, differences, means, ratios, wilson
-from eyechart.views.margins import Window, usual_margin
 from eyechart.views.subpixel import FourierShift
+from eyechart.views.windows import Window, usual_margin
 
 ROOM = 4  # pixels of margin that bicubic interpolation needs: a pixel to move, and three for its taps
 Method = Literal["fourier", "bicubic"]

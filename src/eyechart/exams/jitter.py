@@ -18,8 +18,8 @@ from eyechart.core.words import figure
 from eyechart.exams.jitter_pictures import charts, findings
 from eyechart.exams.jitter_ranks import top_distance, zipf_distance
 from eyechart.stats.intervals import Interval, differences, means, ratios, wilson
-from eyechart.views.margin import Margin, Smoothing
 from eyechart.views.motions import Motion, Shake, Swept, Walk, pixels_at
+from eyechart.views.moved import Margin, Smoothing
 
 MotionName = Literal["walk", "shake", "translate", "rotate", "shear", "scale", "tilt"]
 SWEEPS: Mapping[str, tuple[float, ...]] = {

@@ -19,7 +19,7 @@ from eyechart.exams.layer_shift_pictures import charts, findings
 from eyechart.models.stages import named, stages
 from eyechart.stats.intervals import means, of_means
 from eyechart.views.centred import Centred
-from eyechart.views.rolled import Rolled
+from eyechart.views.rolls import Rolled
 from eyechart.views.shifted_maps import ERRORS, SKETCH, MapSketch, ShiftedMaps
 
 Direction = Literal["horizontal", "vertical", "diagonal"]
@@ -193,7 +193,7 @@ class LayerShift(Exam):
         layers = self._layers(subject)
         strides = tuple(self._stride(subject, name) for name in layers)
         tap = ShiftedMaps(layers, strides, move, subject.size, self.mode == "embed")
-        return Query(self._view(subject).then(Rolled(move)), "layers", tap=tap)
+        return Query(self._view(subject).then(Rolled(*move)), "layers", tap=tap)
 
     def _sketches(self, subject: Subject) -> Query:
         return Query(

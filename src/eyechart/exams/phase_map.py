@@ -20,8 +20,8 @@ from eyechart.exams.phase_map_period import found_period
 from eyechart.exams.phase_map_pictures import charts, findings
 from eyechart.exams.phase_map_shifts import Shifts, period_of, shifts_of
 from eyechart.stats.intervals import means
-from eyechart.views.margins import Window, usual_margin
 from eyechart.views.rolls import Rolled
+from eyechart.views.windows import Window, usual_margin
 
 Mode = Literal["roll", "crop"]
 

@@ -16,9 +16,9 @@ from eyechart.core.tally import Tally
 from eyechart.core.view import View
 from eyechart.exams.position_bias_figures import CROPS, Places, of_crops, of_places
 from eyechart.exams.position_bias_pictures import charts, findings
-from eyechart.views.margins import Window, usual_margin
 from eyechart.views.placed import Placed
 from eyechart.views.shrunk import Shrunk
+from eyechart.views.windows import Window, usual_margin
 
 
 class PositionBias(Exam):

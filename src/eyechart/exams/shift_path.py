@@ -16,9 +16,9 @@ from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.exams.shift_path_figures import figures, total_variation
 from eyechart.exams.shift_path_pictures import charts, findings, plates
-from eyechart.views.margins import Window, usual_margin
 from eyechart.views.placed import Placed
 from eyechart.views.shrunk import Shrunk
+from eyechart.views.windows import Window, usual_margin
 
 Path = Literal["diagonal", "translate", "scale"]
 CENTRE = (0.5, 0.5)

@@ -18,8 +18,8 @@ from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.spatial_robustness_pictures import charts, findings
 from eyechart.stats.intervals import Interval, differences, ratios, wilson
-from eyechart.views.margin import Margin, Smoothing
 from eyechart.views.motions import Motion, Pose, RandomPose, pixels_at
+from eyechart.views.moved import Margin, Smoothing
 from eyechart.views.warp import Warp
 
 DRAWN = ("degrees", "down", "right")

@@ -8,8 +8,8 @@ import numpy as np
 
 from eyechart.core.chance import generator
 from eyechart.core.view import InputView, Pixels, Shown
-from eyechart.views.margins import FrameNumber, two_places
 from eyechart.views.placed import rolled
+from eyechart.views.windows import FrameNumber, two_places
 
 SMALL = 64  # input pixels up to which the published reach of CIFAR counts
 

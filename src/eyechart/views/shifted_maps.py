@@ -12,6 +12,7 @@ import torch
 
 from eyechart.core.tap import Tap
 from eyechart.models.layers import Layer
+from eyechart.spectrum.shifts import fourier_shift
 from eyechart.views.feature_maps import as_maps, map_of
 
 ERRORS = ("invariance", "equivariance", "sinc", "bilinear")
@@ -25,7 +26,7 @@ class ShiftedMaps(Tap):
 
     ``invariance``: |r_k - r| / |r|, L2 over all channels. ``equivariance``: the same against r rolled by whole units, the best
     of those next to k / stride. ``sinc`` and ``bilinear``: sum |r_k - p|^2 / sum |r_k - mean|^2, p = r moved by k / stride
-    units through its Fourier transform (real part) or linearly, median over channels that vary (Azulay & Weiss, JMLR 2019;
+    units through its Fourier transform or linearly, median over channels that vary (Azulay & Weiss, JMLR 2019;
     formula ours). Then the sum and the sum of absolute values of each channel of r_k.
 
     Attributes:
@@ -67,7 +68,7 @@ class ShiftedMaps(Tap):
         errors = [
             _share(_norm(after - before), before),
             _share(torch.stack([_norm(after - one) for one in _rolled(before, way)]).amin(0), before),
-            unexplained(after, moved_by_phase(before, way)),
+            unexplained(after, fourier_shift(before, *way)),
             unexplained(after, moved_linearly(before, way)),
         ]
         return torch.cat([torch.stack(errors, 1), maps.sum((2, 3)), maps.abs().sum((2, 3))], 1)
@@ -110,16 +111,6 @@ class MapSketch(Tap):
         sketch = flat.new_zeros((len(flat), SKETCH)).index_add_(1, buckets, flat * signs)
         energy = (maps - maps.mean((2, 3), keepdim=True)).square().sum((1, 2, 3))
         return torch.cat([sketch, energy[:, None]], 1)
-
-
-def moved_by_phase(maps: torch.Tensor, way: tuple[float, float]) -> torch.Tensor:
-    """Maps (..., h, w) moved by (rows, columns) units, cyclically, by the phases of their Fourier transform; real part."""
-    height, width = maps.shape[-2:]
-    rows, columns = (torch.fft.fftfreq(n, device=maps.device, dtype=maps.dtype) for n in (height, width))
-    angle = -2 * torch.pi * (way[0] * rows[:, None] + way[1] * columns)
-    phase = torch.polar(torch.ones_like(angle), angle)
-    moved: torch.Tensor = torch.fft.ifft2(torch.fft.fft2(maps) * phase).real
-    return moved
 
 
 def moved_linearly(maps: torch.Tensor, way: tuple[float, float]) -> torch.Tensor:

@@ -14,7 +14,7 @@ from eyechart.images.original import Original
 from eyechart.images.sources import ArraySource
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.run.draw import Job, draw
-from eyechart.views.margins import RandomWindow, Window, usual_margin
+from eyechart.views.windows import RandomWindow, Window, usual_margin
 
 Array = np.ndarray[Any, Any]
 AS_USUAL = Preprocessing(size=(224, 224), resize=256)

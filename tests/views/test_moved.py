@@ -11,8 +11,8 @@ from eyechart.core.chance import generator
 from eyechart.images.original import Original
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.views.maps import Array, keystone, rotation, scaling, shearing, tilting, translation
-from eyechart.views.margin import Field, Margin, mirrored
 from eyechart.views.motions import Motion, Pose, Shake, SmallMove, Still, Swept, Walk
+from eyechart.views.moved import Field, Margin, mirrored
 
 SEEN = Preprocessing(size=(56, 60), resize=64)
 SHAPES = [(90, 130), (70, 64), (64, 64), (300, 65), (20, 400)]
