@@ -32,7 +32,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     made = sample()
     section = PageSection("shift", "One-pixel shifts", "Twice.", (), (gallery(),), made.models[0].name)
     page = Page(
-        made.title, made.created, made.models[:1], made.images, made.counts, (section,), {made.models[0].name: [kept("a", "b")]}
+        made.title,
+        made.created,
+        made.models[:1],
+        made.images,
+        made.counts,
+        (section,),
+        {made.models[0].name: [kept("a", "b")]},
     )
     path: Path = tmp_path_factory.mktemp("flicker") / "report.html"
     path.write_text(render_page(page), encoding="utf-8")
@@ -76,7 +82,9 @@ def press(browser: Any, key: str) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1400])
-def test_where_motion_is_not_wanted_a_key_or_a_tap_changes_the_frame_once(browser: Any, address: str, width: int) -> None:
+def test_where_motion_is_not_wanted_a_key_or_a_tap_changes_the_frame_once(
+    browser: Any, address: str, width: int
+) -> None:
     open_page(browser, address, width, "light")
     assert seen(browser) == FIRST
     press(browser, "Enter")
@@ -98,7 +106,8 @@ def test_pointing_and_pressing_make_the_frames_alternate(browser: Any, address: 
 
     def point(kind: str) -> None:
         browser.execute_script(
-            "document.querySelector('.flicker').dispatchEvent(new PointerEvent(arguments[0], {pointerType: 'mouse'}))", kind
+            "document.querySelector('.flicker').dispatchEvent(new PointerEvent(arguments[0], {pointerType: 'mouse'}))",
+            kind,
         )
 
     point("pointerenter")
