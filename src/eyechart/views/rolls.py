@@ -8,7 +8,7 @@ import numpy as np
 
 from eyechart.core.chance import generator
 from eyechart.core.view import InputView, Pixels, Shown
-from eyechart.views.placed import rolled
+from eyechart.views.placed import rolled, side_by_side
 from eyechart.views.windows import FrameNumber, two_places
 
 SMALL = 64  # input pixels up to which the published reach of CIFAR counts
@@ -54,7 +54,8 @@ class RandomRoll(InputView):
         places = np.array(pairs, np.int64).reshape(-1, 2)[:, self.frame_number - 1]
         down, right = places // (2 * self.reach) - self.reach, places % (2 * self.reach) - self.reach
         notes = {"down": down.astype(np.float64), "right": right.astype(np.float64)}
-        return Shown(rolled(batch.tensor, down, right), notes)
+        twice = batch.shared("side by side", lambda: side_by_side(batch.tensor))
+        return Shown(rolled(twice, down, right), notes)
 
     def _pair(self, rng: np.random.Generator) -> tuple[int, int]:
         return two_places(rng, (2 * self.reach) ** 2, self.distinct)
