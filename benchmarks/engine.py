@@ -39,6 +39,7 @@ from eyechart.store.folder import Folder
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 EXAMS = (("clean",), ("bands",), ("shift",), ("clean", "bands", "shift"))
+SHIFT = {"protocols": ["crop", "embed_black"]}  # inpainting is work of its own: benchmarks/shift.py
 BATCHES = (32, 64, 128, 256)
 SMALL = (8, 16)
 BARE_SECONDS = 4.0
@@ -81,7 +82,8 @@ def examine(model: ImageModel, images: Any, names: tuple[str, ...], limit: int |
     with tempfile.TemporaryDirectory() as folder:
         began = perf_counter()
         options = RunOptions(limit=limit)
-        session = Session([model], images, make_exams(names, {}), Folder(folder), options, Silent())
+        settings = {"shift": SHIFT} if "shift" in names else {}
+        session = Session([model], images, make_exams(names, settings), Folder(folder), options, Silent())
         session.run()
         took = perf_counter() - began
         engine = session.engines[0]
@@ -125,7 +127,7 @@ def peak_of(n: int) -> dict[str, float]:
     """One run over n generated images, in this process."""
     torch.set_num_threads(2)
     model, images = tiny_net(), GeneratedImages.of(n)
-    exams = make_exams(["clean", "bands", "shift"], {"bands": {"radii": [28]}, "shift": {"pairs_per_image": 1}})
+    exams = make_exams(["clean", "bands", "shift"], {"bands": {"radii": [28]}, "shift": {**SHIFT, "pairs_per_image": 1}})
     began = perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         Session([model], images, exams, Folder(folder), RunOptions(), Silent()).run()
