@@ -127,7 +127,9 @@ def peak_of(n: int) -> dict[str, float]:
     """One run over n generated images, in this process."""
     torch.set_num_threads(2)
     model, images = tiny_net(), GeneratedImages.of(n)
-    exams = make_exams(["clean", "bands", "shift"], {"bands": {"radii": [28]}, "shift": {**SHIFT, "pairs_per_image": 1}})
+    exams = make_exams(
+        ["clean", "bands", "shift"], {"bands": {"radii": [28]}, "shift": {**SHIFT, "pairs_per_image": 1}}
+    )
     began = perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         Session([model], images, exams, Folder(folder), RunOptions(), Silent()).run()

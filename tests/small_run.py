@@ -26,7 +26,7 @@ from eyes import LowPassEye, seen_by
 EXAMS: tuple[Exam, ...] = (
     Clean(),
     Bands(radii=(2, 5)),
-    Shift(pairs_per_image=1, short_side=150),
+    Shift(protocols=("crop", "embed_black"), pairs_per_image=1, short_side=150),
 )
 QUERIES = 1 + 4 + 4
 IMAGES, SHARD = 192, 16

@@ -67,9 +67,9 @@ def test_a_model_whose_images_are_all_bad_beside_one_whose_are_not(tmp_path: Pat
 def test_exams_that_do_not_fit_are_skipped_with_a_reason(tmp_path: Path) -> None:
     counting = Counting()
     model = seen_by(StrideEye(2), name="embedding", outputs="embedding")
-    run = small_run(tmp_path, IMAGES, EXAMS, model=model, reporter=counting)
+    run = small_run(tmp_path, IMAGES, EXAMS[:2], model=model, reporter=counting)
     assert counting.forwards == 0
-    assert {s["exam"] for s in run.results["skipped"]} == {"clean", "bands", "shift"}
+    assert {s["exam"] for s in run.results["skipped"]} == {"clean", "bands"}
     assert all("answers" in s["reason"] for s in run.results["skipped"])
     assert run.estimates == ()
 

@@ -121,3 +121,14 @@ def test_a_program_may_end_right_after_reading(tmp_path: Path) -> None:
     code = "from pathlib import Path; from eyechart.store.rows import from_bytes; from_bytes(Path('rows.parquet').read_bytes())"
     for _ in range(6):  # threads of pyarrow abort every other program that ends so soon
         subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+
+
+def test_columns_without_entries_come_back_as_they_were() -> None:
+    """As of a model without the layers that an exam looks for."""
+    rows = {"one": np.arange(3.0), "none": np.empty((3, 0), np.float32)}
+    head = {"position": [0, 1, 2, 3], "id": list("abcd"), "status": ["ok", "ok", "truncated", "ok"], "reason": [""] * 4}
+    table = from_bytes(to_bytes(to_table(head, {}, rows, np.array([True, True, False, True]))))
+    found = exam_columns(table)
+    assert found["none"].shape == (3, 0)
+    assert found["none"].dtype == np.float32
+    assert found["one"].tolist() == [0, 1, 2]

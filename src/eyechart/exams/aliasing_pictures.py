@@ -50,6 +50,11 @@ def _jump(estimates: Estimates, own: dict[str, Estimate]) -> Finding:
         )
         return Finding("strong", sentence)
     before, after = max(pairwise(ordered), key=lambda pair: (pair[1].value or 0.0) - (pair[0].value or 0.0))
+    if before.high is None or after.low is None or after.low <= before.high:
+        sentence = (
+            f"No clear jump from one layer to the next is shown; the most is {percent(worst)}, at {worst.at['layer']}."
+        )
+        return Finding("note", sentence)
     first = estimates.one("sampled_from", layer=after.at["layer"])
     what = (
         f", where its total stride goes from {first.value:.0f} to {after.at['stride']}" if first and first.value else ""

@@ -189,8 +189,9 @@ class LossLandscape(Exam):
             for shown in SHOWN:
                 losses, at = rows[f"{shown}_path_nll"], self._at(shown, subject)
                 found += path_figures(self.estimate, self.steps, losses, choosing, at)
-        guessing = log(subject.n_classes)
-        found.append(self.estimate("guessing_loss", unit="nats", value=guessing, n=int(known.sum())))
+        if known.any():
+            guessing = log(subject.n_classes)
+            found.append(self.estimate("guessing_loss", unit="nats", value=guessing, n=int(known.sum())))
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:

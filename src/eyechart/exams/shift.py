@@ -47,7 +47,7 @@ class Shift(Exam):
         mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of frame 1 (asymmetric, as published).
         jaggedness_top5 {given, top}: share of pairs in which the true class is among the five largest answers of one frame
             only (first version of the paper); ``top`` says among how many: 1 where there are fewer than six classes.
-        jaggedness_top5_pred {top}: without any labels, the share of pairs in which frame 1's answer leaves the top of frame 2.
+        jaggedness_top5_pred {top}: share of pairs in which frame 1's answer leaves the top of frame 2; needs no labels.
         design_effect: variance of p_top1_change (of significant_change) over that of as many independent pairs.
         accuracy {frame}: share of frames whose top class is the label.
         commonest_answer_share: share of frame-1 answers that are the commonest class; near 1 stability means nothing.

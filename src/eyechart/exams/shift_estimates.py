@@ -88,9 +88,8 @@ def changes(rows: Rows, image_top1: Array, labels: Array, top: int) -> Iterator[
             counts = counts & known[:, None]
             jagged = (rows["top5_1"] != rows["top5_2"]) & counts
             yield Told("jaggedness_top5", "share", {"given": given, "top": top}, jagged, counts)
-    if not known.any():
-        lost = ~(rows["top5_pred_2"] > 0) & rows["valid"]
-        yield Told("jaggedness_top5_pred", "share", {"top": top}, lost, rows["valid"])
+    lost = ~(rows["top5_pred_2"] > 0) & rows["valid"]
+    yield Told("jaggedness_top5_pred", "share", {"top": top}, lost, rows["valid"])
 
 
 def turns(rows: Rows, scale: Scale | None) -> Iterator[Told]:

@@ -32,7 +32,10 @@ SHOTS = (("frame_1", "frame 1"), ("frame_2", "frame 2"))
 
 def charts(estimates: Estimates, names: Mapping[str, str]) -> Sequence[Chart]:
     """Bars of the measures, a table of what the frames were like, and the worst pairs. ``names``: protocol -> words."""
-    bars = [_bars(estimates, measure, names) for measure in TITLES if estimates.of(measure, protocol=next(iter(names)))]
+    measures = [measure for measure in TITLES if estimates.of(measure, protocol=next(iter(names)))]
+    if "jaggedness_top5" in measures:  # what the labels tell is enough
+        measures.remove("jaggedness_top5_pred")
+    bars = [_bars(estimates, measure, names) for measure in measures]
     return [*bars, _frames(estimates, names), _worst(classes=bool(estimates.of("p_top1_change")))]
 
 

@@ -95,6 +95,8 @@ def to_numpy(column: pa.ChunkedArray) -> Array:
             np.asarray(c.flatten().to_numpy(zero_copy_only=False)).reshape(-1, kind.list_size) for c in column.chunks
         ]
         return np.concatenate(chunks) if chunks else np.zeros((0, kind.list_size), kind.value_type.to_pandas_dtype())
+    if pa.types.is_list(kind):
+        return np.zeros((len(column), 0), kind.value_type.to_pandas_dtype())
     return np.asarray(column.to_numpy())
 
 
@@ -102,6 +104,8 @@ def _column(values: Array) -> pa.Array:
     values = np.ascontiguousarray(values)
     if values.ndim == 1:
         return pa.array(values)
+    if not np.prod(values.shape[1:]):  # of a model without the layers that an exam looks for
+        return pa.array([[]] * len(values), pa.list_(pa.from_numpy_dtype(values.dtype)))
     flat = pa.array(values.reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(values.shape[1:])))
 
