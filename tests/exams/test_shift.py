@@ -233,17 +233,17 @@ def test_one_pair_an_image_has_wilson_s_interval() -> None:
 
 def test_the_verdict_follows_the_interval() -> None:
     def verdicts(changes: int) -> list[str]:
-        second = np.zeros((400, 2), int)
-        second[:changes] = 1
-        found = EXAM.estimates(
-            tally(np.zeros((400, 2), int), second, image=np.zeros(400, int)), np.full(400, -1), SUBJECT
-        )
+        first = np.repeat((np.arange(400) % 3)[:, None], 2, 1)
+        second = first.copy()
+        second[:changes] = (second[:changes] + 1) % 3
+        found = EXAM.estimates(tally(first, second, image=first[:, 0]), np.full(400, -1), SUBJECT)
         return [f.verdict for f in EXAM.findings(found)]
 
     assert [verdicts(changes)[0] for changes in (0, 12, 80)] == ["strong", "note", "weak"]
     stopped = tally(np.zeros((40, 1), int), np.zeros((40, 1), int), image=np.zeros(40, int))
     said = EXAM.findings(EXAM.estimates(stopped, np.zeros(40, int), SUBJECT))
     assert "little can change" in said[-1].sentence
+    assert "strong" not in [f.verdict for f in said]  # what cannot change earns no praise
 
 
 def test_a_move_that_hardly_shows_at_the_input_earns_no_praise() -> None:

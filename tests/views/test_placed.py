@@ -105,7 +105,10 @@ def test_the_largest_of_a_series_fits_too(shape: tuple[int, int], largest: int) 
     for short in (100, 220):
         for larger in range(largest + 1):
             batch, valid = canvas(Shrunk(short, larger=larger, largest=largest), coloured(*shape))
-            assert valid.all()
+            base = min(round(short * 32 / 224), 31 * min(shape) / max(shape) - largest)
+            assert valid.all() == (base >= 1)
+            if base < 1:  # a picture of one pixel would stay one for several steps
+                continue
             assert min(batch.notes["free_down"][0], batch.notes["free_right"][0]) >= 0
             rows, columns = batch.notes["rows"][0], batch.notes["columns"][0]
             assert max(rows, columns) <= 31

@@ -54,9 +54,12 @@ def _change(estimates: Estimates, mode: str) -> Iterator[Finding]:
     if e is None or e.value is None or period is None:
         return
     any_of = estimates.of("any_change", mode=mode)[-1]
+    downs = sorted({e.at["down"] for e in estimates.of("p_top1_change", mode=mode)})
+    every = downs[1] - downs[0] if len(downs) > 1 else 1
+    steps = f" in steps of {every} pixels, between which more may change" if every > 1 else ""
     sentence = (
-        f"Moved by less than {period.value:.0f} pixels ({NAMES[mode]}), its answer differs {percent(e)} of the time, and on "
-        f"{percent(any_of)} of the images at least once; {e.n:,} images.{_more(estimates, mode)}"
+        f"Moved by less than {period.value:.0f} pixels{steps} ({NAMES[mode]}), its answer differs {percent(e)} of the time, "
+        f"and on {percent(any_of)} of the images at least once; {e.n:,} images.{_more(estimates, mode)}"
     )
     if (e.low or 0.0) > MUCH:
         advice = (
@@ -64,7 +67,7 @@ def _change(estimates: Estimates, mode: str) -> Iterator[Finding]:
         )
         yield Finding("weak", sentence, advice)
     else:
-        yield Finding("strong" if e.high is not None and e.high < LITTLE else "note", sentence)
+        yield Finding("strong" if e.high is not None and e.high < LITTLE and every == 1 else "note", sentence)
 
 
 def _period(estimates: Estimates, mode: str) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from eyechart.stats.intervals import ratios
 
 NO_PAIR = "no image gave a pair that counts here"
 FEWEST_REFERENCES = 10
+ROUNDING = 1e-6  # cosine distances below are float32's own
 
 Make = Callable[..., Estimate]
 
@@ -60,7 +61,8 @@ class Scale:
         mean = float(np.linalg.norm(vectors[i] - vectors[j], axis=1).mean())
         if not mean:
             return None
-        return Scale(len(kept), mean, float(np.quantile(cosine_distance(vectors[i], vectors[j]), quantile)))
+        significant = float(np.quantile(cosine_distance(vectors[i], vectors[j]), quantile))
+        return Scale(len(kept), mean, significant) if significant > ROUNDING else None
 
 
 def figures(make: Make, told: Sequence[Told], at: Mapping[str, Any]) -> Iterator[Estimate]:

@@ -8,6 +8,7 @@ from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Series, T
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
 
+STUCK = 0.9  # one and the same answer: what cannot change earns no praise
 UNNOTICED = 0.5  # input pixels: a model that hardly sees the move earns no praise for standing still
 TITLES = {
     "p_top1_change": "How often the answer changes",
@@ -75,7 +76,9 @@ def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str], move: 
     if (e.low or 0.0) > 0.05:
         advice = "Average its answers over a few shifts, anti-alias where it subsamples, or train with small shifts."
         return Finding("weak", sentence, advice)
-    steady = e.high is not None and e.high < 0.02 and seen >= UNNOTICED
+    usual = estimates.one("commonest_answer_share", protocol=protocol)
+    stuck = usual is not None and (usual.low or 0.0) > STUCK
+    steady = e.high is not None and e.high < 0.02 and seen >= UNNOTICED and not stuck
     if seen < UNNOTICED:
         way = "shift.shift_in=resized to move by input pixels" if protocol == "crop" else "shift.step=1"
         sentence += f" So small a move at the input tests little: set {way}."

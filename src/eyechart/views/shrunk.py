@@ -36,7 +36,8 @@ class Shrunk(SourceView):
         resample: filter of the resize; None = the model's own.
 
     Notes: ``rows`` and ``columns`` of the picture; ``free_down`` and ``free_right``, how far the largest may move, ``room`` not
-    counted; ``capped``, 1 where the picture had to be made smaller to fit. Not valid where ``room`` fills the canvas.
+    counted; ``capped``, 1 where the picture had to be made smaller to fit. Not valid where ``room`` fills the canvas, or where
+    the largest frame fits only if the smallest has no pixel left.
     """
 
     short_side: int = 100
@@ -65,6 +66,8 @@ class Shrunk(SourceView):
         short = max(1, round(self.short_side * min(height, width) / REFERENCE))
         fits = min((height - self.room) / rows, (width - self.room) / columns) * min(rows, columns) - self.largest
         base = min(short, fits)
+        if self.largest and base < 1:  # frames that differ by whole pixels have no smallest one
+            return (0, 0), (0, 0), True
 
         def sized(more: int) -> tuple[int, int]:
             scale = (base + more) / min(rows, columns)
