@@ -168,7 +168,8 @@ class Forwarder:
                 elif isinstance(query.tap, DenseTap):
                     mine.features.append(self._dense(query.tap, pixels))
                 elif query.tap is not None:
-                    mine.features.append(layers.features(query.tap, pixels, self.batch_size.now))
+                    with _full_float32(self.model.device):
+                        mine.features.append(layers.features(query.tap, pixels, self.batch_size.now))
                     self._progress(COST["layers"] * len(pixels))
                 else:
                     mine.signals.append(self._gradient(pixels, labels[part], mine.valid[part]))
