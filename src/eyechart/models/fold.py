@@ -90,7 +90,7 @@ def find_pairs(net: nn.Module, prefix: str = "") -> list[Pair]:
     if not any(isinstance(module, _BatchNorm) for module in net.modules()):
         return []
     try:
-        graph = _Tracer().trace(net)
+        graph = StepTracer().trace(net)
     except Exception:  # tracing runs the net's code on stand-ins; what that raises is anything
         children = net.named_children()
         return [pair for name, child in children for pair in find_pairs(child, f"{prefix}{name}.")]
@@ -102,7 +102,7 @@ def find_pairs(net: nn.Module, prefix: str = "") -> list[Pair]:
     ]
 
 
-class _Tracer(fx.Tracer):
+class StepTracer(fx.Tracer):
     """Sees layers, normalisations and what timm marks as untraceable as single steps."""
 
     def __init__(self) -> None:
@@ -111,6 +111,7 @@ class _Tracer(fx.Tracer):
         )
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """Whether ``m`` is one step."""
         whole = isinstance(m, _BatchNorm) or is_notrace_module(type(m))
         return whole or super().is_leaf_module(m, module_qualified_name)
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from eyechart.errors import ClassMapError
 from eyechart.models.answers import Announced, Outputs, resolve_outputs, tensor_of
 from eyechart.models.chance_guard import global_chance_untouched
 from eyechart.models.fingerprint import fingerprint
 from eyechart.models.fold import folded
+from eyechart.models.fuse import fused, with_weights_of
 from eyechart.models.normalise import Normaliser
 from eyechart.models.plain import PlainNet
 from eyechart.models.preprocessing import Preprocessing
@@ -41,6 +42,7 @@ class ImageModel:
         remarks: what a user should know, such as what was folded or guessed.
         source: where the model comes from (spec, architecture, weights).
         plain: the net before folding, for other weights; None where there is no net.
+        quick: a twin of ``net`` on the same weights, for answers without gradients (see ``fused``); None = ``net`` itself.
     """
 
     name: str
@@ -56,6 +58,7 @@ class ImageModel:
     remarks: tuple[str, ...] = ()
     source: Mapping[str, Any] = field(default_factory=dict)
     plain: PlainNet | None = field(default=None, repr=False)
+    quick: fx.GraphModule | None = field(default=None, repr=False)
     _normalise: Normaliser = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -87,6 +90,7 @@ class ImageModel:
             kind, guessed = resolve_outputs(probe.rows, outputs, name)
             ready = folded(net, probe.run)
             plain = PlainNet.of(net, ready.pairs, probe.run)
+            quick = fused(ready.net, probe.run)
         return cls(
             name=name,
             net=ready.net,
@@ -99,6 +103,7 @@ class ImageModel:
             remarks=(*remarks, *copied, *guessed, *probe.remarks, *ready.remarks),
             source=dict(source or {}),
             plain=plain,
+            quick=quick,
         )
 
     @classmethod
@@ -115,6 +120,10 @@ class ImageModel:
             class_names=class_names,
             source={"spec": "no model"},
         )
+
+    def with_net(self, net: nn.Module) -> ImageModel:
+        """The same model with a net of the same make, folded like this one."""
+        return replace(self, net=net, quick=self.quick and with_weights_of(net, self.quick.graph))
 
     def with_classes(self, names: tuple[str, ...], ids: tuple[str, ...] = ()) -> ImageModel:
         """The same model with class names (and WordNet ids) in the order of its outputs.
@@ -160,9 +169,10 @@ class ImageModel:
     def forward(self, normalised: Tensor) -> Tensor:
         """Answers (n, k) float32 to normalised frames (n, c, h, w): logits, log p or an embedding.
 
-        Differentiable with respect to the frames unless called under ``torch.inference_mode``.
+        Differentiable with respect to the frames where gradients are enabled.
         """
-        rows = tensor_of(self.net(self.laid_out(normalised)), normalised.shape[0], self.name)
+        net = self.net if self.quick is None or torch.is_grad_enabled() else self.quick
+        rows = tensor_of(net(self.laid_out(normalised)), normalised.shape[0], self.name)
         return rows.clamp_min(TINY).log() if self.outputs == "probabilities" else rows
 
     @torch.inference_mode()

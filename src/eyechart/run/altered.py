@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 
@@ -77,7 +76,7 @@ def altered(
         raise ValueError(f"{model.name} has no weights")
     into = None if spare is None else spare.net
     net = model.plain.altered(lambda own, kernels: dict(weights.changed(own, kernels)), settle, into)
-    return spare if spare is not None and spare.net is net else replace(model, net=net)
+    return spare if spare is not None and spare.net is net else model.with_net(net)
 
 
 def can_alter(model: ImageModel, weights: Weights) -> bool:
