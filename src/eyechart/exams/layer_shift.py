@@ -44,8 +44,9 @@ class LayerShift(Exam):
             detail is beyond the Nyquist frequency of the places; linearly it is above 0 even then: compare layers.
         by random: against the outputs r_i, r_j of two images i, j, from sketches of 128 numbers. Of invariance the root of
             mean |r_t - r|^2 / mean |r_i - r_j|^2; of interpolation mean |r_t - p|^2 / mean |r_i - r_j|^2, the mean over
-            images and, for p, those t: 0 is no error, 1 is what another picture would give. Images to whose output the picture
-            adds nothing are left out.
+            images and, for p, those t: 0 is no error, 1 is what another picture at the same place would give; as both have
+            the outline of the picture on its canvas in common, more than 1 can be. Images to whose output the picture adds
+            nothing are left out.
         random pair error: mean |r_i - r_j|^2 by the mean of sum |r - mean|^2, mean of each channel's map.
         sum variation: for each channel G(t) = sum over places of r_t; cv = sd_t G / mean_t sum |r_t|, range = (max - min) / the
             same, of the output itself; median over channels whose mean |r| is above 1e-6 of the layer's largest. A global

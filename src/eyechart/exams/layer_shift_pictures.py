@@ -40,8 +40,8 @@ Y_LABELS = {
 }
 CAPTIONS = {
     "invariance_error_by_random": "Distance of a layer's outputs before and after the move, by that of the outputs for two "
-    "pictures: 0 stands still, 1 changes as much as if the picture were another one. A map that moves along is not still: in "
-    "early layers this is to be large, after a global pool and in fully connected layers small.",
+    "pictures at the same place: 0 stands still, 1 changes as much as if the picture were another one. A map that moves "
+    "along is not still: in early layers this is to be large, after a global pool and in fully connected layers small.",
     "equivariance_error": "Distance of a layer's maps after the move from the first maps moved along by whole places, as well "
     "as that goes, by their size. It falls back wherever the picture has moved by a multiple of the stride.",
 }
@@ -85,7 +85,8 @@ def _between(estimates: Estimates, directions: Sequence[str]) -> Bars | None:
         categories=[_named(e) for e in layers],
         series=series,
         caption="The picture moves by less than the stride, and the map after is predicted by interpolating the map before. "
-        "0: it can be told (ideal interpolation: nothing aliases). 1: it tells as little as the map of another picture.",
+        "0: it can be told (ideal interpolation: nothing aliases). 1: it tells as little as the map of another picture at the "
+        "same place does, which has the outline on the canvas in common; more is possible.",
         rules=(Rule(1.0, "another picture"),),
         format="number",
     )
