@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import Answer, Answers, Query
 from eyechart.core.tally import Tally
@@ -271,6 +272,11 @@ class Sitting:
     def whole(self) -> Tally:
         return self.exam.read(self.answers, self.batch)
 
+    @property
+    def estimates(self) -> Estimates:
+        """Of all images."""
+        return self.exam.estimates(self.whole, self.batch.labels, self.subject)
+
 
 def sitting(exam: Exam, model: ImageModel, images: ArraySet, seed: int = 0) -> Sitting:
     """Answers to the first questions of an exam, none if it asks nothing, without the engine."""
@@ -283,6 +289,12 @@ def sitting(exam: Exam, model: ImageModel, images: ArraySet, seed: int = 0) -> S
     job = Job(ids, tuple(images.source(i) for i in range(len(ids))), views, model.preprocessing, seed)
     answers = Forwarder(model, 64, seed).answers(queries, views, draw(job), ids, labels)
     return Sitting(exam, subject, answers, Batch(ids, labels, subject))
+
+
+def one(found: Estimates, measure: str, **at: object) -> Estimate:
+    """The only estimate of that measure at these coordinates."""
+    (estimate,) = found.of(measure, **at)
+    return estimate
 
 
 def said(values: Array, notes: Mapping[str, Array] | None = None) -> Answer:

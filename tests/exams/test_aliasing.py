@@ -10,10 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.estimate import Estimates
 from eyechart.errors import UnknownNameError
 from eyechart.exams.aliasing import Aliasing
-from eyes import SHARED, StrideEye, examined, image_set, noise_images, seen_by, sitting
+from eyes import SHARED, StrideEye, examined, image_set, noise_images, one, seen_by, sitting
 
 SIZE, N = 32, 7
 
@@ -40,13 +40,7 @@ class Strided(nn.Module):
 
 
 def found_by(net: nn.Module, shown: np.ndarray, size: int = SIZE, **settings: object) -> Estimates:
-    of = sitting(Aliasing(**settings), seen_by(net.eval(), size), image_set(shown))
-    return of.exam.estimates(of.whole, of.batch.labels, of.subject)
-
-
-def one(found: Estimates, measure: str, **at: object) -> Estimate:
-    (estimate,) = found.of(measure, **at)
-    return estimate
+    return sitting(Aliasing(**settings), seen_by(net.eval(), size), image_set(shown)).estimates
 
 
 def share(maps: Tensor, stride: int, hann: bool = True) -> np.ndarray:
@@ -86,18 +80,37 @@ def test_shares_are_those_of_a_net_written_without_strides() -> None:
     assert [one(found, "receptive_field", layer=name).value for name in ("one", "two", "three")] == [3, 7, 7]
 
 
+def every(stride: int, *taps: float) -> nn.Conv2d:
+    """Each colour for itself, blurred by the taps, every so many-th place."""
+    row = torch.tensor(taps or (1.0,))
+    conv = nn.Conv2d(3, 3, len(row), stride, len(row) // 2, groups=3, bias=False, padding_mode="circular")
+    conv.weight.data[:] = torch.outer(row, row) / row.sum() ** 2
+    return conv
+
+
 def test_white_noise_through_nothing_but_sampling_is_white_noise() -> None:
-    pick = nn.Conv2d(3, 3, 1, 4, groups=3, bias=False)
-    pick.weight.data.fill_(1.0)
-    found = found_by(
-        nn.Sequential(pick, nn.Flatten(), nn.Linear(192, 4)), noise_images(60, SIZE), images=60, window="none"
-    )
-    told = one(found, "nyquist_share", layer="0", map="output", channels="weighted")
-    noise = one(found, "white_noise_share", layer="0", map="output")
+    net = nn.Sequential(every(1), every(4), nn.Flatten(), nn.Linear(192, 4))
+    found = found_by(net, noise_images(60, SIZE), images=60, window="none", layers=("0", "1"))
+    told = one(found, "nyquist_share", layer="1", map="output", channels="weighted")
+    noise = one(found, "white_noise_share", layer="1", map="output")
     assert noise.value == pytest.approx(1 - (7**2 - 1) / (32**2 - 1))
     assert told.low < noise.value < told.high  # type: ignore[operator]
-    ratio = one(found, "share_over_white_noise", layer="0", map="output")
+    ratio = one(found, "share_over_white_noise", layer="1", map="output")
     assert ratio.value == pytest.approx(told.value / noise.value)  # type: ignore[operator]
+    first = Aliasing().findings(found)[0]  # the share rises from 6 to 95 %, as that of any noise: nothing jumps
+    assert first.verdict == "note"
+    assert "No clear jump" in first.sentence
+
+
+def test_layers_are_compared_by_the_ratio_to_white_noise() -> None:
+    """Behind the blur the share is larger, since fewer places are kept; by the ratio it is smaller."""
+    net = nn.Sequential(every(2), every(1, 1, 4, 6, 4, 1), every(4), nn.Flatten(), nn.Linear(48, 4))
+    found = found_by(net, noise_images(N, SIZE), window="none", layers=("0", "2"))
+    shares = [one(found, "nyquist_share", layer=n, map="output", channels="weighted").value for n in ("0", "2")]
+    assert shares[0] < shares[1]  # type: ignore[operator]
+    largest, last = (one(found, f"{which}_share_over_white_noise") for which in ("largest", "last"))
+    assert (largest.at["layer"], last.at["layer"]) == ("0", "2")
+    assert largest.value > last.value  # type: ignore[operator]
 
 
 def waves(cycles: int, n: int = N, size: int = SIZE) -> np.ndarray:
@@ -119,9 +132,7 @@ def test_a_single_wave_is_carried_or_not(cycles: int, wanted: float) -> None:
 
 def test_a_blur_before_sampling_is_seen() -> None:
     """Its input is noise; the binomial filter of nine taps takes most of what half as many places cannot carry."""
-    taps = torch.tensor([1.0, 8, 28, 56, 70, 56, 28, 8, 1]) / 256
-    blur = nn.Conv2d(3, 3, 9, 2, 4, groups=3, bias=False, padding_mode="circular")
-    blur.weight.data[:] = torch.outer(taps, taps)
+    blur = every(2, 1, 8, 28, 56, 70, 56, 28, 8, 1)
     found = found_by(nn.Sequential(blur, nn.Flatten(), nn.Linear(768, 4)), noise_images(N, SIZE), window="none")
     given, kept = (one(found, "nyquist_share", layer="0", map=m, channels="weighted") for m in ("input", "output"))
     assert given.value == pytest.approx(0.75, abs=0.03)
@@ -176,8 +187,10 @@ def test_detail_is_lost_where_resnet20_halves_its_maps(tmp_path: Path) -> None:
     run = examined(model, images, [Aliasing(images=8)], tmp_path / "run", limit=8)
     shares = run.estimates.of("nyquist_share", map="output", channels="weighted")
     assert [e.at["stride"] for e in shares] == [1, 2, 2, 4, 4]
-    assert run.estimates.of("largest_nyquist_share")[0].value == max(e.value for e in shares)  # type: ignore[type-var]
-    assert run.estimates.of("last_nyquist_share")[0].at["layer"] == "layer3.2.relu():2"
+    ratios = run.estimates.of("share_over_white_noise", map="output")
+    largest, last = (one(run.estimates, f"{which}_share_over_white_noise") for which in ("largest", "last"))
+    assert largest.value == max(e.value for e in ratios if e.at["stride"] > 1)  # type: ignore[type-var]
+    assert last.at["layer"] == "layer3.2.relu():2"
     assert shares[1].value > 10 * shares[0].value  # type: ignore[operator]
     page = (tmp_path / "run").joinpath("page.json").read_text()
     assert "layer2.0.conv1" in page

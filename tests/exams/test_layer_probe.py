@@ -7,10 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from eyechart.core.estimate import Estimate, Estimates
 from eyechart.exams.layer_probe import LayerProbe
 from eyechart.stats.probe import cross_fitted
-from eyes import Sitting, image_set, noise_images, plain_images, seen_by, sitting
+from eyes import Sitting, image_set, noise_images, one, plain_images, seen_by, sitting
 
 SIZE = 16
 
@@ -41,22 +40,13 @@ def sat(labels: np.ndarray, net: nn.Module | None = None, **settings: object) ->
     return sitting(LayerProbe(**settings), model, image_set(pictures(labels), labels))
 
 
-def estimates(of: Sitting) -> Estimates:
-    return of.exam.estimates(of.whole, of.batch.labels, of.subject)
-
-
-def one(found: Estimates, measure: str, **at: object) -> Estimate:
-    (estimate,) = found.of(measure, **at)
-    return estimate
-
-
 LABELS = np.arange(36) % 3
 
 
 @pytest.mark.parametrize("protocol", ["crop", "embed_black"])
 def test_figures_are_those_of_probes_fitted_by_hand(protocol: str) -> None:
     of = sat(LABELS, protocol=protocol)
-    found, rows = estimates(of), of.whole.rows
+    found, rows = of.estimates, of.whole.rows
     assert [e.at["layer"] for e in found.of("p_top1_change", given="all")] == ["act", "end", "network"]
     frames = torch.from_numpy(pictures(LABELS)).permute(0, 3, 1, 2).float() / 255
     with torch.no_grad():
@@ -83,12 +73,20 @@ def test_figures_are_those_of_probes_fitted_by_hand(protocol: str) -> None:
     for measure, layer in (("first_layer_change", "act"), ("last_layer_change", "end")):
         for given in ("all", "correct"):
             assert one(found, measure, given=given).value == one(found, "p_top1_change", layer=layer, given=given).value
-    assert LayerProbe().findings(found)
+    told = " ".join(finding.sentence for finding in LayerProbe().findings(found))
+    assert f"n = {len(LABELS)} images" in told
+    assert "not the" not in told
     assert LayerProbe().charts(found)
 
 
+def test_layers_that_no_probe_reads_say_why() -> None:
+    found = sat(LABELS, layers=("act", "head")).estimates
+    assert "mean()" in one(found, "p_top1_change", layer="head").reason
+    assert one(found, "p_top1_change", layer="act", given="all").value is not None
+
+
 def test_probes_find_what_is_there() -> None:
-    found = estimates(sat(np.arange(90) % 3))
+    found = sat(np.arange(90) % 3).estimates
     assert one(found, "accuracy", layer="act", frame="clean").value > 0.9  # type: ignore[operator]
 
 
@@ -106,16 +104,22 @@ class Blind(nn.Module):
 
 
 def test_a_layer_that_is_blind_to_shifts_never_changes() -> None:
-    found = estimates(sat(LABELS, Blind(), protocol="embed_black"))
+    found = sat(LABELS, Blind(), protocol="embed_black").estimates
     assert {e.value for e in found.of("p_top1_change")} == {0.0}
     assert all(e.value < 1e-5 for e in found.of("mean_absolute_change"))  # type: ignore[operator]
 
 
 def test_classes_of_few_images_are_left_out_or_refused() -> None:
     labels = np.array([0] * 8 + [1] * 8 + [2] * 4)
-    found = estimates(sat(labels))
+    found = sat(labels).estimates
     assert {e.n for e in found.of("p_top1_change", given="all")} == {16}
-    refused = estimates(sat(np.arange(12) % 3))
+    assert [one(found, "classes", part=part).value for part in ("probed", "left_out", "network")] == [2, 1, 3]
+    told = " ".join(finding.sentence for finding in LayerProbe().findings(found))
+    assert "n = 16 images" in told
+    assert "2 classes" in told
+    assert "1 with fewer images" in told
+    assert "all its 3 classes and not the 2 probed" in told
+    refused = sat(np.arange(12) % 3).estimates
     assert len(refused) == 1
     assert "5 images" in refused[0].reason
     assert "4" in refused[0].reason
@@ -124,5 +128,5 @@ def test_classes_of_few_images_are_left_out_or_refused() -> None:
 
 def test_images_without_label_have_no_part() -> None:
     labels = np.where(np.arange(40) % 4 == 3, -1, np.arange(40) % 4)
-    found = estimates(sat(labels))
+    found = sat(labels).estimates
     assert {e.n for e in found.of("p_top1_change", given="all")} == {30}

@@ -7,14 +7,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from eyechart.core.chart import Finding
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.exams.layer_shift import LayerShift, sum_variation
+from eyechart.exams.layer_shift import LayerShift
+from eyechart.exams.layer_shift_rows import sum_variation
 from eyechart.models.atrous import Twin
 from eyechart.models.layers import Layer
 from eyechart.spectrum.shifts import fourier_shift
 from eyechart.views.centred import Centred
-from eyechart.views.shifted_maps import MapSketch, ShiftedMaps, moved_linearly, unexplained
-from eyes import Sitting, image_set, noise_images, seen_by, sitting
+from eyechart.views.feature_maps import Map
+from eyechart.views.shifted_maps import Shifted, Sketch, moved_linearly, unexplained
+from eyes import Sitting, image_set, noise_images, one, seen_by, sitting
 
 SIZE, N = 16, 7
 
@@ -33,17 +36,8 @@ def sat(net: nn.Module, shown: np.ndarray | None = None, size: int = SIZE, **set
     return sitting(LayerShift(**settings), seen_by(net, size), image_set(shown))
 
 
-def estimates(of: Sitting) -> Estimates:
-    return of.exam.estimates(of.whole, of.batch.labels, of.subject)
-
-
-def one(found: Estimates, measure: str, **at: object) -> Estimate:
-    (estimate,) = found.of(measure, **at)
-    return estimate
-
-
 def test_stride_one_with_circular_padding_moves_along_and_keeps_its_sums() -> None:
-    found = estimates(sat(circular(1, 1), mode="roll", positions=5, layers=("0", "2")))
+    found = sat(circular(1, 1), mode="roll", positions=5, layers=("0", "2")).estimates
     assert all(e.value < 1e-5 for e in found.of("equivariance_error"))  # type: ignore[operator]
     assert all(e.value < 1e-5 for e in found.of("sum_variation"))  # type: ignore[operator]
     assert all(e.value > 0.1 for e in found.of("invariance_error"))  # type: ignore[operator]
@@ -51,7 +45,7 @@ def test_stride_one_with_circular_padding_moves_along_and_keeps_its_sums() -> No
 
 
 def test_multiples_of_the_stride_move_along() -> None:
-    found = estimates(sat(circular(2, 2), mode="roll", positions=8, layers=("2",), directions=("diagonal", "vertical")))
+    found = sat(circular(2, 2), mode="roll", positions=8, layers=("2",), directions=("diagonal", "vertical")).estimates
     for e in found.of("equivariance_error"):
         assert (e.value < 1e-5) is (e.at["shift"] % 4 == 0), e  # type: ignore[operator]
 
@@ -144,22 +138,145 @@ def test_variation_of_sums_by_hand() -> None:
 
 def test_sketches_keep_distances() -> None:
     maps = torch.randn(40, 8, 12, 12, generator=torch.Generator().manual_seed(0))
-    read = MapSketch(("x",), (SIZE, SIZE)).read(Layer("x", "convolution", (8, 12, 12)), maps, None)
-    assert read is not None
+    read = Sketch(("x",), (Map("channels first", 12, 12),)).read(Layer("x", "convolution", (8, 12, 12)), maps, None)
     mine, own = torch.cdist(read[:, :-1], read[:, :-1]).square(), torch.cdist(maps.flatten(1), maps.flatten(1)).square()
     assert float(mine.sum() / own.sum()) == pytest.approx(1, abs=0.03)
     torch.testing.assert_close(read[:, -1], (maps - maps.mean((2, 3), keepdim=True)).square().sum((1, 2, 3)))
 
 
+def test_errors_are_set_against_the_same_of_another_picture() -> None:
+    """Maps of 64 values, which sketches keep as they are; pairs and squares by plain numpy."""
+    net = circular(2, 2)
+    of = sat(net, noise_images(9), images=9, mode="roll", positions=4, layers=("2",), directions=("horizontal",))
+    frames = torch.from_numpy(noise_images(9)).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        maps = [net[:3](torch.roll(frames, t, 3)).double() for t in range(4)]
+    apart = np.mean([float((a - b).square().sum()) for i, a in enumerate(maps[0]) for b in maps[0][:i]])
+    left = [(maps[t] - fourier_shift(maps[0], 0, t / 4)).square().sum((1, 2, 3)).mean() for t in (1, 2, 3)]
+    told = one(of.estimates, "interpolation_error_by_random", by="sinc")
+    assert told.value == pytest.approx(np.mean(left) / apart, rel=1e-3)
+    assert told.low < told.value < told.high  # type: ignore[operator]
+    moved = float((maps[2] - maps[0]).square().sum((1, 2, 3)).mean())
+    still = one(of.estimates, "invariance_error_by_random", shift=2)
+    assert still.value == pytest.approx(np.sqrt(moved / apart), rel=1e-3)
+    energy = float((maps[0] - maps[0].mean((2, 3), keepdim=True)).square().sum((1, 2, 3)).mean())
+    assert one(of.estimates, "random_pair_error").value == pytest.approx(apart / energy, rel=1e-3)
+
+
 def test_pictures_of_noise_are_as_unlike_as_two_of_them() -> None:
-    found = estimates(sat(circular(2), noise_images(60), images=60, mode="roll", positions=2, layers=("0",)))
+    found = sat(circular(2), noise_images(60), images=60, mode="roll", positions=2, layers=("0",)).estimates
     assert one(found, "random_pair_error").value == pytest.approx(2, abs=0.2)
-    by = {
-        name: one(found, name, direction="horizontal", by="sinc")
-        for name in ("interpolation_error", "interpolation_error_by_random")
+
+
+def test_pictures_that_add_nothing_have_no_part() -> None:
+    black = np.concatenate([noise_images(1), np.zeros((7, SIZE, SIZE, 3), np.uint8)])
+    found = sat(circular(2), black, positions=3, layers=("0",), short_side=112).estimates
+    for measure in ("random_pair_error", "interpolation_error_by_random", "invariance_error_by_random"):
+        assert all("two images" in e.reason for e in found.of(measure)), measure
+    assert {e.n for e in found.of("equivariance_error")} == {1}
+    some = np.concatenate([noise_images(6), black[1:]])
+    few, more = (
+        sat(circular(2), shown, images=20, positions=3, layers=("0",), short_side=112).estimates
+        for shown in (some[:6], some)
+    )
+    for mine, other in zip(few, more, strict=True):
+        if "sum_variation" in mine.measure:  # of the output itself, canvas and all
+            continue
+        assert (mine.at, mine.n) == (other.at, other.n)
+        assert mine.value == pytest.approx(other.value)
+
+
+class Kinds(nn.Module):
+    """Layers of one kind each: strides of their own for rows and columns, pools, and what has no places."""
+
+    def __init__(self, stride: tuple[int, int]) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.act = nn.Conv2d(3, 8, 3, stride, 1, padding_mode="circular"), nn.ReLU()
+        self.pyramid, self.whole = nn.AdaptiveAvgPool2d(2), nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(40, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.act(self.conv(x))
+        return self.head(torch.cat([self.pyramid(x).flatten(1), self.whole(x).flatten(1)], 1))
+
+
+def test_layers_without_places_are_invariant_or_not() -> None:
+    """A global mean behind stride 1 stands still, a mean of quarters does not, nor what a connected layer makes of it."""
+    still = {
+        stride: {
+            name: [e.value for e in found.of("invariance_error_by_random", layer=name)]
+            for name in ("whole", "pyramid", "head")
+        }
+        for stride in (1, 2)
+        for found in [sat(Kinds((stride, stride)), mode="roll", positions=5, directions=("horizontal",)).estimates]
     }
-    pair = one(found, "random_pair_error").value
-    assert by["interpolation_error_by_random"].value == pytest.approx(by["interpolation_error"].value / pair)  # type: ignore[operator]
+    assert max(still[1]["whole"]) < 1e-4
+    assert min(still[1]["pyramid"]) > 0.1
+    assert min(still[1]["head"]) > 0.1
+    whole = still[2]["whole"]
+    assert max(whole[1::2]) < 1e-4  # moves by multiples of the stride
+    assert min(whole[::2]) > 0.05
+
+
+def test_fully_connected_layers_by_hand() -> None:
+    net = Kinds((1, 1)).eval()
+    found = sat(net, mode="roll", positions=3, layers=("head",), directions=("horizontal",)).estimates
+    frames = torch.from_numpy(noise_images(N, SIZE)).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        first, moved = (net(torch.roll(frames, t, 3)).double() for t in (0, 2))
+    apart = torch.pdist(first).square().mean()
+    wanted = float(((moved - first).square().sum(1).mean() / apart).sqrt())
+    assert one(found, "invariance_error_by_random", shift=2).value == pytest.approx(wanted, rel=1e-3)
+    assert "no places" in one(found, "equivariance_error").reason
+    exam = LayerShift()
+    assert exam.charts(found)
+    assert "head, the last layer looked at" in exam.findings(found)[-1].sentence
+
+
+def test_strides_of_rows_and_columns_are_their_own() -> None:
+    """Maps 16 high and 8 wide: moves down end on places, moves to the right between them; proportions do not matter."""
+    found = sat(
+        Kinds((1, 2)), mode="roll", positions=4, layers=("conv",), directions=("vertical", "horizontal")
+    ).estimates
+    assert all(e.value < 1e-5 for e in found.of("equivariance_error", direction="vertical"))  # type: ignore[operator]
+    assert not found.of("interpolation_error", direction="vertical")
+    assert one(found, "interpolation_error", direction="horizontal", by="sinc").value > 0.1  # type: ignore[operator]
+
+
+class Looping(nn.Module):
+    """Uses its convolution as often as there are pictures: with a single one some steps are never met."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 3, 3, 2, 1), nn.Linear(3, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.stack([self.conv(x) for _ in range(len(x))]).mean(0)
+        return self.head(y.mean((2, 3)))
+
+
+def test_layers_that_were_not_reached_are_left_out_with_a_reason() -> None:
+    of = sat(Looping(), mode="roll", positions=2, layers=("conv", "conv:3"))
+    assert of.subject.geometry["conv"].stride == (2, 2)
+    assert "one plain grey picture" in of.subject.geometry["conv:3"].reason
+    assert "one plain grey picture" in one(of.estimates, "equivariance_error", layer="conv:3").reason
+
+
+def lost(low: float, high: float, layers: int) -> Finding:
+    at = {"direction": "diagonal", "by": "sinc", "stride": 2}
+    each = [{**at, "layer": k, "depth": k} for k in range(layers)]
+    figure = {"value": (low + high) / 2, "low": low, "high": high, "n": 9}
+    errors = (Estimate("layer_shift", "interpolation_error_by_random", at=one, **figure) for one in each)  # type: ignore[arg-type]
+    return LayerShift().findings(Estimates(errors))[0]
+
+
+def test_what_is_clear_of_one_layer_need_not_be_of_many() -> None:
+    assert lost(0.11, 0.31, 1).verdict == "weak"
+    assert lost(0.11, 0.31, 20).verdict == "note"
+    assert lost(0.15, 0.31, 20).verdict == "weak"
+    assert lost(0.05, 0.09, 1).verdict == "strong"
+    assert lost(0.05, 0.12, 1).verdict == "note"  # nothing is shown of a layer that may well err by more
 
 
 def test_an_embedded_picture_travels_around_the_centre() -> None:
@@ -179,7 +296,7 @@ def test_an_embedded_picture_travels_around_the_centre() -> None:
 
 
 def test_errors_of_an_embedded_picture_are_of_the_move_alone() -> None:
-    found = estimates(sat(circular(1), positions=5, layers=("0",), short_side=60))
+    found = sat(circular(1), positions=5, layers=("0",), short_side=60).estimates
     assert all(e.value < 1e-5 for e in found.of("equivariance_error"))  # type: ignore[operator]
     charts = LayerShift().charts(found)
     assert charts
@@ -187,10 +304,9 @@ def test_errors_of_an_embedded_picture_are_of_the_move_alone() -> None:
 
 
 def test_a_tap_is_given_the_frame_that_did_not_move() -> None:
-    tap = ShiftedMaps(("x",), ((2, 2),), (0, 2), (8, 8))
+    tap = Shifted(("x",), (Map("channels first", 8, 8),), strides=((2, 2),), shift=(0, 2))
     maps = torch.rand(2, 3, 8, 8)
     read = tap.read(Layer("x", "convolution", (3, 8, 8)), torch.roll(maps, 1, 3), maps)
-    assert read is not None
     assert float(read[:, 1].max()) == 0
     with pytest.raises(ValueError, match="nothing"):
         tap.read(Layer("x", "convolution", (3, 8, 8)), maps, None)
@@ -204,6 +320,6 @@ def test_neither_the_canvas_nor_its_borders_count() -> None:
     )
     net[0].bias.data.fill_(2.0)
     shown = sat(net.eval(), noise_images(N, 32), 32, positions=5, layers=("2",), short_side=60)
-    assert all(e.value < 1e-4 for e in estimates(shown).of("equivariance_error"))  # type: ignore[operator]
+    assert all(e.value < 1e-4 for e in shown.estimates.of("equivariance_error"))  # type: ignore[operator]
     rolled = sat(net.eval(), noise_images(N, 32), 32, positions=5, layers=("2",), mode="roll")
-    assert all(e.value > 0.01 for e in estimates(rolled).of("equivariance_error"))  # type: ignore[operator]
+    assert all(e.value > 0.01 for e in rolled.estimates.of("equivariance_error"))  # type: ignore[operator]

@@ -241,23 +241,41 @@ def test_ends_have_reasons() -> None:
 
 
 class Lying(nn.Module):
-    """Adds a mean that it takes behind the back of whoever follows: of all places, not of those that it keeps."""
+    """Adds a mean that it takes behind the back of whoever follows: of all places, not of those that it keeps.
 
-    def __init__(self) -> None:
+    To frames whose maps are brighter than ``above``, on average.
+    """
+
+    def __init__(self, above: float = -torch.inf) -> None:
         super().__init__()
+        self.above = above
         self.conv, self.rest = nn.Conv2d(3, 3, 3, 2, 1), nn.Conv2d(3, 3, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv(x)
         with torch._C.DisableTorchFunctionSubclass():
-            mean = y.mean()
-        return self.rest(y + mean)
+            mean = y.as_subclass(Tensor).mean((1, 2, 3), keepdim=True)
+        return self.rest(y + mean * (mean > self.above))
 
 
 def test_a_layer_that_is_not_proved_is_not_shown() -> None:
     dense, twin = dense_maps(settled(Lying()), torch.rand(1, 3, 16, 16), ["conv", "rest"])
     assert set(dense) == {"conv"}
     assert "not what the net has" in twin.reasons["rest"]
+
+
+def test_every_frame_is_proved() -> None:
+    """Whichever comes first, those that are not are NaN."""
+    net = settled(Lying(above=0.5))
+    net.conv.weight.data.abs_()
+    net.conv.bias.data.zero_()
+    for order in ([0, 1, 2], [1, 0, 2]):
+        frames = torch.rand(3, 3, 16, 16) * torch.tensor([0.01, 1.0, 0.01])[order, None, None, None]
+        dense, twin = dense_maps(net, frames, ["rest"])
+        lost = dense["rest"].values.isnan().flatten(1)
+        assert lost.all(1).tolist() == lost.any(1).tolist() == [k == 1 for k in order]
+        assert "not what the net has" in twin.reasons["rest"]
+        assert twin.errors["rest"] < TIGHT
 
 
 class OneSize(nn.Module):

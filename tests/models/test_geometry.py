@@ -12,10 +12,11 @@ import torchvision
 from torch import Tensor, nn
 
 from eyechart.errors import UnknownNameError
-from eyechart.models.geometry import LayerGeometry, geometry_of
+from eyechart.models.atrous import Twin
+from eyechart.models.geometry import LayerGeometry, geometry_of, geometry_with
 from eyechart.models.layers import Layer, Watch
 from eyechart.models.nets import ResNet4b, cifar_resnet20, cnn_a
-from eyechart.models.stages import named, stages
+from eyechart.models.stages import named, spread, stages
 
 
 def by_name(net: nn.Module, size: int | tuple[int, int], channels: int = 3) -> dict[str, LayerGeometry]:
@@ -169,6 +170,74 @@ def test_the_net_stays_as_it_was() -> None:
     assert net.layer2.training
     for name, tensor in net.state_dict().items():
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=0)
+
+
+class Keeping(nn.Module):
+    """Keeps what it was last shown, for its next answer, and counts its answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 3, 3, 2), None
+        self.register_buffer("answers", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.conv(x)
+        self.answers += 1
+        self.last = y if self.last is None else self.last + y
+        return self.last
+
+
+def test_nothing_of_the_walk_stays_in_the_net() -> None:
+    net = Keeping().eval()
+    assert by_name(net, 16)["conv"].stride == (2, 2)
+    Twin(net).show(torch.rand(2, 3, 16, 16), ["conv"], lambda layer, dense: None)
+    assert net.last is None
+    assert float(net.answers) == 0
+
+
+class InPlace(nn.Module):
+    """Goes on with the tensor that was changed, not with what the change gave back."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how = how
+        self.narrow, self.wide, self.after = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 5, padding=2), nn.Conv2d(3, 3, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, z = self.narrow(x), self.wide(x)
+        if self.how == "add_":
+            y.add_(z)
+        elif self.how == "out":
+            torch.add(y, z, out=y)
+        else:
+            y[:, 1:] = z[:, 1:]
+        return self.after(y)
+
+
+def test_a_tensor_that_was_changed_in_place_lies_where_the_change_put_it() -> None:
+    assert by_name(InPlace("add_"), 16)["after"].receptive_field == (5, 5)
+    assert by_name(InPlace("out"), 16)["after"].receptive_field == (5, 5)
+    assert "setitem" in by_name(InPlace("setitem"), 16)["after"].reason
+
+
+def test_steps_that_one_grey_picture_does_not_take_are_given_with_the_reason() -> None:
+    asked = [Layer("conv", "convolution", (2, 7, 7)), Layer("conv:2", "convolution", (2, 7, 7))]
+    found = {x.name: x for x in geometry_with(Sized().eval(), torch.zeros(1, 1, 15, 15), asked)}
+    assert found["conv"].stride == (2, 2)
+    assert "not used" in found["conv:2"].reason
+    failed = {x.name: x for x in geometry_with(Sized().eval(), torch.zeros(1, 1, 14, 15), asked)}
+    assert "fails on its way there: ValueError: 15 pixels wanted" in failed["conv"].reason
+
+
+def test_rows_and_columns_lie_on_axes() -> None:
+    found = by_name(torchvision.models.convnext_tiny(), 32)
+    assert found["features.0.0"].axes == (1, 2)
+    assert found["features.1.0.block.2"].axes == (0, 1)  # a norm over channels, which lie last there
+    assert found["classifier.2"].axes is None
+
+
+def test_few_names_are_spread_to_the_last() -> None:
+    assert [spread("abcde", most) for most in (0, 1, 2, 3)] == [(), ("e",), ("a", "e"), ("a", "c", "e")]
 
 
 def test_stages_are_changes_of_stride_and_what_comes_before() -> None:

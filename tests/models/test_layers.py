@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import timm
 import torch
@@ -124,6 +126,14 @@ def test_hooks_go_even_where_the_net_fails_and_it_has_no_layers_then() -> None:
     net = Shared().eval()
     assert layers_of(net, lambda one, n: one(torch.rand(n, 4, 8, 8))) == ()
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in net.modules())
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")
+def test_scripted_parts_are_hidden_and_the_rest_is_met() -> None:
+    """A copy of a traced module takes no hooks."""
+    traced = torch.jit.trace(nn.ReLU(), torch.rand(1, 3, 6, 6))
+    net = copy.deepcopy(nn.Sequential(nn.Conv2d(3, 3, 3), traced, nn.Conv2d(3, 3, 1)))
+    assert [layer.name for layer in met(net)] == ["0", "2"]
 
 
 def test_kinds_go_by_class() -> None:

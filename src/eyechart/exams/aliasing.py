@@ -15,7 +15,7 @@ from eyechart.core.query import Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.words import figure
 from eyechart.exams.aliasing_pictures import charts, findings
-from eyechart.models.stages import named, stages
+from eyechart.models.stages import Pick, pick, stages
 from eyechart.spectrum.nyquist import Window
 from eyechart.stats.intervals import means
 from eyechart.views.dense_maps import OF_A_MAP, NyquistShare
@@ -31,7 +31,7 @@ class Aliasing(Exam):
     it samples, r2, holds no frequency at or above 1/(2S), the Nyquist frequency of the samples: then, and only then, its values
     in between are interpolations of its samples (arXiv 1805.12177, JMLR 20(184)). r2 is what the same net says without any
     stride, later kernels dilated by the strides that are left out (the a-trous algorithm). That r2[::S] = r is proved for each
-    layer on the first frame (to 1e-4 of the largest value) before it is measured. The paper argues by this and gives no number;
+    layer and frame (to 1e-4 of the frame's largest value) before it is measured. The paper argues by this and gives no number;
     this one is ours.
 
     nyquist_share = sum |F(w (r2 - mean))|^2 over max(|fx|, |fy|) >= 1/(2S), as a share of the sum over all but zero
@@ -52,8 +52,9 @@ class Aliasing(Exam):
         share_over_white_noise: nyquist_share by white_noise_share; 1 is no worse than noise.
         receptive_field, total_stride: of the layer in pixels, the larger of rows and columns; at {layer, depth}.
         sampled_from: the total stride before a layer that changes it; at {layer, depth}.
-        largest_nyquist_share, last_nyquist_share: nyquist_share (output, weighted) of the layer of stride 2 or more where it is
-            largest, and of the last one; at {layer, depth, stride}.
+        largest_share_over_white_noise, last_share_over_white_noise: share_over_white_noise (output) of the layer of stride 2
+            or more where it is largest, and of the last one; at {layer, depth, stride}. That the largest was looked for is
+            not in its interval.
     Intervals are over images; the layers of the net are all there are, or the chosen ones.
 
     Rows: ``nyquist``, for each layer six numbers: weighted share, median share and that of white noise, of its own map and of
@@ -61,7 +62,8 @@ class Aliasing(Exam):
     """
 
     name: ClassVar[str] = "aliasing"
-    headline: ClassVar[tuple[str, ...]] = ("largest_nyquist_share", "last_nyquist_share")
+    headline: ClassVar[tuple[str, ...]] = ("largest_share_over_white_noise", "last_share_over_white_noise")
+    version: ClassVar[int] = 2  # dense maps are proved on every frame; by the ratio to white noise
     title: ClassVar[str] = "Aliasing inside the network"
     explanation: ClassVar[str] = (
         "Networks keep only every second, fourth or eighth place of their maps; detail finer than that is not lost "
@@ -91,7 +93,7 @@ class Aliasing(Exam):
         """One row an image."""
         read = answers.features(self._query(batch.subject)).values
         nothing = np.full((len(batch.ids), 2 * OF_A_MAP), np.nan, np.float32)
-        parts = [read.get(name, nothing) for name in self._layers(batch.subject)]
+        parts = [read.get(one.name, nothing) for one in self._picked(batch.subject)]
         return Tally({"nyquist": np.concatenate(parts or [nothing], axis=1).astype(np.float32)})
 
     def tolerates(self, query: Query) -> bool:
@@ -101,13 +103,12 @@ class Aliasing(Exam):
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Shares of each layer, and what white noise would have."""
         rows = tally.rows["nyquist"].astype(np.float64)
-        depths = {layer.name: depth for depth, layer in enumerate(subject.layers)}
         found: list[Estimate] = []
-        for j, name in enumerate(self._layers(subject)):
-            place, own = subject.geometry.get(name), rows[:, 2 * OF_A_MAP * j : 2 * OF_A_MAP * (j + 1)]
-            at = {"layer": name, "depth": depths[name]}
-            if place is None or place.stride is None or place.receptive_field is None:
-                why = place.reason if place else NO_MAP
+        for j, one in enumerate(self._picked(subject)):
+            place, own = one.place, rows[:, 2 * OF_A_MAP * j : 2 * OF_A_MAP * (j + 1)]
+            at = {"layer": one.name, "depth": one.depth}
+            if place.stride is None or place.receptive_field is None:
+                why = place.reason
                 found.append(self.estimate("total_stride", unit="pixels", value=None, n=len(rows), at=at, reason=why))
                 continue
             for measure, sides in (
@@ -134,26 +135,24 @@ class Aliasing(Exam):
         """Where the share jumps."""
         return findings(estimates)
 
-    def _layers(self, subject: Subject) -> tuple[str, ...]:
-        if self.layers is None:
-            return stages(subject.layers, subject.geometry)
-        return named(self.layers, subject.layers, subject.geometry, "aliasing.layers")
+    def _picked(self, subject: Subject) -> tuple[Pick, ...]:
+        return pick(self.layers, subject.layers, subject.geometry, "aliasing.layers", stages)
 
     def _query(self, subject: Subject) -> Query:
-        return Query(reading="layers", tap=NyquistShare(self._layers(subject), window=self.window))
+        names = tuple(one.name for one in self._picked(subject))
+        return Query(reading="layers", tap=NyquistShare(names, window=self.window))
 
     def _in_short(self, found: Sequence[Estimate]) -> Iterator[Estimate]:
-        """The largest share and the last one, of layers that skip places."""
-        known = [
-            e for e in Estimates(found).of("nyquist_share", map="output", channels="weighted") if e.value is not None
-        ]
+        """The largest ratio to white noise and the last one, of layers that skip places."""
+        known = [e for e in Estimates(found).of("share_over_white_noise", map="output") if e.value is not None]
         skipping = sorted((e for e in known if e.at["stride"] > 1), key=lambda e: e.at["depth"])
         if skipping:
             for measure, e in zip(
                 self.headline, (max(skipping, key=lambda e: e.value or 0.0), skipping[-1]), strict=True
             ):
                 at = {name: e.at[name] for name in self.chosen[measure]}
-                yield self.estimate(measure, value=e.value, low=e.low, high=e.high, n=e.n, method=e.method, at=at)
+                ends = {"value": e.value, "low": e.low, "high": e.high, "n": e.n, "method": e.method}
+                yield self.estimate(measure, unit="times", at=at, **ends)
 
     def _shares(self, columns: Array, at: Mapping[str, Any]) -> Iterator[Estimate]:
         """Of a map: weighted share, median share, share of white noise."""

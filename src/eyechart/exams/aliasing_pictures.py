@@ -9,7 +9,7 @@ from eyechart.core.chart import Bars, Chart, Finding, Lines, Mark, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
 
-CLEAR = 0.05  # of a map's energy
+CLEAR = 0.05  # of what white noise has
 
 
 def charts(estimates: Estimates) -> Sequence[Chart]:
@@ -21,50 +21,53 @@ def charts(estimates: Estimates) -> Sequence[Chart]:
 
 
 def findings(estimates: Estimates) -> Sequence[Finding]:
-    """Where the share jumps, and what is sampled worst."""
-    steps = [e for e in _shares(estimates, "input") if e.value is not None]
+    """Where the share jumps, and what is sampled worst; by the ratio to white noise, whose share rises with the stride."""
+    steps = [e for e in _ratios(estimates, "input") if e.value is not None]
     if not steps:
         return [Finding("note", _nothing(estimates))]
-    own = {e.at["layer"]: e for e in _shares(estimates, "output") if e.value is not None}
+    own = sorted((e for e in _ratios(estimates, "output") if e.value is not None), key=lambda e: e.at["depth"])
     told = [_jump(estimates, own)] if len(own) > 1 else []
     worst = max(steps, key=lambda e: e.value or 0.0)
-    after = own.get(worst.at["layer"])
-    filtered = f", and of its own map, before places are skipped, {percent(after)}" if after else ""
+    given, filtered = (_share(estimates, worst.at["layer"], which) for which in ("input", "output"))
+    after = f", and of its own map, before places are skipped, {percent(filtered)}" if filtered else ""
     told.append(
         Finding(
             "note",
             f"The step {worst.at['layer']} keeps every {_nth(worst)} pixel's place. Of the map that it works on, "
-            f"{percent(worst)} of the detail is too fine for that{filtered} (white noise: {_noise(estimates, worst)}).",
+            f"{percent(given) if given else 'some'} of the detail is too fine for that{after} (white noise: "
+            f"{_noise(estimates, worst)}). n = {worst.n:,} images.",
         )
     )
     return told
 
 
-def _jump(estimates: Estimates, own: dict[str, Estimate]) -> Finding:
-    """The largest rise from one layer to the next."""
-    ordered = sorted(own.values(), key=lambda e: e.at["depth"])
-    worst = max(ordered, key=lambda e: e.value or 0.0)
-    if (worst.low if worst.low is not None else worst.value or 0.0) < CLEAR:
-        sentence = (
-            f"Hardly any layer holds detail too fine for its samples: at most {percent(worst)}, at {worst.at['layer']}."
-        )
+def _jump(estimates: Estimates, own: Sequence[Estimate]) -> Finding:
+    """The largest rise from one layer to the next of the ratios to white noise."""
+    worst = max(own, key=lambda e: e.value or 0.0)
+    if (worst.high if worst.high is not None else worst.value or 0.0) < CLEAR:
+        sentence = f"Hardly any layer holds detail too fine for its samples: at most {_told(estimates, worst)}."
         return Finding("strong", sentence)
-    before, after = max(pairwise(ordered), key=lambda pair: (pair[1].value or 0.0) - (pair[0].value or 0.0))
+    before, after = max(pairwise(own), key=lambda pair: (pair[1].value or 0.0) - (pair[0].value or 0.0))
     if before.high is None or after.low is None or after.low <= before.high:
-        sentence = (
-            f"No clear jump from one layer to the next is shown; the most is {percent(worst)}, at {worst.at['layer']}."
-        )
+        sentence = f"No clear jump from one layer to the next is shown; the most is {_told(estimates, worst)}."
         return Finding("note", sentence)
     first = estimates.one("sampled_from", layer=after.at["layer"])
     what = (
         f", where its total stride goes from {first.value:.0f} to {after.at['stride']}" if first and first.value else ""
     )
     sentence = (
-        f"The share of detail that is too fine for the places kept jumps at {after.at['layer']}{what}: from {percent(before)} "
-        f"at {before.at['layer']} to {percent(after)} (white noise: {_noise(estimates, after)}). Such detail turns into "
+        f"The share of detail that is too fine for the places kept jumps at {after.at['layer']}{what}: from "
+        f"{_told(estimates, before)} to {_told(estimates, after)}. Such detail turns into "
         "false coarse detail, which changes when the picture moves by less than the stride."
     )
     return Finding("weak", sentence, "Blur before this step skips places (anti-aliasing), or let it keep all.")
+
+
+def _told(estimates: Estimates, ratio: Estimate) -> str:
+    """A ratio in words, with the share that it is of."""
+    share = _share(estimates, ratio.at["layer"], ratio.at["map"])
+    ends = f" [{ratio.low:.2f}, {ratio.high:.2f}]" if ratio.low is not None and ratio.high is not None else ""
+    return f"{percent(share) if share else 'a share'} at {ratio.at['layer']}, {ratio.value:.2f}{ends} times that of white noise"
 
 
 def _over_depth(estimates: Estimates, own: Sequence[Estimate]) -> Lines:
@@ -149,6 +152,14 @@ def _cell(e: Estimate | None) -> tuple[float | None, float | None, float | None]
 
 def _shares(estimates: Estimates, which: str) -> list[Estimate]:
     return estimates.of("nyquist_share", map=which, channels="weighted")
+
+
+def _ratios(estimates: Estimates, which: str) -> list[Estimate]:
+    return estimates.of("share_over_white_noise", map=which)
+
+
+def _share(estimates: Estimates, layer: str, which: str) -> Estimate | None:
+    return estimates.one("nyquist_share", layer=layer, map=which, channels="weighted")
 
 
 def _series(name: str, found: Sequence[Estimate | None]) -> Series:

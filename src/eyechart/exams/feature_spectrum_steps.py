@@ -9,12 +9,12 @@ from typing import Any
 from eyechart.core.exam import Subject
 from eyechart.errors import UnknownNameError
 from eyechart.models.layers import Layer
+from eyechart.models.stages import NOT_ONE_AN_IMAGE
 from eyechart.views.feature_maps import Map, map_of
 
 CHANGING = ("attention", "block", "convolution", "norm", "activation", "pool")  # compared with the step before
 ATTENTION = ("attn", "attention", "self_attention", "self_attn")
 MOST = 80
-NOT_ONE_AN_IMAGE = "its outputs are not one an image"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -16,9 +17,10 @@ from eyechart.core.tally import Tally
 from eyechart.core.view import Plain, View
 from eyechart.core.words import figure
 from eyechart.exams.layer_probe_pictures import NETWORK, charts, findings
-from eyechart.models.stages import named, over_depth
+from eyechart.models.stages import Pick, over_depth, pick
 from eyechart.stats.intervals import means
 from eyechart.stats.probe import cross_fitted
+from eyechart.views.feature_maps import Map, map_on
 from eyechart.views.mean_maps import MeansOfMaps, channels_of
 from eyechart.views.placed import Placed
 from eyechart.views.shifts import CropShift
@@ -38,7 +40,9 @@ class LayerProbe(Exam):
     differ by one pixel, as in the exam ``shift`` (the first pair of each image there). Early probes are inaccurate, and where
     answers are poor they change easily: so changes are also given for images that the probe gets right as they are.
 
-    Classes with fewer than 5 images are left out; fewer than two classes are refused.
+    Classes with fewer than 5 images are left out; fewer than two classes are refused. The probes of all layers choose among the
+    classes that remain and are judged on the same images; the network chooses among all that it knows, which is harder where
+    those are more.
 
     Measures, at {layer, depth} (layer ``network``: the net's own answers, where it answers with classes) and {given: all |
     correct} (correct: the same probe is right on the clean image):
@@ -46,7 +50,10 @@ class LayerProbe(Exam):
         mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of frame 1.
         accuracy {frame: clean | frame1 | frame2}: share of images.
         first_layer_change, last_layer_change {given}: p_top1_change of the first and the last layer's probe.
-    n counts images with a pair, of classes that are not left out. Intervals are over images, for the probes as they are.
+        classes {part: probed | left_out | network}: how many the probes choose among; of how many there were images, but
+            fewer than 5; how many the network chooses among, where it answers with classes.
+    n counts images with a pair, of classes that are not left out (given correct: those that the same probe gets right).
+    Intervals are over images, for the probes as they are.
 
     Rows: ``clean``, ``frame1`` and ``frame2``: means of all layers' maps one after the other; ``valid``: whether the pair could
     be drawn; ``top1`` (n, 3) and ``absolute_change``: the net's own answers.
@@ -127,17 +134,20 @@ class LayerProbe(Exam):
         if min(np.bincount(numbers, minlength=len(enough))) < self.folds:
             reason = "too few pairs of some class could be drawn"
             return Estimates([self.estimate("p_top1_change", value=None, n=len(labels), reason=reason)])
-        depths = {layer.name: depth for depth, layer in enumerate(subject.layers)}
         found: list[Estimate] = []
         at_column = 0
-        for name, width in widths.items():
+        for one, held in self._looked(subject):
+            at = {"layer": one.name, "depth": one.depth}
+            width = widths.get(one.name, 0)
             columns = slice(at_column, at_column + width)
             shown = [rows[frame][used, columns].astype(np.float64) for frame in FRAMES]
             at_column += width
-            at = {"layer": name, "depth": depths[name]}
-            if width and not any(np.isnan(one).any() for one in shown):
+            unread = held if isinstance(held, str) else "it is not used for every image"
+            if not width or any(np.isnan(part).any() for part in shown):
+                found.append(self.estimate("p_top1_change", value=None, n=len(shown[0]), at=at, reason=unread))
+            else:
                 clean, others = cross_fitted(shown[0], numbers, shown[1:], self.folds, self.penalty)
-                tops = np.stack([one.argmax(1) for one in (clean, *others)], 1)
+                tops = np.stack([part.argmax(1) for part in (clean, *others)], 1)
                 each = np.arange(len(tops)), tops[:, 1]
                 found += self._figures(tops, np.abs(np.exp(others[0][each]) - np.exp(others[1][each])), numbers, at)
         found += self._in_short(Estimates(found))
@@ -147,6 +157,11 @@ class LayerProbe(Exam):
         if not found:
             reason = "no layer of this network holds maps whose places could be followed"
             found.append(self.estimate("p_top1_change", value=None, n=len(labels), reason=reason))
+        parts = {"probed": len(enough), "left_out": len(counts) - len(enough)}
+        parts |= {"network": subject.n_classes} if subject.kind == "logits" else {}
+        for part, count in parts.items():
+            at = {"part": part}
+            found.append(self.estimate("classes", unit="count", value=float(count), n=int(used.sum()), at=at))
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
@@ -157,17 +172,24 @@ class LayerProbe(Exam):
         """Early against late layers."""
         return findings(estimates)
 
-    def _layers(self, subject: Subject) -> tuple[str, ...]:
-        if self.layers is None:
-            return over_depth(subject.layers, subject.geometry, self.layers_most)
-        return named(self.layers, subject.layers, subject.geometry, "layer_probe.layers")
+    def _looked(self, subject: Subject) -> tuple[tuple[Pick, Map | str], ...]:
+        """Layers, and how each holds maps or why it holds none."""
+        default = partial(over_depth, most=self.layers_most)
+        picks = pick(self.layers, subject.layers, subject.geometry, "layer_probe.layers", default)
+        return tuple(
+            (one, map_on(one.layer.shape, one.place.axes) if one.place.axes else one.place.reason) for one in picks
+        )
+
+    def _held(self, subject: Subject) -> dict[str, Map]:
+        return {one.name: held for one, held in self._looked(subject) if isinstance(held, Map)}
 
     def _widths(self, subject: Subject) -> dict[str, int]:
-        steps = {layer.name: layer for layer in subject.layers}
-        return {name: channels_of(steps[name], subject.size) for name in self._layers(subject)}
+        held = self._held(subject)
+        return {layer.name: channels_of(layer, held[layer.name]) for layer in subject.layers if layer.name in held}
 
     def _query(self, subject: Subject, view: View) -> Query:
-        return Query(view, "layers", tap=MeansOfMaps(self._layers(subject), subject.size))
+        held = self._held(subject)
+        return Query(view, "layers", tap=MeansOfMaps(tuple(held), tuple(held.values())))
 
     def _view(self, frame: str) -> View:
         if frame == "clean":

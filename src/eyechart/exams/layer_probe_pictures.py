@@ -28,20 +28,19 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     if not probes:
         reasons = sorted({e.reason for e in estimates if e.reason}) or ["no layer could be read"]
         return [Finding("note", f"No probe could be fitted: {reasons[0]}.")]
-    told = []
+    told = [Finding("note", _classes(estimates, probes))]
     fair = [
         e
         for e in (_one(estimates, "p_top1_change", p.at["layer"], given="correct") for p in probes)
         if e and e.value is not None
     ]
     if len(fair) > 1:
-        worst = max(fair, key=lambda e: e.value or 0.0)
         told.append(
             Finding(
                 "note",
                 f"A probe of the first layer looked at, {fair[0].at['layer']}, changes its answer under a one-pixel shift in "
-                f"{percent(fair[0])} of the images that it gets right, one of the last layer, {fair[-1].at['layer']}, in "
-                f"{percent(fair[-1])}; the most is at {worst.at['layer']}, {percent(worst)}.",
+                f"{percent(fair[0])} of the {fair[0].n:,} images that it gets right, one of the last layer, "
+                f"{fair[-1].at['layer']}, in {percent(fair[-1])} of the {fair[-1].n:,} that that one does.",
             )
         )
     own = _one(estimates, "p_top1_change", NETWORK, given="correct")
@@ -52,14 +51,37 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
             Finding(
                 "note",
                 f"The probe of the last layer is right on {percent(accuracy)} of the images, the network itself on "
-                f"{percent(network)}; the network's own answer changes in {percent(own)} of those that it gets right.",
+                f"{percent(network)}{_harder(estimates)}; the network's own answer changes in {percent(own)} of the {own.n:,} "
+                "that it gets right.",
             )
         )
-    return told or [
-        Finding(
-            "note", f"The probe of {probes[0].at['layer']} changes its answer in {percent(probes[0])} of the pairs."
-        )
-    ]
+    return told
+
+
+def _classes(estimates: Estimates, probes: Sequence[Estimate]) -> str:
+    """What the probes were asked."""
+    probed, left_out = (_count(estimates, part) for part in ("probed", "left_out"))
+    rest = f"; {left_out:,} with fewer images than that are left out" if left_out else ""
+    sentence = (
+        f"Probes of {len(probes)} layers choose among the {probed:,} classes that have five images or more{rest}, and are "
+        f"judged on the same n = {probes[0].n:,} images."
+    )
+    if len(probes) == 1:
+        sentence += f" That of {probes[0].at['layer']} changes its answer in {percent(probes[0])} of the pairs."
+    return sentence
+
+
+def _harder(estimates: Estimates) -> str:
+    """Where the network has more to choose among."""
+    probed, network = (_count(estimates, part) for part in ("probed", "network"))
+    return (
+        f", which chooses among all its {network:,} classes and not the {probed:,} probed" if network > probed else ""
+    )
+
+
+def _count(estimates: Estimates, part: str) -> int:
+    found = estimates.one("classes", part=part)
+    return int(found.value or 0) if found else 0
 
 
 def _probes(estimates: Estimates) -> list[Estimate]:
@@ -95,7 +117,8 @@ def _accuracy(estimates: Estimates, probes: Sequence[Estimate]) -> Lines:
         x=[float(e.at["depth"]) for e in probes],
         series=series,
         rules=_network(estimates, "accuracy", frame="clean"),
-        caption="Accuracy of the probes, on images as they are and on the frames of the pairs.",
+        caption="Accuracy of the probes, on images as they are and on the frames of the pairs"
+        f"{'; the dashed line is that of the network' + _harder(estimates) if _harder(estimates) else ''}.",
         y_range=(0.0, 1.0),
     )
 

@@ -12,13 +12,13 @@ more. Vision transformers have dense maps of their patch embedding alone, Swin u
 up to the first.
 
 Strides are followed by what the net's own code asks torch to do (see ``located``), so it need not be traceable. Every layer is
-proved on the frame at hand before it is used.
+proved on every frame before it is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +27,7 @@ from eyechart.models.geometry import walked
 from eyechart.models.grid import Sides
 from eyechart.models.layers import Layer, Watch
 from eyechart.models.located import Located, Walk, sampled
+from eyechart.models.private_copy import sharing_copy
 
 SIDE = 128  # pixels of a frame that are looked at, where it is larger
 TOLERANCE = 1e-4  # of the largest value; float32 sums in another order differ by some 1e-6
@@ -39,7 +40,7 @@ class Dense:
     """What a layer says at every place of the picture.
 
     Attributes:
-        values: (n, c, h, w), on the device; every ``stride``-th is what the net has.
+        values: (n, c, h, w), on the device; every ``stride``-th is what the net has. NaN in frames for which that is not so.
         stride: of the net's own map.
         before: (n, c', h', w') that this layer makes it of, where it is this layer that has a stride; else None.
         before_stride: the net's own of that.
@@ -61,9 +62,9 @@ class Twin:
     Attributes:
         net: in eval mode; its weights are shared, and it stays as it is.
         most_bytes: of one map; larger ones are not made, nor what follows from them.
-        errors: by layer, the largest difference between r2[::S] and r on the frames it was proved with, as a share of the
-            largest value of r.
-        reasons: by layer, why it has no dense map.
+        errors: by layer, the largest difference between r2[::S] and r on the frames that it was proved for, as a share of
+            the frame's largest value of r.
+        reasons: by layer, why it has no dense map, of some frame at least.
     """
 
     net: nn.Module
@@ -84,8 +85,7 @@ class Twin:
     def _shown(self, frames: Tensor, layers: Sequence[str], see: See) -> list[str]:
         """Layers that were not met."""
         left = dict.fromkeys(layers)
-        fresh = [name for name in left if name not in self.errors]
-        wanted = self._sampled(frames[:1], fresh) if fresh else {}
+        wanted = self._sampled(frames, layers)
         walk = Walk(dense=True, most_bytes=self.most_bytes)
 
         def meet(layer: Layer, output: Tensor) -> None:
@@ -95,9 +95,10 @@ class Twin:
             dense = _dense(output, walk)
             if isinstance(dense, str):
                 self.reasons[layer.name] = dense
-            elif layer.name in self.errors or self._proved(layer.name, output, wanted):
-                self.reasons.pop(layer.name, None)
-                see(layer, dense)
+            else:
+                proved = self._proved(layer.name, output, wanted)
+                if bool(proved.any()):
+                    see(layer, _only(dense, proved))
             if not left:
                 raise _EnoughError
 
@@ -112,35 +113,41 @@ class Twin:
         return list(left)
 
     def _sampled(self, frames: Tensor, layers: Sequence[str]) -> Mapping[str, Tensor]:
-        """What the net itself says."""
+        """What the net itself says; a copy says it, as in ``walked``."""
         found: dict[str, Tensor] = {}
 
         def keep(layer: Layer, output: Tensor) -> None:
             if layer.name in layers:
                 found[layer.name] = output.clone()
+            if len(found) == len(layers):
+                raise _EnoughError
 
         try:
-            with torch.no_grad(), Watch(self.net, keep):
-                self.net(frames.clone())
+            net = sharing_copy(self.net)
+            with torch.no_grad(), Watch(net, keep):
+                net(frames.clone())
         except Exception:  # of this size it cannot take: what was met before counts
             return found
         return found
 
-    def _proved(self, name: str, output: Tensor, wanted: Mapping[str, Tensor]) -> bool:
-        """Whether r2[::S] = r, for the first frame."""
+    def _proved(self, name: str, output: Tensor, wanted: Mapping[str, Tensor]) -> Tensor:
+        """Of which frames r2[::S] = r, (n,) bool."""
         own, grid = wanted.get(name), output.grid if isinstance(output, Located) else None
-        if own is None or grid is None:
-            self.reasons[name] = UNPROVED
-            return False
         with torch._C.DisableTorchFunctionSubclass():
-            mine = sampled(output.as_subclass(Tensor)[:1], grid)
-            same = mine.shape == own.shape
-            error = float((mine - own).abs().max() / own.abs().max().clamp_min(1e-30)) if same else float("inf")
-        if not error <= TOLERANCE:
-            self.reasons[name] = f"{UNPROVED} (they differ by {error:.1g})" if same else UNPROVED
-            return False
-        self.errors[name] = error
-        return True
+            mine = sampled(output.as_subclass(Tensor), grid) if grid else output
+            if own is None or mine.shape != own.shape:
+                self.reasons[name] = UNPROVED
+                return torch.zeros(len(mine), dtype=torch.bool, device=mine.device)
+            scale = own.abs().flatten(1).amax(1).clamp_min(1e-30)
+            errors = (mine - own).abs().flatten(1).amax(1) / scale
+            proved: Tensor = errors <= TOLERANCE
+        if not bool(proved.all()):
+            self.reasons[name] = f"{UNPROVED} (they differ by {float(errors.max()):.1g})"
+        elif self.reasons.get(name, "").startswith(FAILED):
+            del self.reasons[name]
+        if bool(proved.any()):
+            self.errors[name] = max(self.errors.get(name, 0.0), float(errors[proved].max()))
+        return proved
 
 
 FAILED = "the net fails on its way there"
@@ -169,6 +176,15 @@ def _dense(output: Tensor, walk: Walk) -> Dense | str:
             return Dense(values, output.grid.stride)
         before = walk.sampling[1]
         return Dense(values, output.grid.stride, _channels_first(before), walk.sampling[1].grid.stride)
+
+
+def _only(dense: Dense, proved: Tensor) -> Dense:
+    """NaN in frames that are not ``proved``."""
+    if bool(proved.all()):
+        return dense
+    kept = proved[:, None, None, None]
+    before = None if dense.before is None else dense.before.where(kept, torch.nan)
+    return replace(dense, values=dense.values.where(kept, torch.nan), before=before)
 
 
 def _channels_first(x: Located) -> Tensor:

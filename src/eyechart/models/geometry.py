@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,9 @@ from torch.utils._pytree import tree_map
 from eyechart.models.grid import Grid, Sides
 from eyechart.models.layers import Kind, Layer, Watch
 from eyechart.models.located import Located, Walk, as_the_net_has_it
+from eyechart.models.private_copy import sharing_copy
+
+NOT_MET = "it is not used for one plain grey picture: how often it is may depend on the pictures or their number"
 
 
 @dataclass(frozen=True)
@@ -24,6 +28,7 @@ class LayerGeometry:
         receptive_field: side of what a unit sees.
         start: the first pixel that the first unit sees; below 0 it lies in the padding.
         context: whether a summary of the whole frame has a part beside that (squeeze-excite gates).
+        axes: which axes of ``shape`` are rows and columns; None without a stride.
         sampled_from: the stride before, where this layer itself is what changes the stride.
         reason: why there is no stride.
     """
@@ -35,6 +40,7 @@ class LayerGeometry:
     receptive_field: Sides | None = None
     start: Sides | None = None
     context: bool = False
+    axes: Sides | None = None
     sampled_from: Sides | None = None
     reason: str = ""
 
@@ -47,28 +53,26 @@ def geometry_of(net: nn.Module, size: Sides, channels: int = 3) -> tuple[LayerGe
     treats all places alike; not transposed convolutions, upsampling, attention, or steps hidden from Python (scripted modules):
     layers after those have a reason in place of a stride. Steps met before the net fails are given.
 
-    The net's mode is set to evaluation meanwhile, and put back; its parameters and statistics stay as they are.
+    A copy that shares the parameters is run, in evaluation mode: the net stays as it is, with all that it keeps of its inputs.
 
     >>> net = nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.MaxPool2d(3, 2), nn.Conv2d(4, 4, 3, padding=1))
     >>> [(layer.name, layer.stride[0], layer.receptive_field[0]) for layer in geometry_of(net, (32, 32))]
     [('0', 2, 3), ('1', 2, 3), ('2', 4, 7), ('3', 4, 15)]
     """
-    modes = {module: module.training for module in net.modules()}
-    try:
-        net.eval()
-    except NotImplementedError:  # exported programs have one mode
-        modes = {}
+    own = sharing_copy(net)
+    with suppress(NotImplementedError):  # exported programs have one mode
+        own.eval()
     like = next((t for t in net.parameters() if t.is_floating_point()), torch.empty(0))
-    frames = torch.full((1, channels, *size), 0.5, dtype=like.dtype, device=like.device)
-    try:
-        return geometry_with(net, frames)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    return geometry_with(own, torch.full((1, channels, *size), 0.5, dtype=like.dtype, device=like.device))
 
 
-def geometry_with(net: nn.Module, frames: Tensor) -> tuple[LayerGeometry, ...]:
-    """``geometry_of`` a net in eval mode, with frames (n, c, h, w) as it takes them."""
+def geometry_with(net: nn.Module, frames: Tensor, steps: Sequence[Layer] = ()) -> tuple[LayerGeometry, ...]:
+    """``geometry_of`` a net in eval mode, with frames (n, c, h, w) as it takes them.
+
+    Args:
+        steps: that the net is known to take with some images. Those that it does not take with these are given, too, with the
+            reason.
+    """
     found: list[LayerGeometry] = []
 
     def see(layer: Layer, output: Tensor, sampling: tuple[Grid, Grid] | None) -> None:
@@ -78,15 +82,20 @@ def geometry_with(net: nn.Module, frames: Tensor) -> tuple[LayerGeometry, ...]:
             found.append(LayerGeometry(layer.name, layer.kind, layer.shape, reason=reason or "nothing of the picture"))
             return
         before = sampling[0].stride if sampling else None
-        about = (places.stride, places.field, places.start, places.context, before)
+        axes = places.axes[0] - 1, places.axes[1] - 1
+        about = (places.stride, places.field, places.start, places.context, axes, before)
         found.append(LayerGeometry(layer.name, layer.kind, layer.shape, *about))
 
-    walk = Walk()
+    walk, why = Walk(), NOT_MET
     try:
         walked(net, frames, walk, lambda layer, output: see(layer, output, _sampling(walk, output)))
-    except Exception:  # what a net's own code does with tensors of another class is anything; what was met stays
-        return tuple(found)
-    return tuple(found)
+    except (
+        Exception
+    ) as error:  # what a net's own code does with tensors of another class is anything; what was met stays
+        why = f"the net fails on its way there: {type(error).__name__}: {str(error)[:80]}"
+    met = {place.name for place in found}
+    missed = (step for step in steps if step.name not in met)
+    return (*found, *(LayerGeometry(step.name, step.kind, step.shape, reason=why) for step in missed))
 
 
 def _sampling(walk: Walk, output: Tensor) -> tuple[Grid, Grid] | None:
@@ -98,7 +107,11 @@ def _sampling(walk: Walk, output: Tensor) -> tuple[Grid, Grid] | None:
 
 
 def walked(net: nn.Module, frames: Tensor, walk: Walk, see: Callable[[Layer, Tensor], None]) -> None:
-    """Let ``net`` look at frames (n, c, h, w), and show its steps with their located outputs to ``see``."""
+    """Let ``net`` look at frames (n, c, h, w), and show its steps with their located outputs to ``see``.
+
+    It is a copy that looks: some nets keep tensors for the next time, and no located one may stay in the net.
+    """
+    net = sharing_copy(net)
     entering = _Entering(net, walk)
     try:
         with torch.no_grad(), Watch(net, see):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
@@ -81,9 +82,10 @@ class Watch(TorchFunctionMode):
 
     def __enter__(self) -> Self:
         for name, module in self._net.named_modules():
-            self._handles.append(module.register_forward_pre_hook(self._begin(name)))
-            if name:
-                self._handles.append(module.register_forward_hook(self._end))
+            with suppress(RuntimeError):  # scripted modules take no hooks: they are hidden
+                self._handles.append(module.register_forward_pre_hook(self._begin(name)))
+                if name:
+                    self._handles.append(module.register_forward_hook(self._end))
         super().__enter__()  # type: ignore[no-untyped-call]
         return self
 

@@ -113,7 +113,9 @@ def _followed(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
     if placed:
         rule = _rule(RULES, name, func, args, kwargs)
         if isinstance(rule, Rule) and not (walk.dense and 4 * rule.values > walk.most_bytes):
-            return _placed(rule, func, args, kwargs, walk, located)
+            found = _placed(rule, func, args, kwargs, walk, located)
+            _written(name, args, kwargs, found, "")
+            return found
         large = f"{name.strip('_')}(), whose map would take {4 * getattr(rule, 'values', 0) / 2**20:.1f} MB"
         earlier = next((x.ended for x in located if x.ended), "")
         reason = large if isinstance(rule, Rule) else earlier or rule
@@ -122,7 +124,9 @@ def _followed(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
     else:
         reason = next((x.ended for x in located if x.ended), "")
     result = func(*tree_map(as_the_net_has_it, args), **tree_map(as_the_net_has_it, dict(kwargs)))
-    return tree_map(lambda part: _again(part, None, walk, reason, located), result)
+    found = tree_map(lambda part: _again(part, None, walk, reason, located), result)
+    _written(name, args, kwargs, found, reason)
+    return found
 
 
 def _rule(rules: Rules, name: str, func: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Rule | str:
@@ -162,6 +166,17 @@ def _again(part: Any, grid: Grid | None, walk: Walk, ended: str, located: Sequen
         if same and same[0].grid == grid and part.data_ptr() and _one_layout(same[0], part):
             return same[0]
     return Located.of(part.as_subclass(Tensor), grid, walk, ended)
+
+
+def _written(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], found: Any, ended: str) -> None:
+    """A tensor that a step wrote into lies where the result does: the net may go on with either."""
+    for target in (*(args[:1] if _changes_in_place(name) else ()), kwargs.get("out")):
+        if not isinstance(target, Located) or target is found:
+            continue
+        if isinstance(found, Located) and found.as_subclass(Tensor).shape == target.as_subclass(Tensor).shape:
+            target.grid, target.ended = found.grid, found.ended
+        else:
+            target.grid, target.ended = None, ended or f"{name.strip('_')}() in place"
 
 
 def _one_layout(x: Located, part: Tensor) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import nn
@@ -19,16 +20,7 @@ def private_copy(module: nn.Module, device: torch.device) -> tuple[nn.Module, tu
         SettingError: the module cannot be copied.
     """
     module = unwrapped(module)
-    try:
-        with torch.no_grad():  # copies of scripted modules would remember a graph
-            net = copy.deepcopy(module)
-    except Exception as error:  # whatever a user's __deepcopy__ may raise
-        raise SettingError(
-            f"The model cannot be copied: {type(error).__name__}: {error}.",
-            setting="model",
-            value=type(module).__name__,
-            way_out="Give a module without tensors that remember a graph (detach what it keeps), freshly built.",
-        ) from error
+    net = _copied(module, {})
     remarks = []
     try:
         net.eval()
@@ -46,6 +38,28 @@ def private_copy(module: nn.Module, device: torch.device) -> tuple[nn.Module, tu
     if hooks := sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in net.modules()):
         remarks.append(f"{hooks} forward hooks of the model are kept: they may be part of its answer")
     return net, tuple(remarks)
+
+
+def sharing_copy(module: nn.Module) -> nn.Module:
+    """A copy with the parameters of ``module`` and all else its own: what it keeps of what it is shown stays in the copy.
+
+    Raises:
+        SettingError: the module cannot be copied.
+    """
+    return _copied(module, {id(parameter): parameter for parameter in module.parameters()})
+
+
+def _copied(module: nn.Module, shared: dict[int, Any]) -> nn.Module:
+    try:
+        with torch.no_grad():  # copies of scripted modules would remember a graph
+            return copy.deepcopy(module, shared)
+    except Exception as error:  # whatever a user's __deepcopy__ may raise
+        raise SettingError(
+            f"The model cannot be copied: {type(error).__name__}: {error}.",
+            setting="model",
+            value=type(module).__name__,
+            way_out="Give a module without tensors that remember a graph (detach what it keeps), freshly built.",
+        ) from error
 
 
 def unwrapped(module: nn.Module) -> nn.Module:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from eyechart.errors import UnknownNameError
@@ -10,7 +11,54 @@ from eyechart.models.geometry import LayerGeometry
 from eyechart.models.layers import Layer
 
 STEPS = ("convolution", "pool", "norm", "activation", "sum")
+SUMMARIES = ("pool", "linear")
 MOST = 24
+MOST_SUMMARIES = 8
+NOT_ONE_AN_IMAGE = "its outputs are not one an image"
+UNKNOWN = "where its units lie is not known"
+
+Default = Callable[[Sequence[Layer], Mapping[str, LayerGeometry]], Sequence[str]]
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A layer that is looked at.
+
+    Attributes:
+        layer: the step.
+        depth: its number in the order of use.
+        place: where its units lie; without a stride it has the reason.
+    """
+
+    layer: Layer
+    depth: int
+    place: LayerGeometry
+
+    @property
+    def name(self) -> str:
+        """Of the layer."""
+        return self.layer.name
+
+
+def pick(
+    patterns: Sequence[str] | None,
+    layers: Sequence[Layer],
+    geometry: Mapping[str, LayerGeometry],
+    setting: str,
+    *defaults: Default,
+) -> tuple[Pick, ...]:
+    """The layers of these names or patterns (see ``named``), or those of any of the defaults, in the order of use.
+
+    Every one has a place, but one that is not followed, or whose outputs are not one an image, a place with a reason.
+
+    Raises:
+        UnknownNameError: there is none for one of the patterns.
+    """
+    if patterns is None:
+        names = {name for default in defaults for name in default(layers, geometry)}
+    else:
+        names = set(named(patterns, layers, geometry, setting))
+    return tuple(Pick(x, depth, _place(x, geometry)) for depth, x in enumerate(layers) if x.name in names)
 
 
 def stages(layers: Sequence[Layer], geometry: Mapping[str, LayerGeometry]) -> tuple[str, ...]:
@@ -29,11 +77,18 @@ def over_depth(layers: Sequence[Layer], geometry: Mapping[str, LayerGeometry], m
     return (*spread(activations, most - len(last)), *last)
 
 
+def summaries(layers: Sequence[Layer], geometry: Mapping[str, LayerGeometry]) -> tuple[str, ...]:
+    """Pools and fully connected steps whose outputs have no places in the picture, in the order of use; at most 8, evenly."""
+    found = [x.name for x in layers if x.each and x.kind in SUMMARIES and not _stride(geometry, x.name)]
+    return spread(found, MOST_SUMMARIES)
+
+
 def spread(names: Sequence[str], most: int) -> tuple[str, ...]:
     """At most so many of the names, evenly, the last one among them."""
     count = min(most, len(names))
-    places = [round(i * (len(names) - 1) / max(count - 1, 1)) for i in range(count)]
-    return tuple(names[place] for place in places)
+    if count < 2:
+        return tuple(names[-count:]) if count else ()
+    return tuple(names[round(i * (len(names) - 1) / (count - 1))] for i in range(count))
 
 
 def named(
@@ -59,6 +114,14 @@ def named(
 def _placed(layers: Sequence[Layer], geometry: Mapping[str, LayerGeometry]) -> list[str]:
     """Names of single steps that have maps with places."""
     return [x.name for x in layers if x.each and x.kind in STEPS and _stride(geometry, x.name)]
+
+
+def _place(layer: Layer, geometry: Mapping[str, LayerGeometry]) -> LayerGeometry:
+    found = geometry.get(layer.name)
+    if found is None or (found.stride and not layer.each):
+        reason = NOT_ONE_AN_IMAGE if found else UNKNOWN
+        return LayerGeometry(layer.name, layer.kind, layer.shape, reason=reason)
+    return found
 
 
 def _stride(geometry: Mapping[str, LayerGeometry], name: str) -> object:

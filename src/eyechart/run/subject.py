@@ -38,8 +38,9 @@ class _Geometry(Mapping[str, LayerGeometry]):
     @cached_property
     def _found(self) -> dict[str, LayerGeometry]:
         frames = self._model.laid_out(self._model.buffer(1).fill_(0.5))
-        net = self._model.plain.net if self._model.plain else self._model.net
-        return {layer.name: layer for layer in geometry_with(net, frames)}
+        plain = self._model.plain
+        found = geometry_with(plain.net if plain else self._model.net, frames, plain.layers if plain else ())
+        return {layer.name: layer for layer in found}
 
     def __getitem__(self, name: str) -> LayerGeometry:
         return self._found[name]

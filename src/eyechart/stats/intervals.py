@@ -9,7 +9,7 @@ from math import sqrt
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 Array = np.ndarray[Any, Any]
 
@@ -190,6 +190,18 @@ def median(values: Array) -> Interval:
     return Interval(
         float(np.median(ordered)), float(ordered[below - 1]), float(ordered[n - below]), n, "order statistics"
     )
+
+
+def together(value: float, low: float, high: float, count: int) -> tuple[float, float]:
+    """Ends of a 95 % interval moved out, so that ``count`` of their kind hold at once in 95 % of samples.
+
+    Bonferroni's correction, each side widened as that of a normal distribution would be.
+
+    >>> [round(end, 3) for end in together(0.0, -1.96, 1.96, 10)]
+    [-2.807, 2.807]
+    """
+    wider = float(norm.ppf(1 - 0.025 / max(count, 1))) / Z95
+    return value - wider * (value - low), value + wider * (high - value)
 
 
 def _pieces(n: int, columns: int, draws: int, seed: int) -> Iterator[Array]:

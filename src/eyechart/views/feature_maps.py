@@ -66,6 +66,18 @@ def map_of(layer: Layer, frame: tuple[int, int], grid: tuple[int, int] | None = 
     return found
 
 
+def map_on(shape: tuple[int, ...], axes: tuple[int, int]) -> Map | str:
+    """How an output of ``shape``, without the batch, holds maps whose rows and columns are known to lie on ``axes``.
+
+    Or why it holds none that are 3 x 3 at least. Whatever the proportions of the frame.
+    """
+    arrangements: dict[tuple[int, int], Arrangement] = {(1, 2): "channels first", (0, 1): "channels last"}
+    if len(shape) != 3 or axes not in arrangements:
+        return f"its output of {len(shape)} axes is not of channels, rows and columns"
+    height, width = shape[axes[0]], shape[axes[1]]
+    return Map(arrangements[axes], height, width) if min(height, width) >= LEAST else TOO_SMALL
+
+
 def as_maps(output: torch.Tensor, held: Map) -> torch.Tensor:
     """An output (n, *shape) as maps (n, c, h, w), a view of it."""
     if held.arrangement == "channels first":

@@ -1,7 +1,8 @@
-"""How a layer's maps follow a frame that moves: whether they stay, move along, or change."""
+"""How a layer's output follows a frame that moves: whether it stays, moves along, or changes."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -13,102 +14,117 @@ import torch
 from eyechart.core.tap import Tap
 from eyechart.models.layers import Layer
 from eyechart.spectrum.shifts import fourier_shift
-from eyechart.views.feature_maps import as_maps, map_of
+from eyechart.views.feature_maps import Map, as_maps
 
-ERRORS = ("invariance", "equivariance", "sinc", "bilinear")
-SKETCH = 128  # numbers of a map by which maps of different images are compared
+ERRORS = ("invariance", "equivariance", "sinc", "bilinear", "moved_squared", "sinc_squared", "bilinear_squared")
+SKETCH = 128  # numbers of an output by which outputs for different images are compared
+NOTHING = 1e-5  # of an output: what rounding leaves where the picture adds nothing to that of the empty canvas
 FAINT = 1e-12  # of the strongest channel's energy: what rounding leaves of one that is the same everywhere
 
 
 @dataclass(frozen=True)
-class ShiftedMaps(Tap):
-    """Errors of a layer's maps r_k, of the frame moved by k pixels, against those of the frame as it was, r: (n, 4 + 2 c).
+class _OfLayers(Tap):
+    """Numbers of what the picture makes of each layer's output.
 
-    ``invariance``: |r_k - r| / |r|, L2 over all channels. ``equivariance``: the same against r rolled by whole units, the best
+    Attributes:
+        held: how each of the layers holds maps; None where it holds none.
+        on_canvas: numbers are of what the picture adds to the output for the empty canvas, so that neither the canvas nor the
+            padding around it counts.
+    """
+
+    held: tuple[Map | None, ...] = ()
+    on_canvas: bool = False
+
+    @property
+    def against_empty(self) -> bool:
+        """On a canvas."""
+        return self.on_canvas
+
+    def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor:
+        """Without an empty canvas."""
+        return self.read_against(layer, output, plain, None)
+
+    @abstractmethod
+    def read_against(
+        self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None, empty: torch.Tensor | None
+    ) -> torch.Tensor:
+        """See ``Tap``."""
+
+    def _number(self, layer: Layer) -> int:
+        return self.layers.index(layer.name)
+
+    def _added(self, layer: Layer, output: torch.Tensor, empty: torch.Tensor | None = None) -> torch.Tensor:
+        """What the picture adds, as maps (n, c, h, w), or (n, values) where the layer holds none."""
+        added = output if empty is None else output - empty
+        held = self.held[self._number(layer)]
+        return added.flatten(1) if held is None else as_maps(added, held)
+
+
+@dataclass(frozen=True)
+class Shifted(_OfLayers):
+    """Errors of a layer's output r_k, for the frame moved by k pixels, against that for the frame as it was, r: (n, 7 + 2 c).
+
+    ``invariance``: |r_k - r| / |r|, L2 over all values. ``equivariance``: the same against r rolled by whole units, the best
     of those next to k / stride. ``sinc`` and ``bilinear``: sum |r_k - p|^2 / sum |r_k - mean|^2, p = r moved by k / stride
     units through its Fourier transform or linearly, median over channels that vary (Azulay & Weiss, JMLR 2019;
-    formula ours). Then the sum and the sum of absolute values of each channel of r_k.
+    formula ours). ``moved_squared``, ``sinc_squared``, ``bilinear_squared``: |r_k - r|^2 and |r_k - p|^2 over all values.
+    Then the sum and the sum of absolute values of each channel of r_k, of the whole output, canvas and all. Where there are no
+    maps, all but ``invariance`` and ``moved_squared`` are NaN, and there are no sums. All errors are NaN where r is 0.
 
     Attributes:
         strides: of each of the layers.
         shift: (rows, columns) in pixels.
-        frame: (height, width) of the model's input.
-        on_canvas: errors are of what the picture adds to the maps of the empty canvas, so that neither the canvas nor the
-            padding around it counts; sums are of the maps themselves.
     """
 
     strides: tuple[tuple[int, int], ...] = ()
     shift: tuple[int, int] = (0, 0)
-    frame: tuple[int, int] = (0, 0)
-    on_canvas: bool = False
     against_plain: ClassVar[bool] = True
-
-    @property
-    def against_empty(self) -> bool:
-        """On a canvas."""
-        return self.on_canvas
-
-    def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor | None:
-        """None of an output that holds no map. Raises ValueError without the plain image."""
-        return self.read_against(layer, output, plain, None)
 
     def read_against(
         self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None, empty: torch.Tensor | None
-    ) -> torch.Tensor | None:
-        """See ``read``."""
+    ) -> torch.Tensor:
+        """Raises ValueError without the plain image."""
         if plain is None:
             raise ValueError(f"{layer.name} is compared with nothing")
-        held = map_of(layer, self.frame)
-        if isinstance(held, str):
-            return None
-        maps = as_maps(output, held)
-        after, before = (as_maps(x if empty is None else x - empty, held) for x in (output, plain))
-        stride = self.strides[self.layers.index(layer.name)]
+        after, before = (self._added(layer, x, empty) for x in (output, plain))
+        size = _norm(before)
+        size = torch.where(size > NOTHING * _norm(plain), size, torch.nan)
+        moved = _norm(after - before) + 0 * size  # NaN where there is nothing to move
+        if after.ndim == 2:
+            told = {"invariance": moved / size, "moved_squared": moved.square()}
+            return torch.stack([told.get(error, torch.full_like(size, torch.nan)) for error in ERRORS], 1)
+        stride = self.strides[self._number(layer)]
         way = self.shift[0] / stride[0], self.shift[1] / stride[1]
+        along = torch.stack([_norm(after - one) for one in _rolled(before, way)]).amin(0)
+        sinc, bilinear = fourier_shift(before, *way), moved_linearly(before, way)
         errors = [
-            _share(_norm(after - before), before),
-            _share(torch.stack([_norm(after - one) for one in _rolled(before, way)]).amin(0), before),
-            unexplained(after, fourier_shift(before, *way)),
-            unexplained(after, moved_linearly(before, way)),
+            *(moved / size, along / size, unexplained(after, sinc), unexplained(after, bilinear)),
+            *(far.square() for far in (moved, _norm(after - sinc), _norm(after - bilinear))),
         ]
-        return torch.cat([torch.stack(errors, 1), maps.sum((2, 3)), maps.abs().sum((2, 3))], 1)
+        maps = self._added(layer, output)
+        known = torch.stack(errors, 1) + 0 * size[:, None]
+        return torch.cat([known, maps.sum((2, 3)), maps.abs().sum((2, 3))], 1)
 
 
 @dataclass(frozen=True)
-class MapSketch(Tap):
-    """A layer's maps in few numbers that keep distances between images, then their energy about the mean: (n, 129).
+class Sketch(_OfLayers):
+    """A layer's output in few numbers that keep distances between images, then its maps' energy about the mean: (n, 129).
 
     Each value goes, with a sign, to one of 128 sums, both at random but the same for all images: the squared distance of two
-    such sketches is on average that of the maps (Charikar et al., 2002).
-
-    Attributes:
-        frame: (height, width) of the model's input.
-        on_canvas: see ``ShiftedMaps``.
+    such sketches is on average that of the outputs (Charikar et al., 2002). Outputs of at most 128 values are kept as they are.
+    Where there are no maps the energy is NaN.
     """
-
-    frame: tuple[int, int] = (0, 0)
-    on_canvas: bool = False
-
-    @property
-    def against_empty(self) -> bool:
-        """On a canvas."""
-        return self.on_canvas
-
-    def read(self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None) -> torch.Tensor | None:
-        """None of an output that holds no map."""
-        return self.read_against(layer, output, plain, None)
 
     def read_against(
         self, layer: Layer, output: torch.Tensor, plain: torch.Tensor | None, empty: torch.Tensor | None
-    ) -> torch.Tensor | None:
-        """See ``read``."""
-        held = map_of(layer, self.frame)
-        if isinstance(held, str):
-            return None
-        maps = as_maps(output if empty is None else output - empty, held)
+    ) -> torch.Tensor:
+        """Of the output alone."""
+        maps = self._added(layer, output, empty)
         flat = maps.reshape(len(maps), -1)
         buckets, signs = _hashes(flat.shape[1], str(flat.device))
         sketch = flat.new_zeros((len(flat), SKETCH)).index_add_(1, buckets, flat * signs)
+        if maps.ndim == 2:
+            return torch.cat([sketch, torch.full_like(sketch[:, :1], torch.nan)], 1)
         energy = (maps - maps.mean((2, 3), keepdim=True)).square().sum((1, 2, 3))
         return torch.cat([sketch, energy[:, None]], 1)
 
@@ -137,12 +153,6 @@ def _rolled(maps: torch.Tensor, way: tuple[float, float]) -> list[torch.Tensor]:
     return [torch.roll(maps, both, (2, 3)) for both in product(*choices)]
 
 
-def _share(distance: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """Of the maps' norm; NaN where they are 0."""
-    whole = _norm(maps)
-    return torch.where(whole > 0, distance / whole, torch.nan)
-
-
 def _norm(maps: torch.Tensor) -> torch.Tensor:
     sizes: torch.Tensor = maps.flatten(1).norm(dim=1)
     return sizes
@@ -152,6 +162,8 @@ def _norm(maps: torch.Tensor) -> torch.Tensor:
 def _hashes(n: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:
     """For each of n values its sum and its sign."""
     with torch.inference_mode(False):
+        if n <= SKETCH:
+            return torch.arange(n, device=device), torch.ones(n, device=device)
         chance = torch.Generator().manual_seed(n)
         buckets = torch.randint(SKETCH, (n,), generator=chance)
         signs = torch.randint(2, (n,), generator=chance).float() * 2 - 1
