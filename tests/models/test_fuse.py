@@ -137,3 +137,14 @@ def test_a_model_answers_by_its_twin_and_has_gradients_all_the_same() -> None:
     other = folded(CifarResNet(1).eval(), run).net
     with torch.inference_mode():
         assert torch.allclose(model.with_net(other).forward(FRAMES), other(FRAMES), atol=1e-4)
+
+
+def test_a_net_that_keeps_what_it_made_of_its_weights_is_asked_itself() -> None:
+    def scaled(net: Small, x: Tensor) -> Tensor:
+        if not hasattr(net, "scale"):
+            net.scale = net.first.weight.detach().abs().mean()
+        return F.relu(net.first(x)) / net.scale
+
+    net = Small(scaled)
+    run(net)
+    assert steps(net) == (0, 0)

@@ -34,7 +34,7 @@ def fused(net: nn.Module, run: Callable[[nn.Module], Tensor]) -> fx.GraphModule 
     for with_sums in (True, False):  # a shortcut may have to be broadcast, which the kernel cannot
         try:
             graph = StepTracer().trace(copy.deepcopy(net))  # which may keep what it is shown
-            if not _fuse(graph, net, with_sums):
+            if _keeps_tensors(graph, net) or not _fuse(graph, net, with_sums):
                 return None
             twin = with_weights_of(net, graph)
             with torch.no_grad():
@@ -69,6 +69,12 @@ def added(x: Tensor, other: Tensor, weight: Tensor, bias: Tensor | None, steps: 
     binary = torch.ops.mkldnn._convolution_pointwise.binary
     done: Tensor = binary(x, other, weight, bias, *steps, "add", 1.0, unary, [], None)
     return done
+
+
+def _keeps_tensors(graph: fx.Graph, net: nn.Module) -> bool:
+    """Whether tracing met a tensor that is no weight of the net: made of its weights once, it would outlive other weights."""
+    known = {name for name, _ in (*net.named_parameters(), *net.named_buffers())}
+    return any(node.op == "get_attr" and node.target not in known for node in graph.nodes)
 
 
 def _fuse(graph: fx.Graph, net: nn.Module, with_sums: bool) -> int:
