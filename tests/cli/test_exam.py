@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
+
+import small_nets
 
 Command = Any
 Four = tuple[object, ...]
@@ -108,6 +111,22 @@ def test_two_models(command: Command, archive: str, known: Four) -> None:
     said = command("exam", "small_nets:four", *common, "small_nets:another_four", "--out", "run")
     assert said.code == 0, said.err
     assert {e["model"] for e in said.json["estimates"]} == {"small_nets:four", "small_nets:another_four"}
+
+
+def test_architectures_of_several_files(command: Command, archive: str, known: Four, tmp_path: Path) -> None:
+    for name, factory in (("one", small_nets.convolutional), ("two", small_nets.convolutional)):
+        save_file(factory().state_dict(), tmp_path / f"{name}.safetensors")
+    common = ["--images", archive, *known, "--exams", "clean", "--dry-run", "--json"]
+    files, net = ["one.safetensors", "two.safetensors"], "small_nets:convolutional"
+    for models, nets in ((files, [net]), (files, [net, net]), ([*files, "small_nets:four"], [net])):
+        said = command("exam", *models, *(f"--arch={one}" for one in nets), *common)
+        assert said.code == 0, said.err
+        assert [model["model"] for model in said.json["models"]] == models
+    wrong = command("exam", *files, *[f"--arch={net}"] * 3, *common)
+    assert wrong.code == 2
+    assert "3 architectures are given for 2 weights files" in wrong.paragraph
+    other = command("exam", *files, f"--arch={net}", "--arch=small_nets:another_four", *common)
+    assert "two.safetensors" in other.paragraph  # the second is for the second
 
 
 def test_settings_reach_the_exam(command: Command, four: Four) -> None:
