@@ -131,11 +131,11 @@ def kl(histograms: Array, expected: Array) -> Array:
 def divergence(corners: Array, image: Array, expected: Array, chance: Array) -> Interval:
     """How much farther the centres' histogram is from what is expected than as many boxes strewn at random are on average.
 
-    KL(histogram || expected) is above 0 by chance alone: by about (cells - 1) / 2n where n is large, and by less where there
-    are fewer boxes than cells. Its mean over the strewn histograms is taken off, so that 0 is chance for any n. The interval
-    is normal: its variance is that of the linearised figure over whole images, and that of the strewn histograms, which is
-    left where nothing differs from what is expected. Objects of one image that lie alike are fewer than they seem, and what is
-    taken off is then too little.
+    KL(histogram || expected) is above 0 by chance alone: by (cells - 1) / 2n where there are many boxes a cell, by more where
+    there is about one (0.71 against 0.64 at n = 200), by less below. Its mean over the strewn histograms is taken off, so that
+    0 is chance for any n. The interval is normal: its variance is that of the linearised figure over whole images, and that of
+    the strewn histograms, which is left where nothing differs from what is expected. Objects of one image that lie alike are
+    fewer than they seem, and what is taken off is then too little.
 
     Args:
         corners: (n, 4).
