@@ -10,6 +10,8 @@ import pytest
 from safetensors.torch import save_file
 
 import small_nets
+from eyechart.cli.summary import print_summary
+from eyechart.store.run_folder import Run
 
 Command = Any
 Four = tuple[object, ...]
@@ -45,6 +47,25 @@ def test_people_get_a_table_and_the_report(command: Command, four: Four, tmp_pat
     assert "PREVIEW: 20 of 48 images" in said.err
     assert "Report: run/report.html" in said.err
     assert "PREVIEW: 20 of 48 images" in (tmp_path / "run/report.html").read_text()
+
+
+def test_people_are_told_a_handful_of_many_findings(
+    command: Command, four: Four, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command("exam", *four, "--out", "run", "--exams", "clean", "--limit", 20)
+    page = json.loads((tmp_path / "run/page.json").read_text())
+    notes = [{"verdict": "note", "sentence": f"Found {k}.", "advice": ""} for k in range(8)]
+    weak = {"verdict": "weak", "sentence": "Found wanting.", "advice": ""}
+    one = page["sections"][0]
+    page["sections"] = [{**one, "title": f"Exam {k}", "findings": [note]} for k, note in enumerate(notes)]
+    page["sections"].append({**one, "title": "Last", "findings": [weak]})
+    (tmp_path / "run/page.json").write_text(json.dumps(page))
+    capsys.readouterr()
+    print_summary(Run("run"), as_json=False)
+    told = capsys.readouterr().err
+    found = [line.split(maxsplit=1)[1] for line in told.splitlines() if "Found" in line]
+    assert found == ["Found wanting.", *(f"Found {k}." for k in range(5))]
+    assert "And 3 more exams found nothing weak: Exam 5, Exam 6, Exam 7." in told
 
 
 def test_without_out_a_new_folder_is_made_each_time(command: Command, four: Four, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from eyechart.core.estimate import Estimate
 from eyechart.report.digest import digest
 from eyechart.store.run_folder import Run
 
-MOST_ROWS = 24  # an exam and model
+MOST_ROWS, FEWEST_ROWS, ALL_ROWS = 24, 4, 72  # of an exam and model; of all of them, about
 
 
 @dataclass(frozen=True)
@@ -77,14 +77,16 @@ def print_plan(plan: dict[str, Any], *, as_json: bool) -> None:
 def _table(run: Run) -> Table:
     table = Table("exam", "measure", "value", "95 % interval", "n", box=None, pad_edge=False)
     several = len(run.record["models"]) > 1
-    for (exam, model), found in groupby(run.estimates, lambda e: (e.exam, e.model)):
+    groups = [(*key, list(found)) for key, found in groupby(run.estimates, lambda e: (e.exam, e.model))]
+    most = min(MOST_ROWS, max(FEWEST_ROWS, ALL_ROWS // max(len(groups), 1)))
+    for exam, model, found in groups:
         name = escape(f"{model}: {exam}" if several else exam)
         shown = [e for e in found if e.value is not None and e.measure in (_headline(exam) or (e.measure,))]
-        for e in shown[:MOST_ROWS]:
+        for e in shown[:most]:
             ends = f"{e.low:.4f} to {e.high:.4f}" if e.low is not None and e.high is not None else ""
             table.add_row(name, escape(_address(e)), f"{e.value:.4f}", ends, f"{e.n:,}")
-        if len(shown) > MOST_ROWS:
-            table.add_row(name, f"... and {len(shown) - MOST_ROWS} more in results.json", "", "", "")
+        if len(shown) > most:
+            table.add_row(name, f"... and {len(shown) - most} more in results.json", "", "", "")
     return table
 
 
