@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
@@ -116,8 +116,8 @@ class Exam(BaseModel, ABC):
     @classmethod
     def _true_is_no_number(cls, value: object, info: ValidationInfo) -> object:
         entries = value if isinstance(value, (list, tuple)) else (value,)
-        switch = cls.model_fields[info.field_name or ""].annotation is bool
-        if not switch and any(isinstance(entry, bool) for entry in entries):
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if bool not in (kind, *get_args(kind)) and any(isinstance(entry, bool) for entry in entries):
             raise ValueError("give a number or a name: this is no setting to switch on or off")
         return value
 
