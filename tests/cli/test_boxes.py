@@ -60,3 +60,5 @@ def test_what_cannot_be_read_is_one_paragraph(command: Command, tmp_path: Path) 
     said = command("boxes", tmp_path / "absent.json")
     assert said.code == 2
     assert "COCO" in said.paragraph
+    assert "ANNOTATIONS = " in said.paragraph
+    assert "ANNOTATIONS" in command("boxes", "--help").out

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import timm
 from PIL import Image
 
 from eyechart.cli.spectrum import frame_of
@@ -146,7 +147,11 @@ def test_the_frame_of_a_spectrum_has_no_black_bars(
         assert np.asarray(found.frame(images.source(i).open().picture)).min() == 200
 
 
-def test_layers_are_listed_by_the_names_that_exams_take(command: Command) -> None:
+def test_layers_are_listed_by_the_names_that_exams_take(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = timm.create_model
+    monkeypatch.setattr(
+        timm, "create_model", lambda name, pretrained: build(name, pretrained={False: False}[pretrained])
+    )
     found = command("layers", "demo", "--json").json
     names = [layer["name"] for layer in found]
     assert {"conv1", "relu()", "layer1.0.add()", "linear"} <= set(names)
@@ -158,6 +163,9 @@ def test_layers_are_listed_by_the_names_that_exams_take(command: Command) -> Non
     places = {layer["name"]: (layer["stride"], layer["receptive_field"]) for layer in found}
     assert places["layer2.0.conv1"] == ([2, 2], [17, 17])
     assert places["linear"] == (None, None)
+    bare = command("layers", "timm:test_resnet", "--json")
+    assert bare.code == 0, bare.err
+    assert bare.json[0]["kind"] == "convolution"
     wrong = command("layers", "demo", "--kind", "nrm")
     assert wrong.code == 2
     assert "norm" in wrong.paragraph

@@ -94,4 +94,5 @@ def test_models_that_are_no_names(command: Command, models: str) -> None:
 
 
 def test_exams_may_be_a_list() -> None:
+    assert ExamOptions(arch="timm:resnet18").arch == ExamOptions(arch=["timm:resnet18"]).arch  # type: ignore[arg-type]
     assert ExamOptions(exams=["clean", "bands"]).exams == "clean,bands"  # type: ignore[arg-type]

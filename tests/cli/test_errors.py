@@ -12,6 +12,8 @@ import torch
 from safetensors.torch import save_file
 
 import small_nets
+from eyechart.core.catalogue import exam_class, exam_table, make_exams
+from eyechart.errors import EyechartError
 
 Command = Any
 Four = tuple[object, ...]
@@ -20,9 +22,9 @@ NAMES = ("ant", "bee", "cat", "dog")
 BAD: dict[str, tuple[list[str], list[str]]] = {
     "an option that is not there": (["--exms", "clean"], ["--exms", "--exams"]),
     "an option without value": (["--limit"], ["--limit", "argument"]),
-    "a limit of 0": (["--limit", "0"], ["--limit = 0", "greater than or equal to 1"]),
-    "a limit of words": (["--limit", "ten"], ["--limit = ten", "integer"]),
-    "a batch of 0": (["--batch-size", "0"], ["--batch-size = 0", "auto"]),
+    "a limit of 0": (["--limit", "0"], ["--limit = 0", "Give 1 or more."]),
+    "a limit of words": (["--limit", "ten"], ["--limit = ten", "Give a whole number."]),
+    "a batch of 0": (["--batch-size", "0"], ["--batch-size = 0", "Give 1 or more or auto."]),
     "fewer workers than none": (["--workers", "-1"], ["--workers", "auto"]),
     "a seed below 0": (["--seed", "-3"], ["--seed = -3"]),
     "an unknown suite": (["--suite", "qick"], ["--suite = qick", "quick"]),
@@ -31,6 +33,15 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "a setting of another exam": (["--exams", "clean", "--set", "bands.radii=[2]"], ["--set = bands"]),
     "a setting of the wrong type": (["--set", "bands.radii=[2,x]"], ["bands.radii = [2,x]", "eyechart show bands"]),
     "a setting out of range": (["--set", "shift.pairs_per_image=0"], ["shift.pairs_per_image = 0"]),
+    "a step of half a pixel": (["--set", "shift.step=0.5"], ["shift.step = 0.5", "Give a whole number."]),
+    "a step that is true": (["--set", "shift.step=true"], ["shift.step = True", "Give a number"]),
+    "a share without end": (["--set", "shift.area=[0.5,Infinity]"], ["shift.area[1] = inf", "a finite number"]),
+    "a share too few": (["--set", "shift.area=[0.5]"], ["shift.area = [0.5]", "one entry more"]),
+    "a protocol that is none": (
+        ["--set", 'shift.protocols=["krop"]'],
+        ["shift.protocols[0] = krop", "Give crop, embed_black, embed_inpaint or scale."],
+    ),
+    "a colour that is none": (["--set", "shift.fill=red"], ["shift.fill = red", "Give black or mean or a list"]),
     "a setting that is none": (["--set", "bands"], ["--set = bands", "exam.name=value"]),
     "an unknown trust": (["--trust", "all"], ["--trust = all", "pickle"]),
     "an unknown device": (["--device", "cuda:99"], ["--device = cuda:99"]),
@@ -42,6 +53,24 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "a configuration that is not there": (["--config", "nowhere.toml"], ["--config = nowhere.toml"]),
     "a protocol that nothing speaks": (["--out", "nothing://run"], ["--out = nothing://run"]),
 }
+
+
+@pytest.mark.parametrize("name", sorted(exam_table()))
+def test_settings_that_do_not_fit_are_told_in_plain_words(name: str) -> None:
+    odd: tuple[object, ...] = ({"a": [[]]}, object(), "", -7.5, float("nan"), [], [True], [[[]]], True)
+    for field in exam_class(name).model_fields:
+        refused = []
+        for value in odd:
+            try:
+                make_exams([name], {name: {field: value}})
+            except EyechartError as error:
+                refused.append(error)
+        assert refused, field
+        for error in refused:
+            assert error.setting.startswith(f"{name}.{field}")
+            assert error.way_out.endswith(f" See: eyechart show {name}.")
+            for leaked in ("Input", "should", "valid", "another kind", "{", "type="):
+                assert leaked not in error.way_out, error
 
 
 @pytest.mark.parametrize("case", BAD)

@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
+
+import small_nets
+from eyechart.cli.summary import print_summary
+from eyechart.store.run_folder import Run
 
 Command = Any
 Four = tuple[object, ...]
@@ -42,6 +47,25 @@ def test_people_get_a_table_and_the_report(command: Command, four: Four, tmp_pat
     assert "PREVIEW: 20 of 48 images" in said.err
     assert "Report: run/report.html" in said.err
     assert "PREVIEW: 20 of 48 images" in (tmp_path / "run/report.html").read_text()
+
+
+def test_people_are_told_a_handful_of_many_findings(
+    command: Command, four: Four, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command("exam", *four, "--out", "run", "--exams", "clean", "--limit", 20)
+    page = json.loads((tmp_path / "run/page.json").read_text())
+    notes = [{"verdict": "note", "sentence": f"Found {k}.", "advice": ""} for k in range(8)]
+    weak = {"verdict": "weak", "sentence": "Found wanting.", "advice": ""}
+    one = page["sections"][0]
+    page["sections"] = [{**one, "title": f"Exam {k}", "findings": [note]} for k, note in enumerate(notes)]
+    page["sections"].append({**one, "title": "Last", "findings": [weak]})
+    (tmp_path / "run/page.json").write_text(json.dumps(page))
+    capsys.readouterr()
+    print_summary(Run("run"), as_json=False)
+    told = capsys.readouterr().err
+    found = [line.split(maxsplit=1)[1] for line in told.splitlines() if "Found" in line]
+    assert found == ["Found wanting.", *(f"Found {k}." for k in range(5))]
+    assert "And 3 more exams found nothing weak: Exam 5, Exam 6, Exam 7." in told
 
 
 def test_without_out_a_new_folder_is_made_each_time(command: Command, four: Four, tmp_path: Path) -> None:
@@ -108,6 +132,22 @@ def test_two_models(command: Command, archive: str, known: Four) -> None:
     said = command("exam", "small_nets:four", *common, "small_nets:another_four", "--out", "run")
     assert said.code == 0, said.err
     assert {e["model"] for e in said.json["estimates"]} == {"small_nets:four", "small_nets:another_four"}
+
+
+def test_architectures_of_several_files(command: Command, archive: str, known: Four, tmp_path: Path) -> None:
+    for name, factory in (("one", small_nets.convolutional), ("two", small_nets.convolutional)):
+        save_file(factory().state_dict(), tmp_path / f"{name}.safetensors")
+    common = ["--images", archive, *known, "--exams", "clean", "--dry-run", "--json"]
+    files, net = ["one.safetensors", "two.safetensors"], "small_nets:convolutional"
+    for models, nets in ((files, [net]), (files, [net, net]), ([*files, "small_nets:four"], [net])):
+        said = command("exam", *models, *(f"--arch={one}" for one in nets), *common)
+        assert said.code == 0, said.err
+        assert [model["model"] for model in said.json["models"]] == models
+    wrong = command("exam", *files, *[f"--arch={net}"] * 3, *common)
+    assert wrong.code == 2
+    assert "3 architectures are given for 2 weights files" in wrong.paragraph
+    other = command("exam", *files, f"--arch={net}", "--arch=small_nets:another_four", *common)
+    assert "two.safetensors" in other.paragraph  # the second is for the second
 
 
 def test_settings_reach_the_exam(command: Command, four: Four) -> None:

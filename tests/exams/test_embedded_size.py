@@ -9,13 +9,14 @@ import pytest
 import torch
 from PIL import Image
 from pydantic import ValidationError
-from scipy.stats import spearmanr
+from scipy.stats import rankdata, spearmanr
 from torch import Tensor, nn
 
 from eyechart.core.chance import generator
 from eyechart.core.estimate import Estimates
-from eyechart.core.exam import Array
+from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
+from eyechart.errors import SettingError
 from eyechart.exams.embedded_size import EmbeddedSize
 from eyechart.exams.embedded_size_trend import pooled_trend, trends
 from eyes import ConstantEye, OnePixelEye, ShiftBlindEye, Sitting, StrideEye, image_set, noise_images, seen_by, sitting
@@ -127,7 +128,7 @@ def test_a_constant_eye_has_no_trend_and_no_praise() -> None:
 def test_pooled_rank_correlation_is_scipy_s() -> None:
     chance = np.random.default_rng(0)
     changed = chance.random((60, 5, 2)) < np.linspace(0.6, 0.1, 5)[None, :, None]
-    found = pooled_trend(changed, np.ones_like(changed))
+    found = pooled_trend(changed, np.ones_like(changed), np.tile(np.arange(5), (60, 1)))
     sizes = np.broadcast_to(np.arange(5)[None, :, None], changed.shape)
     assert found.value == pytest.approx(spearmanr(sizes.ravel(), changed.ravel()).statistic)
     assert found.low is not None
@@ -143,7 +144,7 @@ def test_the_interval_of_the_trend_resamples_images() -> None:
     copied, more = np.repeat(one, 8, axis=2), np.tile(one, (8, 1, 1))
     widths = []
     for changed in (one, copied, more):
-        found = pooled_trend(changed, np.ones_like(changed))
+        found = pooled_trend(changed, np.ones_like(changed), np.tile(np.arange(5), (len(changed), 1)))
         assert found.low is not None
         assert found.high is not None
         widths.append(found.high - found.low)
@@ -156,10 +157,23 @@ def test_trends_of_single_images() -> None:
     changes = np.round(chance.random((30, 6)), 1)
     changes[3] = 0.5
     changes[4, 2] = np.nan
-    found = trends(changes)
-    assert np.isnan(found[[3, 4]]).all()
-    for i in (0, 1, 2, *range(5, 30)):
-        assert found[i] == pytest.approx(spearmanr(range(6), changes[i]).statistic)
+    pixels = np.tile(np.arange(6), (30, 1))
+    pixels[5, 3:], pixels[6] = 3, 7
+    found = trends(changes, pixels)
+    assert np.isnan(found[[3, 4, 6]]).all()
+    for i in (0, 1, 2, 5, *range(7, 30)):
+        assert found[i] == pytest.approx(spearmanr(pixels[i], changes[i]).statistic)
+
+
+def test_sizes_that_a_long_picture_cannot_reach_are_one() -> None:
+    """Shown thrice in one size, its changes differ by chance alone; the trend is that of what was shown."""
+    chance = np.random.default_rng(3)
+    changed = chance.random((50, 5, 2)) < 0.4
+    pixels = np.minimum(np.arange(5), np.where(np.arange(50) < 25, 2, 4)[:, None])
+    ranks = np.repeat(rankdata(pixels, axis=1)[:, :, None], 2, axis=2)
+    found = pooled_trend(changed, np.ones_like(changed), pixels)
+    assert found.value == pytest.approx(np.corrcoef(ranks.ravel(), changed.ravel())[0, 1])
+    assert pooled_trend(changed, np.ones_like(changed), np.ones((50, 5))).value is None
 
 
 def test_places_are_shared_by_all_sizes_and_long_pictures_are_counted() -> None:
@@ -184,7 +198,7 @@ def rows(changes: Any) -> Tally:
             "top1_2": top1 + 2 * changes,
             "absolute_change": changes.astype(float),
             "valid": zeros == 0,
-            "pixels": zeros + 1.0,
+            "pixels": zeros + np.arange(zeros.shape[1]) + 1.0,
             "capped": zeros > 0,
         }
     )
@@ -200,6 +214,24 @@ def test_the_verdict_follows_the_rise() -> None:
         return exam.findings(exam.estimates(rows(changes), np.full(400, -1), subject))[0].verdict
 
     assert [first(0, 0), first(12, 6), first(120, 20), first(120, 120)] == ["strong", "note", "weak", "note"]
+
+
+def test_little_can_change_is_not_said_where_much_does() -> None:
+    exam = EmbeddedSize(sizes=(50, 200), pairs_per_image=1)
+    subject = Subject((SIZE, SIZE), 3)
+    for changing, words in ((120, False), (0, True)):
+        tally = rows(np.repeat([[1, 0], [0, 0]], [changing, 400 - changing], axis=0))
+        tally.rows["top1_2"][:] -= tally.rows["top1_1"]
+        tally.rows["top1_1"][:] = 0
+        told = exam.findings(exam.estimates(tally, np.full(400, -1), subject))
+        stuck = [f.sentence for f in told if "little can change" in f.sentence]
+        assert len(stuck) == 1
+        assert ("50, 200" in stuck[0]) == words
+
+
+def test_a_step_as_long_as_the_canvas_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"embedded_size\.step = 16"):
+        EmbeddedSize(step=SIZE).ask(Subject((SIZE, SIZE), 3), ())
 
 
 @pytest.mark.parametrize("sizes", [(40, 40), (0, 50), (40, 300)])

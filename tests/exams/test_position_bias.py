@@ -14,6 +14,7 @@ from eyechart.core.chart import Heatmap, Panels
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
+from eyechart.errors import SettingError
 from eyechart.exams.position_bias import PositionBias
 from eyechart.exams.position_bias_figures import CROPS
 from eyes import (
@@ -148,6 +149,10 @@ def test_a_constant_eye_earns_no_praise() -> None:
     told = sat.exam.findings(found)
     assert "strong" not in {f.verdict for f in told}
     assert any("one and the same answer" in f.sentence for f in told)
+    weak = np.zeros((400, 9), int)
+    weak[:260, 0] = 1
+    told = EXAM.findings(EXAM.estimates(tally(weak), np.full(400, -1), SUBJECT))
+    assert [f.verdict for f in told] == ["weak"]  # and not a word of little that can differ
 
 
 EXAM, SUBJECT = PositionBias(grid=3), Subject((16, 16), 3)
@@ -199,6 +204,13 @@ def test_several_sizes_are_shown_side_by_side() -> None:
     labels = np.arange(N) % 3
     sat, found = placed(OracleEye(), plain_images(labels), labels, sizes=(56, 112))
     assert [len(c.panels) for c in sat.exam.charts(found) if isinstance(c, Panels)] == [2, 2]
+
+
+@pytest.mark.parametrize("size", [224, 210, 154])  # 0, 1 and 5 of 16 pixels are free
+def test_sizes_that_cannot_move_are_refused(size: int) -> None:
+    with pytest.raises(SettingError, match=r"position_bias\.sizes"):
+        PositionBias(sizes=(100, size)).ask(SUBJECT, ())
+    assert PositionBias(sizes=(100, 140)).ask(SUBJECT, ())  # six pixels for seven places
 
 
 def test_an_even_grid_has_no_middle() -> None:

@@ -243,6 +243,10 @@ def test_the_verdict_follows_the_interval() -> None:
     stopped = tally(np.zeros((40, 1), int), np.zeros((40, 1), int), image=np.zeros(40, int))
     said = EXAM.findings(EXAM.estimates(stopped, np.zeros(40, int), SUBJECT))
     assert "little can change" in said[-1].sentence
+    first = np.zeros((400, 1), int)
+    moving = tally(first, (np.arange(400) < 80).astype(int)[:, None], image=np.arange(400) % 3)
+    told = EXAM.findings(EXAM.estimates(moving, np.full(400, -1), SUBJECT))
+    assert [f.verdict for f in told] == ["weak"]  # what changes can change
     assert "strong" not in [f.verdict for f in said]  # what cannot change earns no praise
 
 
@@ -318,6 +322,14 @@ def test_the_mean_of_both_choices_is_symmetric() -> None:
     assert forth != pytest.approx(back)
     for pair in ((one, two), (two, one)):
         assert absolute_change(*pair, symmetric=True)[0] == pytest.approx((forth + back) / 2)
+    rows = tally(np.zeros((8, 1), int), np.zeros((8, 1), int), image=np.zeros(8, int))
+    found = EXAM.estimates(rows, np.zeros(8, int), SUBJECT)
+    for symmetric in (False, True):
+        exam = Shift(protocols=EXAM.protocols, symmetric=symmetric, direction="right")
+        captions = [chart.caption for chart in exam.charts(found)]
+        assert any("both frames' answers" in caption for caption in captions) == symmetric
+        assert any("frame 1's answer moves" in caption for caption in captions) != symmetric
+        assert "one pixel of the original to the right" in exam.findings(found)[0].sentence
 
 
 def test_the_design_effect_of_pairs_that_agree_is_their_number() -> None:

@@ -16,6 +16,7 @@ from eyechart.core.chart import Heatmap, Lines
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
+from eyechart.errors import SettingError
 from eyechart.examination import write_report
 from eyechart.exams.shift_path import ShiftPath, among
 from eyechart.exams.shift_path_figures import chosen_curves, total_variation
@@ -57,7 +58,9 @@ def test_a_shift_blind_eye_walks_without_a_turn() -> None:
         for end in ("", "_pred"):
             assert value(found, f"transitions_rate{end}", **at) == 0.0
             assert value(found, f"share_with_transition{end}", **at) == 0.0
-            assert value(found, f"total_variation{end}", **at) < 1e-5
+            assert value(found, f"total_variation{end}", **at) == value(found, f"range{end}", **at) == 0.0
+            (jagged,) = found.of(f"variation_over_range{end}", **at)
+            assert jagged.value is None  # what float32 wavers by is not jagged
         assert value(found, "change_rate", **at) == 0.0
     assert value(found, "change_rate", path="diagonal", given="all") > 0  # new content comes into the window
 
@@ -247,6 +250,29 @@ def test_a_run_pictures_the_most_jagged_images_and_stops_at_its_limit(tmp_path: 
     np.testing.assert_array_equal(pictures["before"][:-1, :-1], pictures["after"][1:, 1:])
     write_report(str(tmp_path))
     assert "Single images" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"top": 3}, "shift_path.top = 3"),
+        ({"steps": 16}, "shift_path.steps = 16"),
+    ],
+)
+def test_a_top_of_all_classes_and_a_path_without_room_are_refused(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        ShiftPath(**settings).ask(SUBJECT, ())
+    assert told in str(caught.value)
+    assert ShiftPath(**{name: value - 1 for name, value in settings.items()}).ask(SUBJECT, ())
+
+
+def test_a_weak_verdict_and_little_can_change_are_not_said_together() -> None:
+    top1 = np.zeros((400, 5), int)
+    top1[:120, 1::2] = 2
+    for turning, words in ((400, False), (0, True)):
+        found = EXAM.estimates(tally(np.full((400, 5), 0.5), top1 * (turning > 0)), np.full(400, -1), SUBJECT)
+        assert value(found, "commonest_answer_share") == 1.0
+        assert any("little can change" in f.sentence for f in EXAM.findings(found)) == words
 
 
 def test_paths_are_named_once() -> None:

@@ -117,6 +117,15 @@ def test_limits_in_pixels_follow_the_paper(size: tuple[int, float]) -> None:
     assert value(found, "limit_pixels") == size[1]
 
 
+def test_of_what_changes_much_it_is_not_said_that_little_can() -> None:
+    exam, subject = SpatialRobustness(), Subject((32, 32), 10)
+    for changing, told in ((120, ["weak"]), (0, ["strong", "note"])):
+        rows = Tally({"image_top1": np.zeros(400, int), "random_top1": np.zeros((400, 10), int)})
+        rows.rows["random_top1"][:changing, 3] = 1
+        found = exam.estimates(rows, np.full(400, -1), subject)
+        assert [f.verdict for f in exam.findings(found)] == told
+
+
 def test_a_constant_eye_is_steady_and_called_out() -> None:
     _, found = sat(ConstantEye(0.0, 0.0, 1.0))
     assert value(found, "all_answers_alike") == 1.0

@@ -314,6 +314,14 @@ def test_torchvision_offline(hub: Path) -> None:
     assert "squeezenet1_1-b8a52dc0.pth" in error.way_out
 
 
+def test_without_weights_nothing_is_downloaded(hub: Path) -> None:
+    model = load_model("torchvision:squeezenet1_1", preprocess=SMALL_SQUEEZE, weights=False)
+    assert list(hub.iterdir()) == []
+    assert model.plain is not None
+    assert model.plain.layers[0].kind == "convolution"
+    assert "Did you mean" in fails(UnknownNameError, "torchvision:squeezenet1_1/IMAGENET1K_V7", weights=False).way_out
+
+
 def test_timm_offline(monkeypatch: pytest.MonkeyPatch) -> None:
     import timm
 

@@ -8,15 +8,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 
 import eyechart.report
-from eyechart.core.chart import Gallery
+from eyechart.core.chart import Finding, Gallery
 from eyechart.report.budget import fair_share
 from eyechart.report.cases import case_lists
-from eyechart.report.page import Counts, KeptCase, Page, Picture, render_page
+from eyechart.report.digest import digest
+from eyechart.report.page import Counts, KeptCase, Page, PageSection, Picture, render_page
 from report.hostile_page import NAMES, hostile
 from report.sample_page import picture, sample
 
@@ -94,11 +96,33 @@ def test_findings_lead_with_their_advice() -> None:
     page = sample()
     text = "".join(Outline(render_page(page)).text)
     summary = text[: text.index("architecture")]
-    for section in page.sections:
-        for finding in section.findings:
-            assert finding.sentence in summary
-            assert finding.advice in summary
-    assert summary.index("Strong") < summary.index("Weak") < summary.index("Worth knowing")
+    found = [finding for section in page.sections for finding in section.findings]
+    for finding in found:
+        assert text.count(finding.advice) >= 1
+        assert (finding.sentence in summary) == (finding != found[-2])  # the second praise of the third exam
+    assert summary.index("Weak") < summary.index("Worth knowing") < summary.index("Strong")
+
+
+def test_the_summary_of_many_exams_is_a_handful_and_names_the_rest() -> None:
+    def section(number: int, *verdicts: Literal["weak", "note", "strong"]) -> PageSection:
+        findings = tuple(Finding(v, f"{v} {k} of {number}.", "Do this.") for k, v in enumerate(verdicts))
+        return PageSection(f"exam{number}", f"Exam {number}", "", findings, (), "net")
+
+    many = [section(k, "strong", "note") for k in range(4)] + [section(k, "weak", "weak") for k in range(4, 9)]
+    first = digest(many)
+    assert [finding.sentence for finding, _ in first.told] == [
+        *(f"weak 0 of {k}." for k in range(4, 9)),
+        "weak 1 of 4.",
+    ]
+    assert [finding.advice for finding, _ in first.told] == ["Do this.", "", "", "", "", ""]
+    assert [words for words, _ in first.rest] == ["And 4 more exams found nothing weak:"]
+    two = digest([*many, section(9, "weak"), section(10, "weak")])
+    assert [part.title for part in two.also_weak] == ["Exam 10"]
+    assert [finding.verdict for finding, _ in digest(many[:4]).told] == ["note"] * 4 + ["strong"] * 2
+    text = "".join(Outline(render_page(replace(sample(), sections=tuple(many), kept={}))).text)
+    summary = " ".join(text[: text.index("architecture")].split())
+    assert "And 4 more exams found nothing weak: Exam 0, Exam 1, Exam 2, Exam 3." in summary
+    assert text.count("Do this.") == 9  # once in the summary, and once in the part of each other exam
 
 
 def test_banners_are_shown() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eyes import LowPassEye, NaNEye, seen_by
+from eyes import ConstantEye, LowPassEye, NaNEye, seen_by
 from numbered import SIDE, Numbered, numbered
 from small_run import small_run
 
@@ -44,6 +44,20 @@ def test_one_model_has_no_one_to_share_with(tmp_path: Path) -> None:
     run = small_run(tmp_path, IMAGES, ["shift"], model=seen_by(LowPassEye(5, SIDE)), settings=SETTINGS)
     assert not run.estimates.of("p_top1_change", given="all_models_correct")
     assert run.estimates.of("p_top1_change", given="correct")
+
+
+def test_without_a_common_image_it_is_said_that_there_is_none(tmp_path: Path) -> None:
+    eyes = [
+        seen_by(ConstantEye(*says), SIDE, name=f"says {says}") for says in ((1.0, 0.0, 0.0, 0.0), (0.0, 1.0, 0.0, 0.0))
+    ]
+    run = small_run(tmp_path, IMAGES, ["shift"], model=eyes, settings=SETTINGS)
+    for name in ("p_top1_change", "mean_absolute_change"):
+        found = run.estimates.of(name, given="all_models_correct")
+        assert len(found) == 2 * 2
+        for e in found:
+            assert (e.value, e.low, e.n) == (None, None, 0)
+            assert "right by all models" in e.reason
+        assert all(e.value == 0.0 for e in run.estimates.of(name, given="correct"))
 
 
 def test_a_model_that_could_examine_nothing_shares_nothing(tmp_path: Path) -> None:

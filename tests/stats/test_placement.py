@@ -17,14 +17,16 @@ from eyechart.stats.placement import (
     features,
     figures,
     histogram,
+    kl,
     moments,
+    strewn,
 )
 
 Array = np.ndarray[Any, Any]
 UNIFORM = np.full((16, 16), 1 / 256)
 
 
-def strewn(n: int, seed: int = 0, largest: float = 0.6) -> Array:
+def scattered(n: int, seed: int = 0, largest: float = 0.6) -> Array:
     """Boxes of all sizes, each anywhere within its image."""
     chance = np.random.default_rng(seed)
     size = chance.uniform(0.01, largest, (n, 2))
@@ -42,33 +44,47 @@ def told(corners: Array, pixel: float = 0.01, image: Array | None = None) -> dic
     return {(one.measure, one.of): one for one in found}
 
 
-def test_uniform_points_do_not_diverge() -> None:
-    """Law: near 0 after the correction; before it, 255 / 2n on average."""
-    found, raw = [], []
+@pytest.mark.parametrize("n", [20, 100, 400, 2000])
+@pytest.mark.parametrize("within", [True, False])
+def test_boxes_strewn_at_random_do_not_diverge(n: int, within: bool) -> None:
+    """Law: 0 on average and within the interval, with fewer boxes than cells too."""
+    found = []
     for seed in range(40):
-        corners = points(np.random.default_rng(seed).uniform(0.001, 0.999, (2000, 2)))
-        found.append(divergence(corners, np.arange(2000), UNIFORM))
-        raw.append(divergence(corners, np.arange(2000), UNIFORM, corrected=False).value or 0.0)
-    assert np.mean(raw) == pytest.approx(255 / 4000, rel=0.05)
-    assert abs(np.mean([one.value or 0.0 for one in found])) < 0.004
-    covered = np.mean([(one.low or 0.0) <= 0 <= (one.high or 0.0) for one in found])
-    assert covered >= 0.9
+        corners = scattered(n, seed) if within else points(np.random.default_rng(seed).uniform(0.001, 0.999, (n, 2)))
+        expected = feasible_histogram(corners) if within else UNIFORM
+        found.append(divergence(corners, np.arange(n), expected, strewn(corners, within=within, draws=100)))
+    values = [one.value or 0.0 for one in found]
+    assert abs(np.mean(values)) < 4 * np.std(values) / np.sqrt(40) + 1e-3
+    assert sum(one.low is not None and one.high is not None and one.low <= 0 <= one.high for one in found) >= 35
+
+
+def test_with_many_boxes_chance_alone_is_the_textbook_s() -> None:
+    """n KL is half a chi-square: 255 / 2n on average."""
+    raw = kl(strewn(points(np.full((4000, 2), 0.5)), within=False), UNIFORM)
+    assert raw.mean() == pytest.approx(255 / 8000, rel=0.03)
+    assert raw.var() == pytest.approx(255 / (2 * 4000**2), rel=0.35)
 
 
 def test_all_in_one_cell_is_log_256() -> None:
     corners = points(np.full((500, 2), 0.4))
-    assert divergence(corners, np.arange(500), UNIFORM, corrected=False).value == pytest.approx(log(256))
-    assert divergence(corners, np.arange(500), UNIFORM).value == pytest.approx(log(256) - 255 / 1000)
+    assert kl(histogram(corners), UNIFORM) == pytest.approx(log(256))
+    by_chance = kl(strewn(corners, within=False), UNIFORM).mean()
+    assert told(corners)["kl", "uniform"].interval.value == pytest.approx(log(256) - by_chance)
 
 
 def test_feasible_chance_is_what_strewing_gives() -> None:
-    corners = strewn(200_000)
+    corners = scattered(200_000)
     by_strewing = histogram(corners)
     np.testing.assert_allclose(feasible_histogram(corners), by_strewing, atol=4 * np.sqrt(by_strewing.max() / 200_000))
     assert feasible_histogram(corners).sum() == pytest.approx(1)
-    found = told(strewn(20_000))
-    assert abs(found["kl", "feasible"].interval.value or 0.0) < 0.002
-    assert (found["kl", "uniform"].interval.value or 0.0) > 0.05  # large boxes are near the middle whatever happens
+    found = told(scattered(20_000))
+    own, uniform = found["kl", "feasible"], found["kl", "uniform"]
+    assert abs(own.interval.value or 0.0) < 0.002
+    assert (own.uniform, own.feasible) == (None, 0.0)
+    assert (uniform.interval.value or 0.0) > 0.05  # large boxes are near the middle whatever happens
+    assert uniform.interval.value == pytest.approx(uniform.feasible, abs=0.005)
+    assert uniform.feasible == pytest.approx(kl(feasible_histogram(corners), UNIFORM), abs=0.005)
+    assert uniform.uniform == 0.0
     for key in (("mean", "distance"), ("sd", "cx"), ("sd", "cy")):
         one = found[key]
         assert one.interval.value == pytest.approx(one.feasible, rel=0.02)
@@ -81,7 +97,9 @@ def test_feasible_chance_is_what_strewing_gives() -> None:
 
 def test_the_mean_distance_of_uniform_points() -> None:
     centres = np.random.default_rng(0).random((200_000, 2))
-    assert features(points(centres))["distance"].mean() == pytest.approx(MEAN_DISTANCE, abs=0.001)
+    assert features(points(centres), np.ones((200_000, 2)))["distance"].mean() == pytest.approx(
+        MEAN_DISTANCE, abs=0.001
+    )
     assert told(points(centres[:1000]))["mean", "distance"].feasible == pytest.approx(MEAN_DISTANCE, abs=2e-4)
 
 
@@ -90,28 +108,26 @@ def test_boxes_at_the_border_lie_where_boxes_of_their_size_can(w: float) -> None
     for left in (0.0, 1 - w):
         corners = np.tile([left, 0.0, left + w, 1.0], (20, 1))
         assert (feasible_histogram(corners)[histogram(corners) > 0] > 0).all()
-        found = divergence(corners, np.arange(20), feasible_histogram(corners), corrected=False)
-        assert found.value is not None
-        assert -1e-9 < found.value < log(256)
+        assert -1e-9 < kl(histogram(corners), feasible_histogram(corners)) < log(256)
 
 
 def test_a_box_as_large_as_the_image_has_one_place() -> None:
     corners = np.tile([0.0, 0.0, 1.0, 1.0], (50, 1))
     found = told(corners)
     assert found["kl", "feasible"].interval.value == pytest.approx(0)
-    assert found["kl", "uniform"].interval.value == pytest.approx(log(256) - 255 / 100)
+    assert found["kl", "uniform"].interval.value == pytest.approx(found["kl", "uniform"].feasible)
     assert found["share", "touching_border"].feasible == 1.0
     assert found["mean", "distance"].interval.value == 0.0
 
 
 def test_features_of_one_box() -> None:
-    found = features(np.array([[0.1, 0.2, 0.5, 0.4]]))
+    found = features(np.array([[0.1, 0.2, 0.5, 0.4]]), np.array([[1 / 640, 1 / 480]]))
     expected = {
         "cx": 0.3,
         "cy": 0.3,
         "area": 0.08,
         "log2_area": np.log2(0.08),
-        "aspect": 2.0,
+        "aspect": 0.4 * 640 / (0.2 * 480),
         "distance": np.hypot(0.2, 0.2),
     }
     assert {name: column[0] for name, column in found.items()} == pytest.approx(expected)
@@ -131,7 +147,7 @@ def test_moments_are_numpy_s_and_scipy_s() -> None:
 
 def test_intervals_resample_images() -> None:
     """Every box ten times in its image: no more is known than from one."""
-    corners = strewn(200)
+    corners = scattered(200)
     once, ten = (told(np.repeat(corners, k, axis=0), image=np.repeat(np.arange(200), k)) for k in (1, 10))
     for key in (("mean", "cx"), ("sd", "area"), ("share", "touching_border")):
         widths = [(one[key].interval.high or 0.0) - (one[key].interval.low or 0.0) for one in (once, ten)]
@@ -141,7 +157,7 @@ def test_intervals_resample_images() -> None:
 
 
 def test_few_images_have_no_interval() -> None:
-    found = told(strewn(5))
+    found = told(scattered(5))
     assert found["mean", "cx"].interval.low is None
     assert found["kl", "uniform"].interval.low is None
 

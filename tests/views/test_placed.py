@@ -99,10 +99,11 @@ def test_one_pixel_larger_is_resized_from_the_original(shape: tuple[int, int], s
     assert corners[0] == corners[1]  # the same top left corner
 
 
-@pytest.mark.parametrize("shape", [(300, 30), (32, 33), (1, 1), (2, 200)])
+@pytest.mark.parametrize("shape", [(300, 30), (32, 33), (1, 1), (2, 200), (30, 60)])
 @pytest.mark.parametrize("largest", [1, 5])
 def test_the_largest_of_a_series_fits_too(shape: tuple[int, int], largest: int) -> None:
     for short in (100, 220):
+        sides = []
         for larger in range(largest + 1):
             batch, valid = canvas(Shrunk(short, larger=larger, largest=largest), coloured(*shape))
             base = min(round(short * 32 / 224), 31 * min(shape) / max(shape) - largest)
@@ -111,8 +112,10 @@ def test_the_largest_of_a_series_fits_too(shape: tuple[int, int], largest: int) 
                 continue
             assert min(batch.notes["free_down"][0], batch.notes["free_right"][0]) >= 0
             rows, columns = batch.notes["rows"][0], batch.notes["columns"][0]
+            sides.append(min(rows, columns))
             assert max(rows, columns) <= 31
             assert shown(Placed(1, (1, 1)), batch)[0].any(2).sum() == rows * columns  # nothing wraps around or is lost
+        assert (np.diff(sides) == 1).all()
 
 
 def test_the_canvas_is_black_the_mean_colour_or_as_given() -> None:

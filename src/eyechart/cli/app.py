@@ -76,9 +76,9 @@ def usage_error(error: CycloptsError) -> EyechartError:
 
     way_out = f"See: {' '.join(['eyechart', *(error.command_chain or ())])} --help."
     if isinstance(error.__cause__, ValidationError):
-        from eyechart.run.options import misfit
+        from eyechart.core.settings import misfit
 
-        return misfit(error.__cause__, way_out, as_option=True)
+        return misfit(error.__cause__, lambda name: f"--{name.replace('_', '-')}", way_out)
     return SettingError(str(error).strip(), setting="command", value=" ".join(sys.argv[1:]), way_out=way_out)
 
 

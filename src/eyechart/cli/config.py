@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from eyechart.core.settings import misfit
 from eyechart.errors import SettingError, UnknownNameError
 
 M = TypeVar("M", bound=BaseModel)
@@ -33,11 +34,7 @@ def with_config(
     try:
         return models or tuple(named), kind(**{**stored, **mine})
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise SettingError(
-            "The setting does not fit.", setting=f"{config}: {name}", value=first["input"], way_out=f"{first['msg']}."
-        ) from error
+        raise misfit(error, lambda name: f"{config}: {name}", "") from error
 
 
 def _read(config: str) -> dict[str, Any]:

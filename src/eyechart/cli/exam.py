@@ -37,13 +37,19 @@ class Asked(BaseModel):
         """A list, as a configuration file may have it, is as good as names with commas."""
         return ",".join(map(str, exams)) if isinstance(exams, (list, tuple)) else exams
 
+    @field_validator("arch", mode="before")
+    @classmethod
+    def _one_or_several(cls, arch: object) -> object:
+        return (arch,) if isinstance(arch, str) else arch
+
     suite: Literal["quick", "standard", "full"] = Field("standard", description="Which exams, if --exams names none.")
     set: tuple[str, ...] = Field((), description="An exam's setting, as exam.name=value; may be given again.")
     out: str | None = Field(None, description="Run folder or URL; the same command with the same folder goes on.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
-    arch: str | None = Field(
-        None,
-        description="Architecture of a weights file: torchvision:NAME, timm:NAME, eyechart:NAME, pkg.module:factory.",
+    arch: tuple[str, ...] = Field(
+        (),
+        description="Architecture of a weights file: torchvision:NAME, timm:NAME, eyechart:NAME, pkg.module:factory; given "
+        "once for all files, or once for each in their order.",
     )
     classes: str = Field(
         "auto",
@@ -184,7 +190,7 @@ def _load_models(specs: tuple[str, ...], options: ExamOptions) -> list[Any]:
             value=" ".join(specs),
             way_out=f"Narrow the pattern to {MOST_MODELS} or fewer, or give each its own command; the first is {names[0]}.",
         )
-    fields = ("arch", "preprocess", "classes", "outputs", "trust")
+    fields = ("preprocess", "classes", "outputs", "trust")
     settings = {name: getattr(options, name) for name in fields}
     if options.classes.endswith(".csv"):
         settings["classes"] = "auto"
@@ -193,7 +199,24 @@ def _load_models(specs: tuple[str, ...], options: ExamOptions) -> list[Any]:
         import torch
 
         device = f"cuda:{Rank.from_environment().local}" if torch.cuda.is_available() else "cpu"
-    return [load_model(name, **settings, device=device) for name in names]
+    nets = _architectures(names, options.arch)
+    return [load_model(name, arch=net, **settings, device=device) for name, net in zip(names, nets, strict=True)]
+
+
+def _architectures(names: Sequence[str], given: tuple[str, ...]) -> list[str | None]:
+    """For each model its ``--arch``: those of weights files, or where there is none the first, which will complain."""
+    from eyechart.models.load import STATE_SUFFIXES
+
+    files = [name for name in names if name.endswith(STATE_SUFFIXES)] or list(names[:1])
+    if len(given) > 1 and len(given) != len(files):
+        raise SettingError(
+            f"{len(given)} architectures are given for {len(files)} weights file{'s' if len(files) > 1 else ''}.",
+            setting="--arch",
+            value=" ".join(given),
+            way_out="Give one for all files, or one for each, in their order.",
+        )
+    in_order = iter(given if len(given) > 1 else given * len(files))
+    return [next(in_order, None) if name in files else None for name in names]
 
 
 def _maps_images(classes: str) -> bool:

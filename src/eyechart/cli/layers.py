@@ -27,13 +27,14 @@ def layers(
     pixels of the input, how far neighbouring places lie apart (stride) and what one of them sees (receptive field).
 
     A function such as relu() is named after the module that calls it; ":2" is a second call. "+ all" behind a receptive field:
-    a summary of the whole picture has a part, too.
+    a summary of the whole picture has a part, too. Nothing is downloaded: torchvision's and timm's models are built without
+    their weights.
     """
     from eyechart.errors import SettingError, UnknownNameError
     from eyechart.models.load import load_model
     from eyechart.run.subject import subject_of
 
-    loaded = load_model(model, arch=arch, preprocess=preprocess, trust=trust, device="cpu")
+    loaded = load_model(model, arch=arch, preprocess=preprocess, trust=trust, device="cpu", weights=False)
     found = loaded.plain.layers if loaded.plain else ()
     if not found:
         way_out = "Put the steps into torch modules, and give the model's own code if this is an exported or scripted program."

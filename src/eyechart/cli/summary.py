@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
@@ -11,14 +13,25 @@ from rich.table import Table
 
 from eyechart.cli.console import stderr, stdout
 from eyechart.core.catalogue import exam_class, exam_table
+from eyechart.core.chart import Finding
 from eyechart.core.estimate import Estimate
+from eyechart.report.digest import digest
 from eyechart.store.run_folder import Run
 
-MOST_ROWS = 24  # an exam and model
+MOST_ROWS, FEWEST_ROWS, ALL_ROWS = 24, 4, 72  # of an exam and model; of all of them, about
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """An exam's findings on a model."""
+
+    model: str
+    title: str
+    findings: Sequence[Finding]
 
 
 def print_summary(run: Run, *, as_json: bool) -> None:
-    """Findings and headline figures; as JSON on stdout, or for people on stderr."""
+    """Findings and headline figures: all as JSON on stdout, or those to begin with for people on stderr."""
     report = f"{run.path.rstrip('/')}/report.html"
     if as_json:
         summary = {"run": run.path, "report": report, **run.results}
@@ -33,10 +46,15 @@ def print_summary(run: Run, *, as_json: bool) -> None:
         stderr.print(f"[bold]Careful[/]: {few}")
     marks = {"strong": "[green]strong[/]", "weak": "[red]weak[/]", "note": "note"}
     several = len(run.record["models"]) > 1
-    for section in run.page["sections"]:
-        who = f"{section['model']}: " if several else ""
-        for finding in section["findings"]:
-            stderr.print(f"  {marks[finding['verdict']]:>6}  {escape(who + finding['sentence'])}")
+    sections = [_Heard(s["model"], s["title"], [Finding(**f) for f in s["findings"]]) for s in run.page["sections"]]
+    for model in dict.fromkeys(section.model for section in sections):
+        who = f"{model}: " if several else ""
+        first = digest([section for section in sections if section.model == model])
+        for finding, _ in first.told:
+            stderr.print(f"  {marks[finding.verdict]:>6}  {escape(who + finding.sentence)}")
+        for words, rest in first.rest:
+            names = ", ".join(section.title for section in rest)
+            stderr.print(f"          {escape(f'{who}{words} {names}.')}")
     stdout.print(_table(run))
     stderr.print(f"Report: [bold]{escape(report)}[/]")
 
@@ -59,14 +77,16 @@ def print_plan(plan: dict[str, Any], *, as_json: bool) -> None:
 def _table(run: Run) -> Table:
     table = Table("exam", "measure", "value", "95 % interval", "n", box=None, pad_edge=False)
     several = len(run.record["models"]) > 1
-    for (exam, model), found in groupby(run.estimates, lambda e: (e.exam, e.model)):
+    groups = [(*key, list(found)) for key, found in groupby(run.estimates, lambda e: (e.exam, e.model))]
+    most = min(MOST_ROWS, max(FEWEST_ROWS, ALL_ROWS // max(len(groups), 1)))
+    for exam, model, found in groups:
         name = escape(f"{model}: {exam}" if several else exam)
         shown = [e for e in found if e.value is not None and e.measure in (_headline(exam) or (e.measure,))]
-        for e in shown[:MOST_ROWS]:
+        for e in shown[:most]:
             ends = f"{e.low:.4f} to {e.high:.4f}" if e.low is not None and e.high is not None else ""
             table.add_row(name, escape(_address(e)), f"{e.value:.4f}", ends, f"{e.n:,}")
-        if len(shown) > MOST_ROWS:
-            table.add_row(name, f"... and {len(shown) - MOST_ROWS} more in results.json", "", "", "")
+        if len(shown) > most:
+            table.add_row(name, f"... and {len(shown) - most} more in results.json", "", "", "")
     return table
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from eyechart.core.exam import Exam
+from eyechart.core.settings import misfit
 from eyechart.errors import SettingError, UnknownNameError
 
 EXAMS: Mapping[str, str] = {
@@ -81,7 +82,4 @@ def _make(cls: type[Exam], settings: Mapping[str, Any]) -> Exam:
     try:
         return cls(**settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = f"{cls.name}.{'.'.join(str(part) for part in first['loc'])}"
-        way_out = f"{first['msg']}. See: eyechart show {cls.name}."
-        raise SettingError("The setting does not fit.", setting=field, value=first["input"], way_out=way_out) from error
+        raise misfit(error, lambda name: f"{cls.name}.{name}", f"See: eyechart show {cls.name}.") from error

@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
@@ -97,7 +97,7 @@ class Exam(BaseModel, ABC):
         only_estimates: settings that neither ``ask`` nor ``read`` looks at: when they change, nothing is asked again.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     name: ClassVar[str]
     headline: ClassVar[tuple[str, ...]] = ()
@@ -111,6 +111,15 @@ class Exam(BaseModel, ABC):
     chosen: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     right_by: ClassVar[str] = ""
     only_estimates: ClassVar[tuple[str, ...]] = ()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value: object, info: ValidationInfo) -> object:
+        entries = value if isinstance(value, (list, tuple)) else (value,)
+        kind = cls.model_fields[info.field_name or ""].annotation
+        if bool not in (kind, *get_args(kind)) and any(isinstance(entry, bool) for entry in entries):
+            raise ValueError("give a number or a name: this is no setting to switch on or off")
+        return value
 
     def most(self, subject: Subject) -> int | None:
         """At most so many images, the first of the seeded order; None = all. For exams that ask much of each image."""

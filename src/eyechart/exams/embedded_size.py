@@ -15,6 +15,7 @@ from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.view import View
 from eyechart.core.words import figure
+from eyechart.errors import SettingError
 from eyechart.exams.embedded_size_pictures import charts, findings
 from eyechart.exams.embedded_size_trend import pooled_trend, trends
 from eyechart.stats.intervals import Interval, differences, means, ratios
@@ -24,7 +25,7 @@ from eyechart.views.shrunk import REFERENCE, Shrunk
 
 OF_PAIRS = ("top1_1", "top1_2", "absolute_change", "valid")
 FULL = REFERENCE  # the short side at which a picture fills the frame
-NO_CHANGE = "no answer changed at any size (or all did), or no image counts here"
+NO_CHANGE = "no answer changed at any size (or all did), all sizes are one, or no image counts here"
 
 
 class EmbeddedSize(Exam):
@@ -49,9 +50,10 @@ class EmbeddedSize(Exam):
         pixels: mean short side in pixels of the input.
         commonest_answer_share: share of the first frames' answers that are the commonest class; near 1 few can change.
         capped_images: images made smaller still, to fit.
-    And, negative where more changes as the picture shrinks (Spearman's rank correlation; ties share their mean rank):
+    And, negative where more changes as the picture shrinks (Spearman's rank correlation with the image's sizes in pixels; ties,
+    such as sizes that a long picture cannot reach, share their mean rank):
         size_trend {given}: of change (0 or 1) and size over all pairs of all images, intervals resample images. Undefined where
-            no answer changes at any size, or all do.
+            no answer changes at any size, or all do, or all are shown equally large.
         size_trend_per_image {of: p_top1_change | mean_absolute_change, given}: mean over images of the correlation of the
             image's own mean change and size; images whose change does not vary have none and are left out (``n`` counts the
             rest, for p_top1_change often few).
@@ -61,6 +63,7 @@ class EmbeddedSize(Exam):
     """
 
     name: ClassVar[str] = "embedded_size"
+    version: ClassVar[int] = 2  # trends rank what is shown, not what was asked for
     headline: ClassVar[tuple[str, ...]] = ("size_trend",)
     title: ClassVar[str] = "Shifts at many sizes"
     explanation: ClassVar[str] = (
@@ -91,9 +94,12 @@ class EmbeddedSize(Exam):
         return self.images
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
-        """The clean pass, and two frames a size and pair."""
+        """The clean pass, and two frames a size and pair. Raises SettingError if the step leaves no room for a picture."""
         if so_far:
             return None
+        if self.step >= min(subject.size):
+            problem = f"So large a step leaves no room for a picture on a canvas of {min(subject.size)} pixels."
+            raise SettingError(problem, setting="embedded_size.step", value=self.step, way_out="Give a few pixels.")
         pairs = [(size, pair) for size in self.sizes for pair in range(self.pairs_per_image)]
         frames = (False, True) if self.step else (False,)
         return (CLEAN, *(Query(self._view(size, pair, moved)) for size, pair in pairs for moved in frames))
@@ -166,13 +172,13 @@ class EmbeddedSize(Exam):
     def _trends(self, rows: Mapping[str, Array], given: str) -> Iterator[Estimate]:
         """Rank correlations of change and size."""
         changed, valid = rows["top1_1"] != rows["top1_2"], rows["valid"]
-        trend = pooled_trend(changed, valid)
+        trend = pooled_trend(changed, valid, rows["pixels"])
         yield self.estimate("size_trend", unit="rank correlation", at={"given": given}, **_told(trend, NO_CHANGE))
         for measure, values in (("p_top1_change", changed), ("mean_absolute_change", rows["absolute_change"])):
-            own = trends(_means_of_pairs(values, valid))
+            own = trends(_means_of_pairs(values, valid), rows["pixels"])
             (interval,) = means(own[:, None])
             at: dict[str, Any] = {"of": measure, "given": given}
-            why = "no image has sizes at which the change differs"
+            why = "no image has sizes that differ and at which the change differs"
             yield self.estimate("size_trend_per_image", unit="rank correlation", at=at, **_told(interval, why))
 
     def _context(self, rows: Mapping[str, Array], labels: Array) -> Iterator[Estimate]:

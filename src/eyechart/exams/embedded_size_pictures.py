@@ -82,7 +82,7 @@ def _shape(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]:
 
 
 def _one_answer(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]:
-    stuck = _stuck(estimates)
+    stuck = [e for e in _stuck(estimates) if not _changes_much(estimates, e.at["short_side"])]
     if stuck:
         where = ", ".join(str(e.at["short_side"]) for e in stuck)
         yield Finding(
@@ -94,6 +94,11 @@ def _one_answer(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]
 
 def _stuck(estimates: Estimates) -> list[Estimate]:
     return [e for e in estimates.of("commonest_answer_share") if (e.value or 0.0) > ONE_ANSWER]
+
+
+def _changes_much(estimates: Estimates, size: int) -> bool:
+    e = estimates.one("p_top1_change", short_side=size, given="all")
+    return e is not None and (e.low or 0.0) > TELLING
 
 
 def _rho(e: Estimate) -> str:

@@ -9,43 +9,50 @@ from eyechart.core.exam import Array
 from eyechart.stats.intervals import Interval, of_means
 
 
-def pooled_trend(changed: Array, valid: Array) -> Interval:
+def pooled_trend(changed: Array, valid: Array, pixels: Array) -> Interval:
     """Spearman's rho of change and size over all pairs of all images, with a bootstrap of the images.
 
     Change is 0 or 1 and has two ranks, so rho is Pearson's correlation of change with the rank of the size: a figure of sums.
-    An image that lacks a pair has no part in it, so that each size has as many pairs and its rank is that among the sizes.
-    A resample in which nothing varies shows no trend and counts as 0.
+    The size is ranked among those of its own image, and what is shown equally large has one rank. An image that lacks a pair
+    has no part in it, so that each image has the same mean rank. A resample in which nothing varies shows no trend and counts
+    as 0.
 
     Args:
-        changed, valid: (n, sizes, pairs) bool, the sizes ascending.
+        changed, valid: (n, sizes, pairs) bool.
+        pixels: (n, sizes) what is shown is so large.
     """
-    whole = changed[valid.all((1, 2))]
-    if not len(whole) or whole.all() or not whole.any():
+    fit = valid.all((1, 2))
+    whole = changed[fit]
+    if not len(whole) or whole.all() or not whole.any() or not np.ptp(pixels[fit], axis=1).any():
         return Interval(None, None, None, len(whole), "bootstrap")
-    ranks = np.arange(whole.shape[1], dtype=np.float64)
-    columns = np.stack(
-        [whole.mean((1, 2)), (whole.mean(2) * ranks).mean(1)], axis=1
-    )  # means of change, change times rank
+    ranks = _centred_ranks(pixels[fit])
+    each = whole.mean(2)
+    columns = np.stack([each.mean(1), (each * ranks).mean(1), (ranks**2).mean(1)], axis=1)
 
     def rho(mean: Array) -> Array:
-        share, product = mean[..., 0], mean[..., 1]
-        spread = np.sqrt(np.maximum(share * (1 - share), 0) * ranks.var())
-        return np.where(spread > 1e-12, (product - share * ranks.mean()) / np.maximum(spread, 1e-12), 0.0)
+        share, product, variance = mean[..., 0], mean[..., 1], mean[..., 2]
+        spread = np.sqrt(np.maximum(share * (1 - share), 0) * variance)
+        return np.where(spread > 1e-12, product / np.maximum(spread, 1e-12), 0.0)
 
     return of_means(rho, columns)
 
 
-def trends(changes: Array) -> Array:
-    """(n,) Spearman's rho of each image's changes (n, sizes) with the size; NaN where they are all equal or one is missing.
+def trends(changes: Array, pixels: Array) -> Array:
+    """(n,) Spearman's rho of each image's changes with its sizes, both (n, sizes); NaN where either is all equal or lacks one.
 
-    >>> trends(np.array([[0.9, 0.5, 0.1], [0.0, 0.0, 1.0], [0.2, 0.2, 0.2]])).round(3)
-    array([-1.   ,  0.866,    nan])
+    >>> sizes = np.array([[3, 7, 9]] * 3 + [[3, 7, 7]])
+    >>> changes = np.array([[0.9, 0.5, 0.1], [0.0, 0.0, 1.0], [0.2, 0.2, 0.2], [0.9, 0.5, 0.1]])
+    >>> trends(changes, sizes).round(3)
+    array([-1.   ,  0.866,    nan, -0.866])
     """
     found = np.full(len(changes), np.nan)
     whole = np.flatnonzero(~np.isnan(changes).any(1))
-    fit = whole[np.ptp(changes[whole], axis=1) > 0]
-    ranks = rankdata(changes[fit], axis=1)
-    ranks -= ranks.mean(1, keepdims=True)
-    sizes = np.arange(changes.shape[1]) - (changes.shape[1] - 1) / 2
-    found[fit] = (ranks @ sizes) / np.sqrt((ranks**2).sum(1) * (sizes**2).sum())
+    fit = whole[(np.ptp(changes[whole], axis=1) > 0) & (np.ptp(pixels[whole], axis=1) > 0)]
+    ranks, sizes = _centred_ranks(changes[fit]), _centred_ranks(pixels[fit])
+    found[fit] = (ranks * sizes).sum(1) / np.sqrt((ranks**2).sum(1) * (sizes**2).sum(1))
     return found
+
+
+def _centred_ranks(values: Array) -> Array:
+    """Ranks within each row, ties sharing theirs, less their mean."""
+    return np.asarray(rankdata(values, axis=1) - (values.shape[1] + 1) / 2)

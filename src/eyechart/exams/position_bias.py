@@ -14,10 +14,11 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.view import View
+from eyechart.errors import SettingError
 from eyechart.exams.position_bias_figures import CROPS, Places, of_crops, of_places
 from eyechart.exams.position_bias_pictures import charts, findings
 from eyechart.views.placed import Placed
-from eyechart.views.shrunk import Shrunk
+from eyechart.views.shrunk import REFERENCE, Shrunk
 from eyechart.views.windows import Window, usual_margin
 
 
@@ -40,7 +41,8 @@ class PositionBias(Exam):
         alike_everywhere {given}: share of images whose top class is the same at every place; needs no labels.
         right_everywhere, right_somewhere: share of images right at every place, or at one place at least.
         commonest_answer_share: share of all answers that are the commonest class; near 1 evenness means nothing.
-        capped_images: images made smaller still, to fit. The free way of a long picture is short along its long side.
+        capped_images: images made smaller still, to fit. The free way of a long picture is short along its long side, and
+            where it has none, its places there are one.
     Of the five crops, at {margin} and, where named, {crop: centre | top_left | top_right | bottom_left | bottom_right}:
         crop_accuracy {crop}: share of images whose top class is the label.
         five_crop_gap: accuracy on the centre crop less the mean of the four corners, paired by image.
@@ -83,9 +85,15 @@ class PositionBias(Exam):
         return self.images
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
-        """The clean pass, the five crops and all places at each size."""
+        """The clean pass, the five crops and all places at each size.
+
+        Raises:
+            SettingError: at one of the sizes the picture cannot move, or so little that places of the grid are one.
+        """
         if so_far:
             return None
+        for size in self.sizes:
+            self._check(size, min(subject.size))
         return (CLEAN, *self._crops(subject), *(query for size in self.sizes for query in self._places(size)))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
@@ -126,6 +134,18 @@ class PositionBias(Exam):
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Whether the middle is better than the rim, and whether an answer survives a change of place."""
         return findings(estimates, self.sizes)
+
+    def _check(self, size: int, side: int) -> None:
+        """Whether the grid's places differ for a square picture on a canvas of ``side`` pixels."""
+        free = side - max(1, round(size * side / REFERENCE))
+        if free < self.grid - 1:
+            raise SettingError(
+                f"A picture of size {size} leaves {max(free, 0)} pixels of way on a canvas of {side}, "
+                f"on which {self.grid} places are not apart.",
+                setting="position_bias.sizes",
+                value=list(self.sizes),
+                way_out=f"Give smaller sizes, such as 100, or a smaller position_bias.grid (now {self.grid}).",
+            )
 
     def _margin(self, subject: Subject) -> int:
         return self.margin or max(2, usual_margin(min(subject.size)))

@@ -42,8 +42,8 @@ def _of_size(estimates: Estimates, size: int) -> Iterator[Finding]:
         yield Finding(
             "weak", sentence, "Average its answers over a few places, or train with small pictures at all places."
         )
-    else:
-        yield Finding("note", sentence)
+        return
+    yield Finding("note", sentence)
     if not sees and stuck is not None:
         sentence = f"{said}, it gives one and the same answer {percent(stuck)} of the time, so that little can differ."
         yield Finding("note", sentence)

@@ -28,6 +28,7 @@ from eyechart.views.telea import Telea, require_opencv
 
 Protocol = Literal["crop", "embed_black", "embed_inpaint", "scale"]
 FrameNumber = Literal[1, 2]
+WAYS = {"diagonal": "down and right", "down": "down", "right": "to the right"}
 PROTOCOLS: tuple[Protocol, ...] = ("crop", "embed_black", "embed_inpaint", "scale")
 
 
@@ -44,7 +45,8 @@ class Shift(Exam):
     Measures, at {protocol} and, where named, {frame: 1 | 2} and {given: all | correct | all_models_correct} (correct: images
     right on the clean view; all_models_correct: images that all models get right, where several sit the exam):
         p_top1_change {given}: share of pairs whose top class differs.
-        mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of frame 1 (asymmetric, as published).
+        mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of frame 1 (asymmetric, as published; with
+            ``symmetric`` averaged with that of frame 2's top class).
         jaggedness_top5 {given, top}: share of pairs in which the true class is among the five largest answers of one frame
             only (first version of the paper); ``top`` says among how many: 1 where there are fewer than six classes.
         jaggedness_top5_pred {top}: share of pairs in which frame 1's answer leaves the top of frame 2; needs no labels.
@@ -74,7 +76,7 @@ class Shift(Exam):
 
     name: ClassVar[str] = "shift"
     headline: ClassVar[tuple[str, ...]] = ("p_top1_change", "significant_change")
-    version: ClassVar[int] = 3  # four protocols, jaggedness, worst pairs; embeddings
+    version: ClassVar[int] = 4  # pictures made to fit grow by exactly a pixel
     right_by: ClassVar[str] = "image_top1"
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     title: ClassVar[str] = "One-pixel shifts"
@@ -178,7 +180,7 @@ class Shift(Exam):
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Change of answer and of probability by protocol, what the frames were like, and the worst pairs."""
-        return charts(estimates, self._names())
+        return charts(estimates, self._names(), symmetric=self.symmetric)
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """The worst protocol first, and whether stability is an illusion."""
@@ -205,8 +207,8 @@ class Shift(Exam):
         """What each protocol does, in words."""
         pixels = "one pixel" if self.step == 1 else f"{self.step} pixels"
         where = " of the original" if self.shift_in == "original" else ""
-        moved = f"Moved by {pixels}"
-        return {"crop": moved + where, "embed_black": moved, "embed_inpaint": moved, "scale": f"Made {pixels} larger"}
+        crop, moved = (f"Moved by {pixels}{of} {WAYS[self.direction]}" for of in (where, ""))
+        return {"crop": crop, "embed_black": moved, "embed_inpaint": moved, "scale": f"Made {pixels} larger"}
 
     def _view(self, protocol: Protocol, pair: int, frame: FrameNumber) -> View:
         step = self.step if frame == 2 else 0

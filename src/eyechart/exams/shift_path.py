@@ -14,6 +14,7 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
+from eyechart.errors import SettingError
 from eyechart.exams.shift_path_figures import figures, total_variation
 from eyechart.exams.shift_path_pictures import charts, findings, plates
 from eyechart.views.placed import Placed
@@ -47,6 +48,7 @@ class ShiftPath(Exam):
         range, range_pred: mean over images of max p - min p.
         variation_over_range, variation_over_range_pred: sum of the variations by the sum of the ranges. A curve that only rises
             or only falls has 1, whatever its length; much above 1 it is jagged. Images with constant p are left out.
+        p counts as constant, with variation and range 0, where its range is below 1e-5: as much is float32's own.
     At {path}:
         accuracy: share of the frames whose top class is the label.
         commonest_answer_share: share of the first frames' answers that are the commonest class; near 1 that means nothing.
@@ -61,6 +63,7 @@ class ShiftPath(Exam):
     """
 
     name: ClassVar[str] = "shift_path"
+    version: ClassVar[int] = 2  # rounding is no variation; growing pictures grow by whole pixels
     headline: ClassVar[tuple[str, ...]] = ("change_rate", "share_with_transition")
     title: ClassVar[str] = "Step by step"
     explanation: ClassVar[str] = (
@@ -89,9 +92,14 @@ class ShiftPath(Exam):
         return self.images
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
-        """The clean pass, and the frames of all paths."""
+        """The clean pass, and the frames of all paths.
+
+        Raises:
+            SettingError: every class is among the ``top``, or a path over the canvas is as long as the frame.
+        """
         if so_far:
             return None
+        self._check(subject)
         steps = self._steps(subject)
         return (CLEAN, *(Query(self._view(path, t, steps)) for path in self.paths for t in range(steps + 1)))
 
@@ -141,6 +149,18 @@ class ShiftPath(Exam):
             "scale": f"the image, small, growing on {canvas}",
         }
         return {path: names[path] for path in self.paths}
+
+    def _check(self, subject: Subject) -> None:
+        if self.top is not None and self.top >= subject.n_classes:
+            problem = (
+                f"The model has {subject.n_classes} classes, which all are among so many: none can enter or leave."
+            )
+            way_out = f"Give a number below {subject.n_classes}, or leave it out."
+            raise SettingError(problem, setting="shift_path.top", value=self.top, way_out=way_out)
+        if self._steps(subject) >= min(subject.size) and set(self.paths) != {"diagonal"}:
+            problem = f"So many steps leave no room for a picture on a canvas of {min(subject.size)} pixels."
+            way_out = f"Give fewer, such as {usual_margin(min(subject.size))}."
+            raise SettingError(problem, setting="shift_path.steps", value=self.steps, way_out=way_out)
 
     def _steps(self, subject: Subject) -> int:
         return self.steps or usual_margin(min(subject.size))

@@ -16,6 +16,7 @@ from eyechart.stats.intervals import ratios
 Say = Callable[..., Estimate]
 FOLLOWED = {"true": "", "pred": "_pred"}  # the class followed -> end of the measures' names
 VARIATION = "sum of changes of probability"
+ROUNDING = 1e-5  # of probability: float32 wavers by as much where nothing changes
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,13 @@ class _Told:
 
 
 def total_variation(p: Array) -> Array:
-    """(n,) sum over t of |p[t+1] - p[t]| for (n, T).
+    """(n,) sum over t of |p[t+1] - p[t]| for (n, T); 0 where p wavers by less than float32 does.
 
-    >>> total_variation(np.array([[0.0, 0.5, 1.0], [0.5, 1.0, 0.0]]))
-    array([1. , 1.5])
+    >>> total_variation(np.array([[0.0, 0.5, 1.0], [0.5, 1.0, 0.0], [0.5, 0.500001, 0.5]]))
+    array([1. , 1.5, 0. ])
     """
-    return np.asarray(np.abs(np.diff(p.astype(np.float64), axis=1)).sum(1))
+    p = p.astype(np.float64)
+    return np.where(np.ptp(p, axis=1) < ROUNDING, 0.0, np.abs(np.diff(p, axis=1)).sum(1))
 
 
 def figures(say: Say, path: str, rows: Mapping[str, Array], labels: Array, top: int) -> Iterator[Estimate]:
@@ -76,7 +78,8 @@ def _of_class(in_top: Array, p: Array, counts: Array, at: Mapping[str, Any], top
     """Transitions and variation of the class followed."""
     transitions, steps = (in_top[:, 1:] != in_top[:, :-1]).sum(1), in_top.shape[1] - 1
     p = np.where(counts[:, None], p, 0.0)
-    variation, reach = total_variation(p), np.ptp(p.astype(np.float64), axis=1)
+    variation = total_variation(p)
+    reach = np.where(variation > 0, np.ptp(p.astype(np.float64), axis=1), 0.0)
     of_top = {**at, "top": top}
     yield _Told(f"transitions_rate{end}", "share", of_top, transitions * counts, steps * counts)
     yield _Told(f"share_with_transition{end}", "share", of_top, (transitions > 0) & counts, counts)

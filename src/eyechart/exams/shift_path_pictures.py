@@ -119,7 +119,8 @@ def _jagged(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]
 
 def _one_answer(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]:
     for e in estimates.of("commonest_answer_share"):
-        if (e.value or 0.0) >= ONE_ANSWER:
+        rate = estimates.one("change_rate", path=e.at["path"], given="all")
+        if (e.value or 0.0) >= ONE_ANSWER and (rate is None or (rate.low or 0.0) <= MUCH):
             sentence = f"Shown {names[e.at['path']]}, it gives one and the same answer {percent(e)} of the time, "
             yield Finding("note", sentence + "so that little can change there.")
 

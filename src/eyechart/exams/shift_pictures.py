@@ -8,6 +8,7 @@ from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Series, T
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
 
+MUCH, LITTLE = 0.05, 0.02  # of the pairs: verdicts
 STUCK = 0.9  # one and the same answer: what cannot change earns no praise
 UNNOTICED = 0.5  # input pixels: a model that hardly sees the move earns no praise for standing still
 TITLES = {
@@ -26,17 +27,19 @@ CAPTIONS = {
     "significant_change": "Share of pairs farther apart than the nearest {quantile:.0%} of pairs of different images.",
     "embed_change": "Distance of the two frames: 0 = the move is not noticed, 100% = as far as another image.",
 }
+SYMMETRIC = "How far the probabilities of both frames' answers move, on average: tells real changes from near-ties."
 LABELS = {"mean_absolute_change": "probability", "embed_change": "share of the distance between images"}
 GROUPS = {"all": "all images", "correct": "images it gets right unshifted"}
 SHOTS = (("frame_1", "frame 1"), ("frame_2", "frame 2"))
 
 
-def charts(estimates: Estimates, names: Mapping[str, str]) -> Sequence[Chart]:
+def charts(estimates: Estimates, names: Mapping[str, str], *, symmetric: bool) -> Sequence[Chart]:
     """Bars of the measures, a table of what the frames were like, and the worst pairs. ``names``: protocol -> words."""
+    captions = {**CAPTIONS, "mean_absolute_change": SYMMETRIC} if symmetric else CAPTIONS
     measures = [measure for measure in TITLES if estimates.of(measure, protocol=next(iter(names)))]
     if "jaggedness_top5" in measures:  # what the labels tell is enough
         measures.remove("jaggedness_top5_pred")
-    bars = [_bars(estimates, measure, names) for measure in measures]
+    bars = [_bars(estimates, measure, names, captions[measure]) for measure in measures]
     return [*bars, _frames(estimates, names), _worst(classes=bool(estimates.of("p_top1_change")))]
 
 
@@ -57,8 +60,9 @@ def findings(estimates: Estimates, names: Mapping[str, str], move: Mapping[str, 
     found = [_verdict(e, estimates, names, move) for e in sorted(changes, key=lambda e: -(e.value or 0.0))]
     whole = estimates.one("commonest_answer_share", protocol="unshifted")
     usual = min(0.9, max(0.5, ((whole.value or 0.0) if whole else 0.0) + 0.2))  # two classes: half is no surprise
+    weak = {e.at["protocol"] for e in changes if (e.low or 0.0) > MUCH}
     for e in estimates.of("commonest_answer_share"):
-        if e.at["protocol"] in names and (e.low or 0.0) > usual:
+        if e.at["protocol"] in set(names) - weak and (e.low or 0.0) > usual:
             sentence = f"On {names[e.at['protocol']]} it gives one and the same answer {percent(e)} of the time, "
             found.append(Finding("note", sentence + "so that little can change there."))
     return found
@@ -73,19 +77,19 @@ def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str], move: 
         f"{move[protocol]} ({names[protocol]}; {seen:.1f} pixels at the model's input on average), {does} "
         f"in {percent(e)} of the pairs."
     )
-    if (e.low or 0.0) > 0.05:
+    if (e.low or 0.0) > MUCH:
         advice = "Average its answers over a few shifts, anti-alias where it subsamples, or train with small shifts."
         return Finding("weak", sentence, advice)
     usual = estimates.one("commonest_answer_share", protocol=protocol)
     stuck = usual is not None and (usual.low or 0.0) > STUCK
-    steady = e.high is not None and e.high < 0.02 and seen >= UNNOTICED and not stuck
+    steady = e.high is not None and e.high < LITTLE and seen >= UNNOTICED and not stuck
     if seen < UNNOTICED:
         way = "shift.shift_in=resized to move by input pixels" if protocol == "crop" else "shift.step=1"
         sentence += f" So small a move at the input tests little: set {way}."
     return Finding("strong" if steady else "note", sentence)
 
 
-def _bars(estimates: Estimates, measure: str, names: Mapping[str, str]) -> Bars:
+def _bars(estimates: Estimates, measure: str, names: Mapping[str, str], caption: str) -> Bars:
     series: list[Series] = []
     ungrouped = not any("given" in e.at for e in estimates.of(measure))
     for given, name in GROUPS.items():
@@ -95,7 +99,7 @@ def _bars(estimates: Estimates, measure: str, names: Mapping[str, str]) -> Bars:
             values, lows, highs = ([getattr(e, f) if e else None for e in found] for f in ("value", "low", "high"))
             series.append(Series(name, values, lows, highs))
     about = {k: v for e in (*estimates.of(measure), *estimates.of("significant_distance")) for k, v in e.at.items()}
-    said = CAPTIONS[measure].format_map({"top": about.get("top", 1), "quantile": about.get("quantile", 0.05)})
+    said = caption.format_map({"top": about.get("top", 1), "quantile": about.get("quantile", 0.05)})
     return Bars(
         TITLES[measure], LABELS.get(measure, "share of pairs"), list(names.values()), series, said, format="percent"
     )

@@ -51,7 +51,7 @@ def findings(estimates: Estimates, draws: int) -> Sequence[Finding]:
         sentence = f"For {percent(changed)} of images at least one of {draws} turns and moves {how} changes the answer."
         found.append(Finding("note", sentence) if worst else _judged(sentence, changed, 0.1, 0.03))
     usual = estimates.one("commonest_answer_share")
-    if usual and (usual.low or 0.0) > 0.5:
+    if usual and (usual.low or 0.0) > 0.5 and not any(finding.verdict == "weak" for finding in found):
         found.append(
             Finding("note", f"It gives one and the same answer {percent(usual)} of the time: little can change.")
         )

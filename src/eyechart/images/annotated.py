@@ -94,4 +94,4 @@ def number(value: object) -> float | None:
 def wrong(problem: str, path: str) -> ImagesError:
     """An error about the annotations."""
     way_out = "Give a COCO JSON file (instances_*.json), or a Pascal VOC XML file or folder (Annotations)."
-    return ImagesError(problem, setting="FILE_OR_DIR", value=path, way_out=way_out)
+    return ImagesError(problem, setting="ANNOTATIONS", value=path, way_out=way_out)

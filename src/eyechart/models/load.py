@@ -53,6 +53,7 @@ def load_model(
     outputs: Announced = "auto",
     trust: Trust = "none",
     device: str | torch.device = "auto",
+    weights: bool = True,
 ) -> ImageModel:
     """Load the model that ``spec`` names.
 
@@ -65,6 +66,8 @@ def load_model(
         outputs: ``auto``, ``logits``, ``probabilities`` or ``embedding``.
         trust: ``pickle`` allows pickled modules; ``code`` allows ``.pt2`` too.
         device: ``auto`` = CUDA where there is one.
+        weights: False leaves models of torchvision and timm with random weights, and downloads nothing: enough to look at
+            their layers.
 
     Raises:
         UnknownNameError, CheckpointError, PreprocessingError, ClassMapError, ModelOutputError, SettingError: each names
@@ -73,7 +76,7 @@ def load_model(
     """
     device_of(device)  # before anything is downloaded
     with global_chance_untouched():
-        found = _find(spec, arch, trust)
+        found = _find(spec, arch, trust, weights=weights)
         preprocessing = _preprocessing(preprocess, found, spec)
         model = ImageModel.of(
             found.module,
@@ -129,7 +132,7 @@ def _short_name(spec: str) -> str:
     return Path(spec).name if spec.endswith((*STATE_SUFFIXES, ".pt2")) else spec
 
 
-def _find(spec: str, arch: str | None, trust: Trust) -> Found:
+def _find(spec: str, arch: str | None, trust: Trust, *, weights: bool) -> Found:
     if trust not in ("none", "pickle", "code"):
         raise SettingError(
             "No such level of trust.", setting="--trust", value=trust, way_out="Use none, pickle or code."
@@ -144,7 +147,7 @@ def _find(spec: str, arch: str | None, trust: Trust) -> Found:
         way_out = f"Leave --arch out, or name a file ending in {', '.join(STATE_SUFFIXES)}."
         raise SettingError("An architecture belongs to a weights file.", setting="--arch", value=arch, way_out=way_out)
     if spec.startswith(PREFIXES):
-        return _from_library(pretrained(spec))
+        return _from_library(pretrained(spec, weights=weights))
     if spec.startswith("eyechart:"):
         architecture_of(spec)  # a misspelt name is the nearer problem
         way_out = f"Name a weights file and give this as --arch {spec}, or use demo."

@@ -15,7 +15,7 @@ from torch import nn
 from torchvision.models import WeightsEnum, get_model, get_model_weights
 
 from eyechart.errors import CheckpointError, UnknownNameError
-from eyechart.models.architectures import timm_geometry, torchvision_names, torchvision_preprocessing
+from eyechart.models.architectures import architecture_of, timm_geometry, torchvision_names, torchvision_preprocessing
 from eyechart.models.class_names import Classes, imagenet_classes
 from eyechart.models.preprocessing import Preprocessing
 
@@ -24,7 +24,7 @@ PREFIXES = ("torchvision:", "timm:")
 
 @dataclass(frozen=True)
 class Pretrained:
-    """A module with published weights, and what these expect of a picture."""
+    """A module, with its published weights unless it was left without, and what these expect of a picture."""
 
     module: nn.Module
     architecture: str
@@ -33,15 +33,21 @@ class Pretrained:
     source: Mapping[str, Any]
 
 
-def pretrained(spec: str) -> Pretrained:
+def pretrained(spec: str, *, weights: bool = True) -> Pretrained:
     """Load ``torchvision:NAME[/WEIGHTS]`` or ``timm:NAME[.TAG]`` through the library's own code and cache.
+
+    Args:
+        spec: of the model.
+        weights: False builds it with random weights, and downloads nothing.
 
     Raises:
         UnknownNameError: no such model or weights.
         CheckpointError: the weights can be neither downloaded nor found in the cache.
     """
     library, _, name = spec.partition(":")
-    return _torchvision(spec, *name.partition("/")[::2]) if library == "torchvision" else _timm(spec, name)
+    if library == "torchvision":
+        return _torchvision(spec, *name.partition("/")[::2], load=weights)
+    return _timm(spec, name, load=weights)
 
 
 def expand(spec: str) -> list[str]:
@@ -74,7 +80,7 @@ def _names(library: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name.partition(".")[0] for name in timm.list_pretrained()))
 
 
-def _torchvision(spec: str, name: str, wanted: str) -> Pretrained:
+def _torchvision(spec: str, name: str, wanted: str, *, load: bool) -> Pretrained:
     if name not in torchvision_names():
         raise UnknownNameError.of(name, torchvision_names(), setting="model torchvision:")
     enum = get_model_weights(name)
@@ -84,7 +90,8 @@ def _torchvision(spec: str, name: str, wanted: str) -> Pretrained:
     weights: WeightsEnum = enum[member]
     file = Path(weights.url).name
     try:
-        module: nn.Module = get_model(name, weights=weights)
+        blank = architecture_of(f"torchvision:{name}")
+        module: nn.Module = get_model(name, weights=weights) if load else blank.build(None, {})
     except Exception as error:  # network, disk, a cut file in the cache: each has its own kind
         cache_folder = Path(torch.hub.get_dir()) / "checkpoints"
         raise _unavailable(spec, error, f"Put {file} into {cache_folder}") from error
@@ -100,18 +107,18 @@ def _torchvision(spec: str, name: str, wanted: str) -> Pretrained:
     )
 
 
-def _timm(spec: str, name: str) -> Pretrained:
+def _timm(spec: str, name: str, *, load: bool) -> Pretrained:
     base, _, tag = name.partition(".")
     if not timm.is_model(base):
         raise UnknownNameError.of(name, _names("timm"), setting="model timm:")
     published = [full for full in timm.list_pretrained() if full.partition(".")[0] == base]
-    if not published:
+    if load and not published:
         way_out = f"Name a weights file with --arch timm:{base}."
         raise CheckpointError("timm publishes no weights for this model.", setting="model", value=spec, way_out=way_out)
     if tag and name not in published:
         raise UnknownNameError.of(name, published, setting="model timm:")
     try:
-        module: nn.Module = timm.create_model(name, pretrained=True)
+        module: nn.Module = timm.create_model(name, pretrained=load)
     except Exception as error:  # the hub's client, network, disk and timm each raise their own kinds
         from huggingface_hub import constants  # noqa: PLC0415 - only needed for its path
 

@@ -1,4 +1,4 @@
-"""The page's contents in reading order: parts with anchors, their blocks, and the findings of all of them."""
+"""The page's contents in reading order: parts with anchors, their blocks, and the findings to begin with."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from itertools import groupby
 from eyechart.core.chart import Chart, Finding, Gallery
 from eyechart.report.cases import CaseList, KeptCase, case_lists
 from eyechart.report.charts import Figure, figures
+from eyechart.report.digest import Digest, advised_once, digest
 
-HEADINGS = (("strong", "Strong"), ("weak", "Weak"), ("note", "Worth knowing"))
+HEADINGS = (("weak", "Weak"), ("note", "Worth knowing"), ("strong", "Strong"))
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def parts(sections: Sequence[PageSection], kept: Mapping[str, Sequence[KeptCase]
         anchor = f"{re.sub('[^a-z0-9]+', '-', section.exam.lower()).strip('-')[:40] or 'exam'}-{number}"
         blocks, lists = _blocks(section, kept.get(section.model, ()), anchor, lists)
         model = section.model if named else ""
-        made.append(Part(anchor, section.title, model, section.explanation, tuple(section.findings), blocks))
+        made.append(Part(anchor, section.title, model, section.explanation, advised_once(section.findings), blocks))
     return tuple(made)
 
 
@@ -93,15 +94,17 @@ def galleries(body: Sequence[Part]) -> list[CaseList]:
     return [one.cases for part in body for block in part.blocks if block.gallery for one in block.gallery.lists]
 
 
-def verdicts(body: Sequence[Part]) -> tuple[Verdict, ...]:
-    """The findings of all parts, by what they mean for the reader."""
+def digests(body: Sequence[Part]) -> tuple[Digest[Part], ...]:
+    """What each model's parts begin with."""
+    models = dict.fromkeys(part.model for part in body)
+    return tuple(digest([part for part in body if part.model == model]) for model in models)
+
+
+def verdicts(found: Sequence[Digest[Part]]) -> tuple[Verdict, ...]:
+    """What is told of all models, by what it means for the reader."""
+    told = [one for of_model in found for one in of_model.told]
     return tuple(
-        Verdict(
-            name,
-            heading,
-            tuple((finding, part) for part in body for finding in part.findings if finding.verdict == name),
-        )
-        for name, heading in HEADINGS
+        Verdict(name, heading, tuple(one for one in told if one[0].verdict == name)) for name, heading in HEADINGS
     )
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from eyechart.report.budget import fair_share
 from eyechart.report.cases import KeptCase, Picture
-from eyechart.report.contents import PageSection, Part, galleries, parts, verdicts
+from eyechart.report.contents import PageSection, Part, digests, galleries, parts, verdicts
 from eyechart.report.policy import policy, printable
 
 __all__ = ["BadImage", "Counts", "KeptCase", "ModelCard", "Page", "PageSection", "Picture", "render_page"]
@@ -99,12 +99,15 @@ def render_page(page: Page, *, most_bytes: int = MOST_BYTES) -> str:
 
 def _write(page: Page, body: Sequence[Part], shown: Sequence[int]) -> str:
     style, script = _asset("report.css"), _asset("report.js")
+    first = digests(body)
     text = _template("report.html.j2").render(
         page=page,
         created=_readable(page.created),
         parts=body,
         shown=shown,
-        verdicts=verdicts(body),
+        digests=first,
+        verdicts=verdicts(first),
+        advised={finding.sentence for of_model in first for finding, _ in of_model.told if finding.advice},
         named=len(page.models) > 1,
         exams=len({section.exam for section in page.sections}),
         bad_rows=page.counts.bad_rows[:MOST_BAD],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +17,19 @@ from eyechart.store.rows import exam_columns, examined_labels
 
 Array = np.ndarray[Any, Any]
 GIVEN = {"given": "all_models_correct"}
+NONE: Mapping[str, Any] = {
+    "value": None,
+    "low": None,
+    "high": None,
+    "n": 0,
+    "reason": "no image is right by all models",
+}
 
 
 def on_common_ground(exam: Exam, tables: Sequence[pa.Table], subjects: Sequence[Subject]) -> list[Estimates]:
     """For each model, what the exam estimates at {given: correct}, on the images that all models get right.
+
+    Undefined, with the reason, where there is no such image.
 
     Args:
         exam: with a ``right_by``; else there is nothing to tell.
@@ -40,11 +49,13 @@ def _right(table: pa.Table, column: str) -> Array:
 
 
 def _estimates(exam: Exam, table: pa.Table, subject: Subject, common: set[int]) -> Iterator[Estimate]:
-    chosen = np.isin(_positions(table), sorted(common))
-    rows = {name: column[chosen] for name, column in exam_columns(table).items()}
-    for e in exam.estimates(Tally(rows), examined_labels(table)[chosen], subject):
+    rows, labels = exam_columns(table), examined_labels(table)
+    if common:
+        chosen = np.isin(_positions(table), sorted(common))
+        rows, labels = {name: column[chosen] for name, column in rows.items()}, labels[chosen]
+    for e in exam.estimates(Tally(rows), labels, subject):
         if e.at.get("given") == "correct":
-            yield replace(e, at={**e.at, **GIVEN})
+            yield replace(e, at={**e.at, **GIVEN}, **({} if common else NONE))
 
 
 def _positions(table: pa.Table) -> Array:

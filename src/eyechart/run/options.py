@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eyechart.errors import SettingError
+from eyechart.core.settings import misfit
 
 Auto = Literal["auto"]
 
@@ -36,13 +36,4 @@ class RunOptions(BaseModel):
         try:
             return cls(**settings)
         except ValidationError as error:
-            raise misfit(error, "See the docstring of RunOptions.") from error
-
-
-def misfit(error: ValidationError, way_out: str, *, as_option: bool = False) -> SettingError:
-    """The first setting that does not fit, with all that is wrong with it."""
-    first, *others = error.errors()
-    name = str(first["loc"][0])
-    alike = [e["msg"] for e in (first, *others) if str(e["loc"][0]) == name]
-    setting = f"--{name.replace('_', '-')}" if as_option else name
-    return SettingError(f"{'; or: '.join(alike)}.", setting=setting, value=first["input"], way_out=way_out)
+            raise misfit(error, str, "See the docstring of RunOptions.") from error

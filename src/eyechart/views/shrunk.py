@@ -5,6 +5,7 @@ Torch-free: drawn in the decode workers.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,7 +32,8 @@ class Shrunk(SourceView):
             red, green and blue from 0 to 255.
         room: pixels left free on both axes, for moves.
         larger: pixels added to the short side.
-        largest: the most that any frame of the pair adds; all are made to fit, with ``room``.
+        largest: the most that any frame of the pair adds; all are made to fit, with ``room``. Short sides are then whole
+            pixels to begin with, so that frames differ by exactly what they add.
         keep_aspect: False squashes the picture to a square.
         resample: filter of the resize; None = the model's own.
 
@@ -66,8 +68,10 @@ class Shrunk(SourceView):
         short = max(1, round(self.short_side * min(height, width) / REFERENCE))
         fits = min((height - self.room) / rows, (width - self.room) / columns) * min(rows, columns) - self.largest
         base = min(short, fits)
-        if self.largest and base < 1:  # frames that differ by whole pixels have no smallest one
-            return (0, 0), (0, 0), True
+        if self.largest:  # frames that differ by whole pixels begin at one
+            base = math.floor(base + 1e-9)
+            if base < 1:
+                return (0, 0), (0, 0), True
 
         def sized(more: int) -> tuple[int, int]:
             scale = (base + more) / min(rows, columns)
