@@ -38,6 +38,7 @@ EXAMS: Mapping[str, str] = {
     "feature_spectrum": "eyechart.exams.feature_spectrum:FeatureSpectrum",
     "loss_landscape": "eyechart.exams.loss_landscape:LossLandscape",
     "visibility": "eyechart.exams.visibility:Visibility",
+    "cue_suppression": "eyechart.exams.cue_suppression:CueSuppression",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {

@@ -58,7 +58,7 @@ def bilateral(pixels: torch.Tensor, diameter: int, sigma_color: float, sigma_spa
     n, _, height, width = pixels.shape
     area = (height + 2 * radius) * (width + 2 * radius)
     step = max(1, TOGETHER // area) if pixels.device.type == "cpu" else max(1, n)
-    parts = [_filtered(part, radius, sigma_color, sigma_space) for part in pixels.split(step)]
+    parts = [_filtered(part, radius, sigma_color, sigma_space) for part in torch.split(pixels, step)]
     return torch.cat(parts) if n else pixels.clone(memory_format=torch.channels_last)
 
 
