@@ -12,7 +12,7 @@ from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
-from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.tally import Kept, Tally
 from eyechart.core.view import Plain, View
 from eyechart.exams.cue_suppression_figures import told
 from eyechart.exams.cue_suppression_pictures import EXAMPLES, charts, findings, shown
@@ -155,10 +155,7 @@ class CueSuppression(Exam):
             top1 = [answers[Query(view)].top1 for view in views]
             stacked = np.stack(top1, axis=1) if top1 else np.empty((len(batch.ids), 0))
             rows[f"{method}_top1"] = stacked.astype(np.int32)
-        fine = (clean.top1 == batch.labels) | ~batch.subject.labelled
-        sure = np.flatnonzero(fine & clean.finite).tolist()
-        cases = [self._case(answers, batch, i, float(clean.confidence[i])) for i in sure]
-        return Tally(rows, {}, best(EXAMPLES, cases), EXAMPLES)
+        return Tally(rows, {}, self._examples(answers, batch), EXAMPLES)
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Of every condition, method and cue."""
@@ -176,16 +173,25 @@ class CueSuppression(Exam):
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The example as it is, and at the middle strength of each single method."""
         height, width = case.facts["size"]
-        views: dict[str, View] = {c.method: c.views[0] for c in shown(self._protocol((height, width)))}
-        return {"plain": Plain(), **views}
+        views: dict[str, View] = {"plain": Plain()}
+        views.update((c.method, c.views[0]) for c in shown(self._protocol((height, width))))
+        return views
 
-    def _case(self, answers: Answers, batch: Batch, i: int, score: float) -> Kept:
-        said = batch.subject.class_name
-        told = {
-            c.method: said(int(answers[Query(c.views[0])].top1[i])) for c in shown(self._protocol(batch.subject.size))
-        }
-        facts = {"size": list(batch.subject.size), "plain": said(int(answers[CLEAN].top1[i])), **told}
-        return Kept("example", score, batch.ids[i], facts)
+    def _examples(self, answers: Answers, batch: Batch) -> tuple[Kept, ...]:
+        """The surest right answers, or the surest ones where no image has a label."""
+        clean, views = answers[CLEAN], {c.method: c.views[0] for c in shown(self._protocol(batch.subject.size))}
+        right = clean.finite & (clean.top1 == batch.labels if batch.subject.labelled else True)
+        sure = sorted(np.flatnonzero(right).tolist(), key=lambda i: (-clean.confidence[i], batch.ids[i]))[:EXAMPLES]
+
+        def said(query: Query, i: int) -> str:
+            return batch.subject.class_name(int(answers[query].top1[i]))
+
+        kept = []
+        for i in sure:
+            facts: dict[str, object] = {"size": list(batch.subject.size), "plain": said(CLEAN, i)}
+            facts.update((method, said(Query(view), i)) for method, view in views.items())
+            kept.append(Kept("example", float(clean.confidence[i]), batch.ids[i], facts))
+        return tuple(kept)
 
     def _protocol(self, size: tuple[int, int]) -> Protocol:
         fields = {name: getattr(self, name) for name in type(self).model_fields if name != "images"}

@@ -37,6 +37,10 @@ CURVES: Sequence[tuple[str, str, tuple[Method, ...]]] = (
     ("With scrambled phases", "largest change of phase (degrees)", ("phase_scramble",)),
     ("With amplitudes made alike", "how far (1 = all equally strong)", ("whitening",)),
 )
+CAVEATS = {
+    "Without shape": " Large tiles spare local shape; tiles of few pixels take texture, too.",
+    "Blurred": " A wide blur takes fine contours, too.",
+}
 
 
 def shown(protocol: Protocol) -> list[Condition]:
@@ -73,7 +77,7 @@ def _leans(estimates: Estimates) -> Iterator[Finding]:
     ordered = sorted(found, key=lambda e: -(e.value or 0.0))
     each = ", ".join(f"{percent(e)} without {e.at['cue']}" for e in ordered)
     clear = all(_apart(estimates, ordered[0].at["cue"], e.at["cue"]) for e in ordered[1:])
-    lead = f" {ordered[0].at['cue'].capitalize()} is what it leans on most." if clear and len(ordered) > 1 else ""
+    lead = f" It pays most for {ordered[0].at['cue']}." if clear and len(ordered) > 1 else ""
     yield Finding(
         "note", f"Of what it gets right above chance it loses, on average over all ways and strengths, {each}.{lead}"
     )
@@ -197,7 +201,7 @@ def _curve(estimates: Estimates, title: str, label: str, methods: Sequence[Metho
         series=[_series(NAMES[method], [own.get(strength) for strength in x]) for method, own in found.items()],
         rules=rules,
         y_range=(0.0, 1.0),
-        caption="Share of images, by strength; shaded: 95 % intervals.",
+        caption=f"Share of images, by strength; shaded: 95 % intervals.{CAVEATS.get(title, '')}",
     )
 
 
@@ -220,8 +224,8 @@ def _table(estimates: Estimates, methods: Sequence[Method]) -> Table:
         rows=rows,
         formats=[None, None, *["percent"] * 5],  # type: ignore[list-item]
         caption="Kept: accuracy by that on the whole picture, mean over the strengths, as it is and above chance. The last "
-        "three are at the strongest: images that are right, that get the answer of the whole picture, and that get the commonest "
-        "answer.",
+        "three are at the strongest: images that are right, that get the answer of the whole picture, and that get the "
+        "commonest answer.",
     )
 
 
