@@ -52,7 +52,7 @@ class Digest(Generic[S]):
 
 
 def digest(sections: Sequence[S]) -> Digest[S]:
-    """The findings of a model's sections to begin with: the first of each kind of every exam, the weak first; then the second."""
+    """A model's findings to begin with: the first of each kind of every exam, the weak first; then the second."""
     ranked = []
     for number, section in enumerate(sections):
         for verdict in ORDER:
