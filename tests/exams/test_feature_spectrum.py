@@ -274,7 +274,7 @@ def test_few_images_have_a_factor_but_no_interval() -> None:
     assert "undefined" not in told
 
 
-def test_steps_left_outs_are_counted_and_named_ones_undefined() -> None:
+def test_steps_without_maps_are_counted_and_named_ones_undefined() -> None:
     found = estimates(sat(Small()))
     reasons = {e.at["reason"]: e.value for e in found.of("steps_left_out")}
     assert reasons == {

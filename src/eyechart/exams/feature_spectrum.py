@@ -72,7 +72,8 @@ class FeatureSpectrum(Exam):
         flat_share {layer, kind, depth, source, size}: share of the channels before and after it that this leaves out.
         mean_change_at_nyquist {kind, size, against}: mean of these over steps, for each image, then over images.
         mean_flat_share {kind, size}: likewise.
-        steps, lowering_steps {kind, size, against}: number of these steps, and of those whose mean change is below -0.01 (1 %).
+        steps, lowering_steps {kind, size, against}: number of these steps, and of those whose mean change is below -0.01 (1 %):
+            the 1e-6 alone moves the ends of faint maps by less.
         steps_left_out {reason}: steps of the net (n: all of them) without maps; and, of those that were read (n), steps whose
             spectra are the same for all images, as of maps that hold nothing of the picture: changes into and out of them are
             left out, too.

@@ -13,7 +13,7 @@ from eyechart.core.words import percent
 
 KINDS = {
     "own": "this layer",
-    "shuffled": "its weights shuffled within each kernel",
+    "shuffled": "each kernel shuffled",
     "noise": "pure noise",
     "smooth_noise": "smooth noise",
 }
