@@ -43,13 +43,15 @@ class PartialInvariance(Exam):
             as there are parts; of each group the nearest goes to the first part, the farthest to the last. Parts are then alike
             in confidence, and what is left of a difference is that of distance (an incomplete last group is left out).
         correct_like_confidence: likewise, of images that are answered rightly.
+    Confidence may itself be how familiarity works: matched figures say what distance adds to it, not that it does nothing.
 
     Measures, at {given, part} (1 = nearest to the training images):
         p_top1_change: share of pairs whose top class differs; without ``part``, for all and correct, over all parts.
         distance, confidence: means over images.
         accuracy: share of images that are right as they are.
         change_gap {given}: p_top1_change of the last part minus that of the first.
-        training_images {layer}: how many there were to compare with, and the layer whose output is the feature.
+        training_images {layer, neighbour}: how many there were to compare with, the layer whose output is the feature, and to
+            which of them distances are.
         same_images: examined images that the network cannot tell from a training image (distance below 1e-4): duplicates.
         skipped_pairs: pairs that could not be drawn, because the image leaves no room for the move.
     ``n`` counts images that gave at least one pair. Intervals resample whole images; those of change_gap are recovered from the
@@ -141,8 +143,9 @@ class PartialInvariance(Exam):
             return Estimates([self.estimate("change_gap", value=None, n=len(labels), at={"given": "all"}, reason=why)])
         distances = nearest(unit_vectors(rows["feature"]), unit_vectors(references), self.neighbour)
         counted = {"unit": "count", "n": len(labels)}
+        at = {"layer": self._layer(subject), "neighbour": self.neighbour}
         found = [
-            self.estimate("training_images", value=len(references), at={"layer": self._layer(subject)}, **counted),
+            self.estimate("training_images", value=float(len(references)), at=at, **counted),
             self.estimate("same_images", value=float((distances[:, 0] < SAME).sum()), **counted),
         ]
         held = rows["valid"].any(1)

@@ -54,7 +54,8 @@ def charts_beside(training: Estimates) -> Sequence[Chart]:
             x=[float(e.at["part"]) for e in whole],
             series=series,
             caption=f"{total:,} images in parts of equal numbers. A rise over all images alone proves little: far images are "
-            "harder, and unsure answers change easily. Where parts are matched in confidence, only the distance differs.",
+            "harder, and unsure answers change easily. Where parts are matched in confidence, the distance differs, and what "
+            "familiarity does by making the network sure is left out, too.",
         ),
         _table(training, shown),
     ]
@@ -133,12 +134,13 @@ def _table(training: Estimates, shown: Iterable[str]) -> Table:
             others = [training.one(m, **e.at) for m in measures]
             cells = [(one.value, one.low, one.high) if one else None for one in (e, *others)]
             rows.append([GIVEN[given], e.at["part"], e.n, *cells])
-    counted = training.one("training_images")
-    of = f"{counted.value:,.0f} training images, features of {counted.at['layer']}" if counted else "training images"
+    (counted,) = training.of("training_images")
+    which = "the nearest" if counted.at["neighbour"] == 1 else f"neighbour {counted.at['neighbour']}"
+    of = f"{which} of {counted.value:,.0f} training images, by features of {counted.at['layer']}"
     return Table(
         title="What else differs between the parts",
         columns=["images", "part", "n", "answers changed", *(MEASURES[m][0] for m in measures)],
         rows=rows,
         formats=[None, "integer", "integer", "percent", *(MEASURES[m][1] for m in measures)],
-        caption=f"Distance from the nearest of {of}: 0 = alike, 1.4 = nothing in common.",
+        caption=f"Distance from {of}: 0 = alike, 1.4 = nothing in common.",
     )
