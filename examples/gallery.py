@@ -23,7 +23,8 @@ import eyechart
 from eyechart.core.catalogue import exam_class
 
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-background-networking --no-first-run --hide-scrollbars"
-FIGURE = {"spectrum": 0, "kernel_smoothness": -1}  # which of an exam's figures tells most, if it is not the first
+# Which of an exam's figures tells most, if it is not the first.
+FIGURE = {"spectrum": 0, "kernel_smoothness": -1, "partial_invariance": 1}
 WIDTH = 640
 
 

@@ -278,10 +278,10 @@ class Sitting:
         return self.exam.estimates(self.whole, self.batch.labels, self.subject)
 
 
-def sitting(exam: Exam, model: ImageModel, images: ArraySet, seed: int = 0) -> Sitting:
+def sitting(exam: Exam, model: ImageModel, images: ArraySet, seed: int = 0, training: bool = False) -> Sitting:
     """Answers to the first questions of an exam, none if it asks nothing, without the engine."""
     labels = np.full(len(images), -1) if images.labels is None else images.labels
-    subject, ids = subject_of(model, bool((labels >= 0).any())), tuple(images.ids)
+    subject, ids = subject_of(model, bool((labels >= 0).any()), training), tuple(images.ids)
     queries = tuple(exam.ask(subject, ()) or ())
     if not queries:
         return Sitting(exam, subject, Answers({}), Batch(ids, labels, subject))

@@ -20,6 +20,7 @@ EXAMS: Mapping[str, str] = {
     "shift": "eyechart.exams.shift:Shift",
     "shift_path": "eyechart.exams.shift_path:ShiftPath",
     "embedded_size": "eyechart.exams.embedded_size:EmbeddedSize",
+    "partial_invariance": "eyechart.exams.partial_invariance:PartialInvariance",
     "position_bias": "eyechart.exams.position_bias:PositionBias",
     "consistency": "eyechart.exams.consistency:Consistency",
     "phase_map": "eyechart.exams.phase_map:PhaseMap",

@@ -35,6 +35,7 @@ class Subject:
         n_classes: number of outputs.
         kind: what the model answers, ``logits`` or ``embedding``; ``none`` where images are looked at without a model.
         labelled: whether the images have labels that the model can be right about.
+        training: whether these are the training images beside those to be examined.
         layers: the steps that the net takes, in their order (see ``eyechart show-layers``); empty if it cannot be watched.
         geometry: by layer, its stride and receptive field, found when first asked for.
         convolutions: names of the convolutions' kernels, in the order of use.
@@ -46,6 +47,7 @@ class Subject:
     class_names: tuple[str, ...] = ()
     kind: str = "logits"
     labelled: bool = True
+    training: bool = False
     layers: tuple[Layer, ...] = ()
     convolutions: tuple[str, ...] = ()
     geometry: Mapping[str, LayerGeometry] = field(default_factory=dict, compare=False, repr=False)
@@ -89,6 +91,7 @@ class Exam(BaseModel, ABC):
         asks: False for an exam of the model's weights alone, which is shown no image.
         training: measures that are also taken on training images, where these are given beside those to be examined; their
             coordinates are then joined by ``images: training``, and ``<measure>_gap`` is training minus examined.
+        needs_training: without training images the exam is skipped, with a reason; see ``estimates_beside``.
         chosen: by measure, coordinates that its result chooses, such as the place of a minimum. Models are compared without
             them, and ``results.json`` marks them.
         right_by: the row column with the model's top class on the image as it is. Where several models sit the exam, what it
@@ -108,6 +111,7 @@ class Exam(BaseModel, ABC):
     answers: ClassVar[tuple[str, ...]] = ("logits",)
     asks: ClassVar[bool] = True
     training: ClassVar[tuple[str, ...]] = ()
+    needs_training: ClassVar[bool] = False
     chosen: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     right_by: ClassVar[str] = ""
     only_estimates: ClassVar[tuple[str, ...]] = ()
@@ -145,8 +149,12 @@ class Exam(BaseModel, ABC):
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Plain sentences for the summary, most telling first."""
 
+    def estimates_beside(self, tally: Tally, labels: Array, training: Tally, subject: Subject) -> Estimates:
+        """Figures that take both: as ``estimates``, with the merged tally of the training images."""
+        return Estimates()
+
     def charts_beside(self, estimates: Estimates, training: Estimates) -> Sequence[Chart]:
-        """Figures of examined and training images side by side; ``training``: see there, gaps included."""
+        """Figures of both kinds of images; ``training``: see there, gaps and ``estimates_beside`` included."""
         return ()
 
     def findings_beside(self, training: Estimates) -> Sequence[Finding]:

@@ -63,6 +63,7 @@ class Engine:
         order: positions -> indices of the images; only the first ``n`` are examined.
         folder: of the run; shards go under ``shards/<slot>``.
         identity: digest of the run's identity, part of the shards' names.
+        training: these are training images beside those examined.
     """
 
     def __init__(
@@ -78,11 +79,12 @@ class Engine:
         options: RunOptions,
         reporter: Reporter,
         rank: Rank,
+        training: bool = False,
     ) -> None:
         self.model, self.images, self.labels, self.order, self.n = model, images, labels, order, n
         self.identity = identity
         self.folder, self.slot, self.options, self.reporter, self.rank = folder, slot, options, reporter, rank
-        self.subject = subject_of(model, bool((labels >= 0).any()))
+        self.subject = subject_of(model, bool((labels >= 0).any()), training)
         self._forwarder = Forwarder(model, options.batch_size, options.seed, reporter.advance, self._first_frames)
         self.pace = Pace(model, self._forwarder, images.in_memory)
         self._slowest = 0.0

@@ -64,6 +64,9 @@ def finish(engine: Engine, exam: Exam, works: Sequence[Work], training: Training
         return Finished(name, exam, Estimates(), None, table, [])
     other, seen, fitted = _measured(training[0], exam, training[1]) if training else (None, None, Estimates())
     more = beside(exam, found, fitted)
+    if seen is not None:
+        together = exam.estimates_beside(tally, examined_labels(table), seen, engine.subject)
+        more = Estimates((*more, *_named(engine, together)))
     section = _section(exam, found, tally, engine.subject, more)
     cases = [_pictured(engine, exam, case) for case in tally.kept]
     return Finished(name, exam, Estimates((*found, *more)), section, table, cases, other, seen is not None)
@@ -89,7 +92,10 @@ def _measured(engine: Engine, exam: Exam, works: Sequence[Work]) -> tuple[pa.Tab
 
 def _estimates(engine: Engine, exam: Exam, tally: Tally, labels: Array) -> Estimates:
     """What the exam makes of its tally, under the model's name."""
-    found = exam.estimates(tally, labels, engine.subject)
+    return _named(engine, exam.estimates(tally, labels, engine.subject))
+
+
+def _named(engine: Engine, found: Estimates) -> Estimates:
     return Estimates(replace(e, model=engine.model.name) for e in found)
 
 

@@ -78,7 +78,7 @@ class Session:
         self.asked = tuple(self.exams)
         self.exams = with_recorded(self.exams, self.record.exams, self.reporter)
         self.n = self._number(self.images, self.record.limit)
-        self.engines = self._engines(self.images, self.labels, self.n, "")
+        self.engines = self._engines(self.images, self.labels, self.n)
         self.beside = self._beside()
 
     def _number(self, images: ImageSet, covered: int) -> int:
@@ -88,12 +88,12 @@ class Session:
             self.reporter.say(f"This run covers {covered:,} images already ({images.name}); all of them are used.")
         return max(asked, covered)
 
-    def _engines(self, images: ImageSet, labels: Sequence[Array], n: int, suffix: str) -> list[Engine]:
+    def _engines(self, images: ImageSet, labels: Sequence[Array], n: int, training: bool = False) -> list[Engine]:
         """One a model."""
         keys = digests(identity(self.models, labels, images, self.options.seed))
         order = seeded_order(images.ids, images.labels, self.options.seed)
-        slots = [f"{slot}{suffix}" for slot in self.slots]
-        fixed = self.options, self.reporter, self.rank
+        slots = [f"{slot}-training" if training else slot for slot in self.slots]
+        fixed = self.options, self.reporter, self.rank, training
         return [
             Engine(m, images, own, order, n, self.folder, slot, key, *fixed)
             for m, own, slot, key in zip(self.models, labels, slots, keys, strict=True)
@@ -117,7 +117,7 @@ class Session:
         known = self.record.training if self.record.training.get("fingerprint") == self.training.fingerprint else {}
         labels = [labels_for(model, self.training, self.classes)[0] for model in self.models]
         n = self._number(self.training, int(known.get("limit", 0)))
-        return self._engines(self.training, labels, n, "-training")
+        return self._engines(self.training, labels, n, training=True)
 
     def skipped(self) -> list[dict[str, str]]:
         """Exams that cannot be run on a model, with the reason."""
@@ -207,14 +207,15 @@ class Session:
             raise fates.too_many(self.options.max_bad, self.folder.root)
 
     def _fitting(self, engine: Engine) -> list[Exam]:
-        wanted = [exam for exam in self.exams if exam.training or engine not in self.beside]
+        wanted = [e for e in self.exams if e.training or e.needs_training or engine not in self.beside]
         return [exam for exam in wanted if not self._unfit[exam, engine]]
 
     @cached_property
     def _unfit(self) -> Mapping[tuple[Exam, Engine], str]:
         """Why exams cannot be run on models, see ``obstacles``."""
-        examined = obstacles(self.exams, self.engines, self.asked)
-        return {**examined, **obstacles(self.exams, self.beside, ())}
+        beside = bool(self.beside)
+        examined = obstacles(self.exams, self.engines, self.asked, beside)
+        return {**examined, **obstacles(self.exams, self.beside, (), beside)}
 
     def _state(self) -> dict[str, Any]:
         """What this command examines, how and where, for the run's record."""
