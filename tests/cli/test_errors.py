@@ -20,8 +20,8 @@ NAMES = ("ant", "bee", "cat", "dog")
 BAD: dict[str, tuple[list[str], list[str]]] = {
     "an option that is not there": (["--exms", "clean"], ["--exms", "--exams"]),
     "an option without value": (["--limit"], ["--limit", "argument"]),
-    "a limit of 0": (["--limit", "0"], ["--limit = 0", "greater than or equal to 1"]),
-    "a limit of words": (["--limit", "ten"], ["--limit = ten", "integer"]),
+    "a limit of 0": (["--limit", "0"], ["--limit = 0", "Give 1 or more"]),
+    "a limit of words": (["--limit", "ten"], ["--limit = ten", "Give a whole number"]),
     "a batch of 0": (["--batch-size", "0"], ["--batch-size = 0", "auto"]),
     "fewer workers than none": (["--workers", "-1"], ["--workers", "auto"]),
     "a seed below 0": (["--seed", "-3"], ["--seed = -3"]),

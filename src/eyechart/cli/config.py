@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from eyechart.core.settings import in_words
 from eyechart.errors import SettingError, UnknownNameError
 
 M = TypeVar("M", bound=BaseModel)
@@ -33,10 +34,9 @@ def with_config(
     try:
         return models or tuple(named), kind(**{**stored, **mine})
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        name, value, way_out = in_words(error)
         raise SettingError(
-            "The setting does not fit.", setting=f"{config}: {name}", value=first["input"], way_out=f"{first['msg']}."
+            "The setting does not fit.", setting=f"{config}: {name}", value=value, way_out=way_out
         ) from error
 
 

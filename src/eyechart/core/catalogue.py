@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from eyechart.core.exam import Exam
+from eyechart.core.settings import in_words
 from eyechart.errors import SettingError, UnknownNameError
 
 EXAMS: Mapping[str, str] = {
@@ -81,7 +82,7 @@ def _make(cls: type[Exam], settings: Mapping[str, Any]) -> Exam:
     try:
         return cls(**settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = f"{cls.name}.{'.'.join(str(part) for part in first['loc'])}"
-        way_out = f"{first['msg']}. See: eyechart show {cls.name}."
-        raise SettingError("The setting does not fit.", setting=field, value=first["input"], way_out=way_out) from error
+        name, value, way_out = in_words(error)
+        way_out = f"{way_out} See: eyechart show {cls.name}."
+        field = f"{cls.name}.{name}".rstrip(".")
+        raise SettingError("The setting does not fit.", setting=field, value=value, way_out=way_out) from error

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from eyechart.core.settings import in_words
 from eyechart.errors import SettingError
 
 Auto = Literal["auto"]
@@ -41,8 +42,7 @@ class RunOptions(BaseModel):
 
 def misfit(error: ValidationError, way_out: str, *, as_option: bool = False) -> SettingError:
     """The first setting that does not fit, with all that is wrong with it."""
-    first, *others = error.errors()
-    name = str(first["loc"][0])
-    alike = [e["msg"] for e in (first, *others) if str(e["loc"][0]) == name]
+    name, value, instead = in_words(error)
+    name = name.partition(".")[0]
     setting = f"--{name.replace('_', '-')}" if as_option else name
-    return SettingError(f"{'; or: '.join(alike)}.", setting=setting, value=first["input"], way_out=way_out)
+    return SettingError("The setting does not fit.", setting=setting, value=value, way_out=f"{instead} {way_out}")
