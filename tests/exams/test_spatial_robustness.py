@@ -128,6 +128,7 @@ def test_a_constant_eye_is_steady_and_called_out() -> None:
     assert {e.at.get("given") for e in found} == {None, "all"}  # no labels
     said = SpatialRobustness().findings(found)
     assert any("one and the same answer" in f.sentence for f in said)
+    assert {f.verdict for f in said} == {"note"}
 
 
 def test_borders_change_what_an_eye_for_brightness_sees() -> None:
