@@ -75,18 +75,18 @@ def test_what_one_pixel_sees_computed_once_more(mode: str) -> None:
     images, at = noise_images(N), 7
     labels = np.arange(N) % 2
     sat, found = mapped(OnePixelEye(at, at), images, labels, modes=(mode,), period=4)
-    red = np.empty((N, 9, 9))
+    red = np.empty((N, 10, 10))
     for i, image in enumerate(images):
-        large = np.asarray(Image.fromarray(image).resize((24, 24), Image.Resampling.BILINEAR))
-        for down in range(9):
-            for right in range(9):
+        large = np.asarray(Image.fromarray(image).resize((25, 25), Image.Resampling.BILINEAR))
+        for down in range(10):
+            for right in range(10):
                 if mode == "roll":
                     red[i, down, right] = np.roll(image, (down, right), (0, 1))[at, at, 0] / 255
                 else:
-                    red[i, down, right] = large[at + 8 - down, at + 8 - right, 0] / 255
+                    red[i, down, right] = large[at + 9 - down, at + 9 - right, 0] / 255
     top = (red > 0.5).astype(int)
     np.testing.assert_array_equal(sat.whole.rows[f"{mode}_top1"], top.reshape(N, -1))
-    assert [round(e.value or 0.0, 6) for e in found.of("enlarged")] == ([] if mode == "roll" else [1.5])
+    assert [round(e.value or 0.0, 6) for e in found.of("enlarged")] == ([] if mode == "roll" else [1.5625])
     changed = top != top[:, :1, :1]
     p = 1 / (1 + np.exp(-8 * (red - 0.5)))
     of_first = np.where(top[:, :1, :1] == 1, p, 1 - p)
@@ -160,13 +160,12 @@ def test_an_eye_that_says_one_thing_is_not_praised() -> None:
 
 def test_the_unshifted_window_is_the_middle_where_the_margin_allows() -> None:
     images = noise_images(N, 18)
-    sat, _ = mapped(OnePixelEye(7, 7), images, modes=("crop",), period=1, size=14)  # margin 8, reach 8
-    large = np.stack([np.asarray(Image.fromarray(i).resize((22, 22), Image.Resampling.BILINEAR)) for i in images])
-    np.testing.assert_array_equal(sat.whole.rows["crop_top1"][:, 0], large[:, 15, 15, 0] > 127)
-    sat, _ = mapped(
-        OnePixelEye(60, 60), noise_images(6, 128), modes=("crop",), period=4, size=112
-    )  # margin 16, reach 8
-    np.testing.assert_array_equal(sat.whole.rows["crop_top1"][:, 0], noise_images(6, 128)[:, 68, 68, 0] > 127)
+    sat, _ = mapped(OnePixelEye(7, 7), images, modes=("crop",), period=1, size=14)  # margin 9, reach 9
+    large = np.stack([np.asarray(Image.fromarray(i).resize((23, 23), Image.Resampling.BILINEAR)) for i in images])
+    np.testing.assert_array_equal(sat.whole.rows["crop_top1"][:, 0], large[:, 16, 16, 0] > 127)
+    images = noise_images(6, 144)
+    sat, _ = mapped(OnePixelEye(60, 60), images, modes=("crop",), period=4, size=126)  # margin 18, reach 9
+    np.testing.assert_array_equal(sat.whole.rows["crop_top1"][:, 0], images[:, 69, 69, 0] > 127)
 
 
 def strided(*strides: int) -> nn.Module:
@@ -198,15 +197,26 @@ def test_an_eye_without_layers_is_given_8_pixels_at_32_and_32_at_224() -> None:
         assert period_of(Subject((size, size), 2), None) == (period, "size")
 
 
-def test_grids_hold_the_period_and_about_nine_shifts_an_axis() -> None:
+def test_grids_hold_the_period_and_one_step_beyond() -> None:
     grids = {p: shifts_of(Subject((224, 224), 2), p, None) for p in (1, 2, 3, 4, 7, 8, 14, 16, 32)}
-    expected = {1: (1, 8), 2: (1, 8), 3: (1, 9), 4: (1, 8), 7: (1, 7), 8: (1, 8), 14: (2, 14), 16: (2, 16), 32: (4, 32)}
+    expected = {
+        1: (1, 9),
+        2: (1, 9),
+        3: (1, 10),
+        4: (1, 9),
+        7: (1, 8),
+        8: (1, 9),
+        14: (2, 16),
+        16: (2, 18),
+        32: (4, 36),
+    }
     assert {p: (grid.every, grid.reach) for p, grid in grids.items()} == expected
     odd = {p: shifts_of(Subject((224, 224), 2), p, None) for p in (10, 13, 15, 22, 26, 31, 37)}
-    assert {p: len(grid.steps) - 1 for p, grid in odd.items()} == {10: 10, 13: 7, 15: 5, 22: 11, 26: 7, 31: 8, 37: 8}
-    assert all(grid.reach == grid.edges[-1] == p for p, grid in odd.items())
-    assert odd[31].steps == (0, 4, 8, 12, 16, 20, 24, 28, 31)
-    assert grids[32].steps == (0, 4, 8, 12, 16, 20, 24, 28, 32)
+    assert {p: len(grid.edges) for p, grid in odd.items()} == {10: 10, 13: 7, 15: 5, 22: 11, 26: 7, 31: 8, 37: 8}
+    assert all((grid.edges[-1], grid.reach) == (p, p + grid.every) for p, grid in odd.items())
+    assert odd[31].steps == (0, 4, 8, 12, 16, 20, 24, 28, 31, 35)
+    assert grids[32].steps == (0, 4, 8, 12, 16, 20, 24, 28, 32, 36)
+    assert shifts_of(Subject((8, 8), 2), 8, None).steps == (*range(9),)  # the frame ends
     assert grids[32].all[0] == (0, 0)
     assert grids[4].edges == (1, 2, 3, 4)
 
@@ -218,7 +228,7 @@ def test_settings_that_do_not_fit_say_so() -> None:
         shifts_of(Subject((32, 32), 2), 33, None)
 
 
-GRID = Shifts(8, 1, 8)
+GRID = Shifts(8, 1, 9)
 
 
 def made(period: int, depth: float, trend: float, noise: float = 0.05, seed: int = 0, n: int = 200) -> Array:
@@ -244,7 +254,7 @@ def test_a_dip_is_found_on_any_trend(period: int, trend: float) -> None:
 @pytest.mark.parametrize("axis", [1.0, 0.6])
 @pytest.mark.parametrize("trend", [0.0, 0.02])
 def test_noise_has_no_period(trend: float, axis: float) -> None:
-    """Chance alone gets through about 1 time in 40, though the best of seven candidates is taken.
+    """Chance alone gets through about 1 time in 20 (measured on 300 draws), though the best of seven candidates is taken.
 
     Shifts along one axis may change less, which is no period.
     """
@@ -254,12 +264,12 @@ def test_noise_has_no_period(trend: float, axis: float) -> None:
         level = (0.1 + trend * np.hypot(*GRID.array.T)) * np.where((GRID.array == 0).any(1), axis, 1.0)
         changes = level * chance.exponential(1.0, (60, len(level)))
         through += found_period(changes, GRID.array, GRID.steps).period.value is not None
-    assert through <= 5
+    assert through <= 7
 
 
 @pytest.mark.parametrize("shape", ["straight", "saturating", "by axis"])
 def test_a_direction_that_changes_more_is_no_period(shape: str) -> None:
-    """The largest shift was once taken for the period where moves to the right change much, and those down next to nothing."""
+    """The largest shift was once taken for the period where moves to the right change more than those down."""
     down, right = GRID.array.T
     far = np.hypot(0.05 * down, right)
     level = {
@@ -283,6 +293,6 @@ def test_few_images_name_no_period() -> None:
     found = found_period(made(4, 1.0, 0.0, n=8), GRID.array, GRID.steps)
     assert found.period.value is None
     assert "fewer than 12" in found.reason
-    sparse = Shifts(8, 4, 8)
-    found = found_period(np.ones((20, 9)), sparse.array, sparse.steps)
-    assert "fewer than 30 shifts" in found.reason
+    sparse = Shifts(8, 4, 12)
+    found = found_period(np.ones((20, 16)), sparse.array, sparse.steps)
+    assert "fewer than 24 shifts" in found.reason

@@ -33,11 +33,11 @@ class PhaseMap(Exam):
     """How the answer changes with each shift (down, right) within a sampling period, against the unshifted frame.
 
     A net that keeps every S-th place on its way (its total stride, or a transformer's patch) meets the same picture on another
-    grid after any shift but a multiple of S. Shifts run over 0, every, 2 every .. on both axes, up to the period P and that
-    included, so that the map shows its return; where P is 4 or less, up to the first multiple from 8 on. P is ``period``; by
-    default the total stride as far as the sizes of the net's maps tell, else 8 at 32 pixels and 32 at 224. ``every`` is 1 for
-    short periods, else the divisor of P that leaves about nine shifts an axis; where P has none, the last step, to P, is a
-    shorter one.
+    grid after any shift but a multiple of S. Shifts run over 0, every, 2 every .. on both axes, up to the period P (where P is
+    4 or less, the first multiple from 8 on) and one step beyond, so that the map shows the return and what follows. P is
+    ``period``; by default the total stride as far as the sizes of the net's maps tell, else 8 at 32 pixels and 32 at 224.
+    ``every`` is 1 for short periods, else the divisor of P that leaves about ten shifts an axis; where P has none, the step to
+    P is a shorter one.
 
     ``roll`` moves the frame cyclically, which is exact, but puts a seam into it. ``crop`` moves a window over a real margin
     (the picture scaled to n + m, m the larger of round(n / 7) and the largest shift), which is what moving the camera does, and
@@ -65,12 +65,12 @@ class PhaseMap(Exam):
         enlarged: mean pixels of the scaled picture for a pixel of the original (crop); above 1 the margin is not its own.
         period {source: setting | layers | size}: P, and what it was taken from.
         period_found: the period with which the map repeats. Mean change is fitted, for each candidate t from the third shift of
-            an axis on, by a level that is smooth in the pixels down, right and their distance, each to its own measure, plus
-            f u + g v + h w (u, v: the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0
+            an axis to the last but one, by a + b r + c r^2 + (d + e r) z + f (u + v) + g w (r the distance; z: the shift is
+            along one axis; u, v: the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0
             included). The t with the least squares left is taken, with the range that resamples of the images take. It stands
             if its dip is above 0.
-        dip: how much less change there is at multiples of period_found than the level, as a share (1: none at all); its
-            interval holds for all candidates at once.
+        dip: how much less change there is at multiples of period_found than a + b r + c r^2 + (d + e r) z, as a share (1: none
+            at all); its interval holds for all candidates at once.
 
     ``n`` counts images. Rows: ``image_top1``, and per mode arrays in the order of the shifts, row by row: ``<mode>_top1``
     and ``<mode>_absolute_change``, or for embeddings ``<mode>_distance`` and ``<mode>_cosine``; and ``crop_enlarged``.
@@ -78,7 +78,7 @@ class PhaseMap(Exam):
 
     name: ClassVar[str] = "phase_map"
     headline: ClassVar[tuple[str, ...]] = ("mean_p_top1_change", "period_found", "dip", "embed_change")
-    version: ClassVar[int] = 2  # embeddings: the same scale as shift; a period is told from directions
+    version: ClassVar[int] = 2  # embeddings: the same scale as shift; maps go on beyond the period
     right_by: ClassVar[str] = "image_top1"
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     title: ClassVar[str] = "Phase map"

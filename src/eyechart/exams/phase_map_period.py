@@ -12,7 +12,8 @@ from eyechart.stats.intervals import Interval, resamples
 
 NOTHING = 1e-5  # change of probability that is rounding
 LEAST = 12  # images
-FEWEST = 30  # shifts, for the numbers that are fitted
+FEWEST = 24  # shifts, for the seven numbers that are fitted
+LEVEL = 5  # columns of a design that say how change grows with distance, and that shifts along one axis change less
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,20 @@ class Found:
 def found_period(changes: Array, places: Array, steps: Sequence[int]) -> Found:
     """The period of the changes (n, m) at shifts ``places`` (m, 2), and how deep its dip is.
 
-    For each t of ``steps`` (the shifts on one axis) from the third on, the mean changes of all shifts but (0, 0) are fitted
-    by least squares with a smooth level (see ``smooth``) + f u + g v + h w; u and v 1 where the shift down, or right, is a
-    multiple of t other than 0; w 1 where both are multiples of t, 0 included. The period is the t with the smallest sum of
-    squares among those at whose multiples (w = 1) there is less change than the level; of equals the smallest. Its range are
-    the 2.5 and 97.5 percentiles of what resamples of the images choose. It counts as found if the dip, 1 - (mean change at
-    its multiples) / (mean level there), is above 0 with its interval. That interval holds for all candidates at once
-    (percentiles of 5 % by their number), so that it is not deceived by the choice of the best.
+    For each t of ``steps`` (the shifts on one axis) from the third to the last but one, the mean changes of all shifts but
+    (0, 0) are fitted by least squares with
+
+        a + b r + c r^2 + (d + e r) z + f (u + v) + g w,
+
+    r the distance; z 1 for shifts along one axis; u and v 1 where the shift down, or right, is a multiple of t other than 0;
+    w 1 where both are multiples of t, 0 included. The period is the t with the smallest sum of squares among those at whose
+    multiples (w = 1) there is less change than the level a + b r + c r^2 + (d + e r) z; of equals the smallest. Its range are
+    the 2.5 and 97.5 percentiles of what resamples of the images choose. It counts as found if the dip, 1 - (mean change at its
+    multiples) / (mean level there), is above 0 with its interval. That interval holds for all candidates at once (percentiles
+    of 5 % by their number), so that it is not deceived by the choice of the best.
+
+    The largest shift is no candidate: its multiples are the map's edge, and where one direction changes more than the other,
+    which the level knows nothing of, an edge passes for a dip. Within the map a dip has shifts on either side.
     """
     none = Interval(None, None, None, len(changes), "")
     moved = np.flatnonzero(places.any(1))
@@ -50,7 +58,7 @@ def found_period(changes: Array, places: Array, steps: Sequence[int]) -> Found:
         return Found(none, none, f"fewer than {FEWEST} shifts")
     if changes.mean(0).max() < NOTHING:
         return Found(none, none, "no shift changes anything")
-    designs, means = [_Design(places, t) for t in steps[2:]], changes.mean(0)
+    designs, means = [_Design(places, t, steps[-1]) for t in steps[2:-1]], changes.mean(0)
     which = int(_best(means[None], designs)[0])
     if which < 0:
         return Found(none, none, "no period has less change at its multiples than elsewhere")
@@ -72,30 +80,17 @@ def found_period(changes: Array, places: Array, steps: Sequence[int]) -> Found:
     return Found(Interval(float(best.period), low, high, len(changes), "bootstrap"), dip)
 
 
-def smooth(places: Array) -> Array:
-    """(m, 16) how change may grow with the shifts (m, 2) though nothing is sampled, whichever direction changes more.
-
-    Columns: 1; square root, first and second power of the pixels down and right, and their product; square root and first power
-    of the distance; and for shifts along either axis, which may change less, a constant, root and slope of their own.
-    """
-    down, right = places.T / max(1, places.max())
-    far = np.hypot(down, right)
-    found = [np.ones_like(far), down * right, np.sqrt(far), far]
-    for along, across in ((down, right), (right, down)):
-        alone = across == 0
-        found += [np.sqrt(along), along, along**2, alone, alone * np.sqrt(along), alone * along]
-    return np.stack(found, axis=1)
-
-
 class _Design:
     """One candidate: least squares on its columns."""
 
-    def __init__(self, places: Array, period: int) -> None:
+    def __init__(self, places: Array, period: int, reach: int) -> None:
         self.period = period
-        multiple = places % period == 0
-        self._at, lines = multiple.all(1), multiple & (places != 0)
-        self._level = smooth(places)
-        columns = np.concatenate([self._level, lines, self._at[:, None]], axis=1)
+        r = np.hypot(*places.T) / reach
+        still, multiple = places == 0, places % period == 0
+        self._at = multiple.all(1)
+        lines, along = (multiple & ~still).sum(1), still.any(1)
+        columns = np.stack([np.ones_like(r), r, r * r, along, along * r, lines, self._at], axis=1)
+        self._level = columns[:, :LEVEL]
         self._solve = np.linalg.pinv(columns)
         self._fit = columns @ self._solve
 
@@ -106,7 +101,7 @@ class _Design:
 
     def dip(self, means: Array) -> Array:
         """(...,) shares by which change at the multiples lies below the level of mean changes (..., m)."""
-        level = (means @ self._solve.T)[..., : self._level.shape[1]] @ self._level.T
+        level = (means @ self._solve.T)[..., :LEVEL] @ self._level.T
         expected, seen = level[..., self._at].mean(-1), means[..., self._at].mean(-1)
         small = expected <= 0  # nothing to be below of
         return np.asarray(np.where(small, 0.0, 1 - seen / np.where(small, 1.0, expected)))

@@ -105,8 +105,7 @@ def _map(
         shown = estimates.of(measure, mode=mode, **where)
         cells = {(e.at["down"], e.at["right"]): nan if e.value is None else e.value for e in shown}
         steps = sorted({d for d, _ in cells})
-        if steps[-1] % steps[min(1, len(steps) - 1)]:  # a shorter last step has no cell of its own
-            steps.pop()
+        steps = [step for step in steps if step % steps[1] == 0]  # after a shorter step there are no even cells
         z = plain_numbers([[cells[d, r] for r in steps] for d in steps])
         panels.append(
             Heatmap(NAMES[mode].capitalize(), "pixels right", "pixels down", label, steps, steps, z, format=form)

@@ -27,12 +27,13 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True)
 class Shifts:
-    """The grid of shifts: 0, every, 2 every .. and reach on both axes, the unshifted frame first.
+    """The grid of shifts on both axes: 0, every, 2 every .. a multiple of the period, one step beyond; the unshifted first.
 
     Attributes:
         period: pixels after which the map is expected to repeat.
         every: pixels from one shift to the next; where it does not divide the period, the last step is shorter.
-        reach: the largest shift, a multiple of the period: the map shows its return.
+        reach: the largest shift, one step beyond a multiple of the period, so that the map shows its return and what follows;
+            that multiple itself where the frame ends before.
     """
 
     period: int
@@ -42,7 +43,8 @@ class Shifts:
     @property
     def steps(self) -> tuple[int, ...]:
         """Shifts on one axis."""
-        return (*range(0, self.reach, self.every), self.reach)
+        multiple = self.reach // self.period * self.period
+        return tuple(dict.fromkeys((*range(0, multiple, self.every), multiple, self.reach)))
 
     @property
     def all(self) -> tuple[tuple[int, int], ...]:
@@ -79,19 +81,20 @@ def shifts_of(subject: Subject, period: int | None, every: int | None) -> Shifts
             value=found.pixels,
             way_out=f"Give {min(subject.size)} pixels or less.",
         )
-    reach = found.pixels
-    while found.pixels <= STEPS // 2 and reach < STEPS and reach + found.pixels <= min(subject.size):
-        reach += found.pixels  # short periods are shown more than once
+    multiple = found.pixels
+    while found.pixels <= STEPS // 2 and multiple < STEPS and multiple + found.pixels <= min(subject.size):
+        multiple += found.pixels  # short periods are shown more than once
     if every is None:
-        return Shifts(found.pixels, _thinned(found.pixels), reach)
-    if found.pixels % every:
+        every = _thinned(found.pixels)
+    elif found.pixels % every:
         raise SettingError(
             f"The period of {found.pixels} pixels is no multiple of it.",
             setting="phase_map.every",
             value=every,
             way_out=f"Give one of {', '.join(map(str, _divisors(found.pixels)))}.",
         )
-    return Shifts(found.pixels, every, reach)
+    beyond = multiple + every
+    return Shifts(found.pixels, every, beyond if beyond < min(subject.size) else multiple)
 
 
 def period_of(subject: Subject, period: int | None) -> Period:
