@@ -84,6 +84,7 @@ def test_asks_distinct_questions_then_stops(exam: Exam, sat: Sitting) -> None:
 OTHERWISE: dict[str, dict[str, object]] = {
     "clean": {"ece_bins": 2, "ece_debiased": True},
     "loss_landscape": {"distance": 0.9},
+    "hybrids": {"max_clipped": 0.0},
     "jitter": {"neighbourhood": 1, "flip_reference": (("walk", 0.5),), "top5_reference": (("walk", 2.0),)},
 }
 
