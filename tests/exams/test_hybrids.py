@@ -20,6 +20,7 @@ from eyes import (
     ConstantEye,
     HighPassEye,
     LowPassEye,
+    NaNEye,
     OnePixelEye,
     OracleEye,
     Sitting,
@@ -227,6 +228,22 @@ def test_what_an_eye_sees_computed_once_more() -> None:
                 outside = ((frame < -0.5 / 255) | (frame > 1 + 0.5 / 255)).mean((1, 2, 3))
                 np.testing.assert_allclose(rows[f"{method}_clipped"][:, 2 * pair + j], outside, atol=2e-3)
     assert len(set(rows["bands_top1"].ravel().tolist())) > 2
+
+
+def test_a_partner_that_the_eye_cannot_answer_costs_the_pair_alone(tmp_path: Path) -> None:
+    images = CALM.copy()
+    images[5] = 250
+    eye = NaNEye(LowPassEye(4, SIZE), above=0.9)
+    exam = Hybrids(radii=(4,), **BANDS)
+    run = examine(
+        seen_by(eye, SIZE, name="eye"), image_set(images, answered(eye, CALM)), [exam], out=tmp_path, max_bad=1
+    )
+    rows = run.rows("hybrids").to_pylist()
+    assert [row["id"] for row in rows if row["status"] == "not_finite"] == ["0005"]
+    bright = next(row["position"] for row in rows if row["id"] == "0005")
+    beside = [row for row in rows if row["status"] == "ok" and row["partner_position"] == [bright]]
+    assert beside
+    assert all(row["partner_top1"] == [-1] for row in beside)
 
 
 def test_two_models_are_compared_on_images_that_both_get_right(tmp_path: Path) -> None:

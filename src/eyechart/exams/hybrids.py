@@ -142,6 +142,10 @@ class Hybrids(Exam):
             rows[f"{method}_clipped"] = np.stack([a.notes["clipped_share"] for a in seen], 1).astype(np.float32)
         return Tally(rows, kept=best(self.gallery, self._cases(rows, batch, layout)), limit=self.gallery)
 
+    def tolerates(self, query: Query) -> bool:
+        """A partner that the model cannot answer costs the pair, not the image."""
+        return isinstance(query.view, Partner)
+
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """A, B, and a few of the method's conflicts."""
         method: Method = case.facts["method"]
@@ -197,8 +201,8 @@ class Hybrids(Exam):
 
 
 def _top1(answer: Answer) -> Array:
-    """(n,) top class, -1 where nothing could be shown."""
-    return np.where(answer.valid, answer.top1, -1)
+    """(n,) top class, -1 where nothing could be shown or answered."""
+    return np.where(answer.valid & answer.finite, answer.top1, -1)
 
 
 def _whole(columns: Sequence[Array]) -> Array:

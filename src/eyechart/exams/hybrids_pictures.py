@@ -175,7 +175,7 @@ def _table(estimates: Estimates) -> Table:
 def _conflict(at: dict[str, object]) -> str:
     a, b = GIVES[str(at["method"])]
     if "radius" in at:
-        return f"{a} up to r = {at['radius']:g}"
+        return f"coarse up to r = {at['radius']:g}"
     return f"{a} against {b}, mix {at['mix']:g}" if "mix" in at else f"{a} on {b}"
 
 
