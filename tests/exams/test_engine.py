@@ -166,6 +166,7 @@ def test_without_labels_the_label_free_measures_remain(tmp_path: Path) -> None:
     run = examined(eye(), image_set(images), ASKED, tmp_path / "bare")
     assert {s["exam"] for s in run.results["skipped"]} == {
         "clean", "layer_probe", "gradient_spectrum", "kernel_smoothing", "loss_landscape", "partial_invariance",
+        "hybrids",
     }  # fmt: skip
     measures = {(e.exam, e.measure, e.at.get("given")) for e in run.estimates}
     assert ("shift", "p_top1_change", "all") in measures

@@ -31,6 +31,7 @@ EXAMS: Mapping[str, str] = {
     "aliasing": "eyechart.exams.aliasing:Aliasing",
     "layer_shift": "eyechart.exams.layer_shift:LayerShift",
     "layer_probe": "eyechart.exams.layer_probe:LayerProbe",
+    "hybrids": "eyechart.exams.hybrids:Hybrids",
     "spectrum": "eyechart.exams.spectrum:Spectrum",
     "fourier_heatmap": "eyechart.exams.fourier_heatmap:FourierHeatmap",
     "gradient_spectrum": "eyechart.exams.gradient_spectrum:GradientSpectrum",
