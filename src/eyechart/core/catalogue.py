@@ -40,6 +40,7 @@ EXAMS: Mapping[str, str] = {
     "feature_spectrum": "eyechart.exams.feature_spectrum:FeatureSpectrum",
     "loss_landscape": "eyechart.exams.loss_landscape:LossLandscape",
     "visibility": "eyechart.exams.visibility:Visibility",
+    "shape_bias": "eyechart.exams.shape_bias:ShapeBias",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {

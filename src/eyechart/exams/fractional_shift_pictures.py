@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from eyechart.core.chart import Bars, Chart, Finding, Heatmap, Panels, Series, Table, plain_numbers
+from eyechart.core.chart import Bars, Chart, Finding, Heatmap, Panels, Series, Table
+from eyechart.core.chart_numbers import plain_numbers
 from eyechart.core.estimate import Estimates, ends
 from eyechart.core.findings import called_out, judged, stuck
 from eyechart.core.words import percent, points

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import nan
 
-from eyechart.core.chart import Chart, Finding, Format, Heatmap, Lines, Mark, Panels, Series, plain_numbers
+from eyechart.core.chart import Chart, Finding, Format, Heatmap, Lines, Mark, Panels, Series
+from eyechart.core.chart_numbers import plain_numbers
 from eyechart.core.estimate import Estimate, Estimates, ends
 from eyechart.core.findings import called_out, judged, stuck
 from eyechart.core.words import percent

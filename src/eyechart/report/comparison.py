@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from eyechart.core.chart import Format, Lines, Table
+from eyechart.core.chart import Chart, Format, Lines, Table
 from eyechart.core.estimate import Estimate
 from eyechart.report.contents import PageSection
+from eyechart.report.dots_overlay import joined_dots
 from eyechart.report.numerals import plain
 from eyechart.report.overlay import ALONG, Address, curves, overlaid
 
@@ -42,9 +43,9 @@ def with_comparisons(
         if len(of_exam) > 1:
             models = [section.model for section in of_exam]
             measured = [e for e in estimates if e.exam == exam and e.model in models]
-            tables = compare(measured, models, headlines.get(exam, ()))
+            charts: tuple[Chart, ...] = (*joined_dots(of_exam), *compare(measured, models, headlines.get(exam, ())))
             title = f"{of_exam[0].title}: the models side by side"
-            found += [PageSection(exam, title, EXPLANATION, (), tables)] if tables else []
+            found += [PageSection(exam, title, EXPLANATION, (), charts)] if charts else []
         found += of_exam
     return tuple(found)
 
