@@ -258,12 +258,9 @@ def test_the_contract_s_laws_hold_on_stimuli(sat: Sitting) -> None:
         contract.test_no_two_estimates_have_one_address,
     ):
         law(found)
-    for law_of_both in (
-        contract.test_names_are_in_the_docstring,
-        contract.test_findings_are_sentences,
-    ):
-        law_of_both(sat, found)
-    contract.test_charts_survive_json(sat, found, Estimates())
+    contract.test_names_are_in_the_docstring(sat, found)
+    for law_beside in (contract.test_charts_survive_json, contract.test_findings_are_sentences):
+        law_beside(sat, found, Estimates())
     assert {*sat.exam.headline} <= {e.measure for e in found}
 
 
