@@ -51,7 +51,8 @@ def examine(
         out: run folder, local or an fsspec URL; a new temporary folder if None.
         limit, seed, batch_size, workers, max_bad: see ``RunOptions``.
         classes: how image classes are matched with outputs: by name or wnid, or (``sorted``) by their sorted order.
-        training: images that the model was fitted to, for exams that compare with them (``clean``, ``bands``).
+        training: images that the model was fitted to, for exams that compare with them (``clean``, ``bands``,
+            ``partial_invariance``).
         reporter: told how the run goes.
 
     Returns:

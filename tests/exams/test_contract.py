@@ -44,8 +44,25 @@ def sat(exam: Exam) -> Sitting:
 
 
 @pytest.fixture(scope="module")
-def estimates(sat: Sitting) -> Estimates:
-    return sat.exam.estimates(sat.whole, sat.batch.labels, sat.subject)
+def fitted(exam: Exam) -> Tally:
+    """Of training images, where the exam cannot do without."""
+    if not exam.needs_training:
+        return Tally()
+    eye = seen_by(BehindKernels(LowPassEye(4, 16, classes=6)))
+    return sitting(exam, eye, image_set(noise_images(9, seed=3)), training=True).whole
+
+
+@pytest.fixture(scope="module")
+def beside(sat: Sitting, fitted: Tally) -> Estimates:
+    """What it takes examined and training images for."""
+    if not sat.exam.needs_training:
+        return Estimates()
+    return sat.exam.estimates_beside(sat.whole, sat.batch.labels, fitted, sat.subject)
+
+
+@pytest.fixture(scope="module")
+def estimates(sat: Sitting, beside: Estimates) -> Estimates:
+    return Estimates((*sat.exam.estimates(sat.whole, sat.batch.labels, sat.subject), *beside))
 
 
 def test_settings_are_frozen_and_survive_json(exam: Exam) -> None:
@@ -83,12 +100,14 @@ def test_asks_distinct_questions_then_stops(exam: Exam, sat: Sitting) -> None:
 
 OTHERWISE: dict[str, dict[str, object]] = {
     "clean": {"ece_bins": 2, "ece_debiased": True},
+    "partial_invariance": {"neighbour": 3, "parts": 3},
     "loss_landscape": {"distance": 0.9},
+    "hybrids": {"max_clipped": 0.0},
     "jitter": {"neighbourhood": 1, "flip_reference": (("walk", 0.5),), "top5_reference": (("walk", 2.0),)},
 }
 
 
-def test_settings_of_estimates_alone_change_neither_questions_nor_rows(exam: Exam, sat: Sitting) -> None:
+def test_settings_of_estimates_alone_change_neither_questions_nor_rows(exam: Exam, sat: Sitting, fitted: Tally) -> None:
     changed = OTHERWISE.get(exam.name, {})
     assert set(changed) == set(exam.only_estimates)
     for name, value in changed.items():
@@ -100,8 +119,10 @@ def test_settings_of_estimates_alone_change_neither_questions_nor_rows(exam: Exa
         assert again.kept == sat.whole.kept
         for column, values in sat.whole.rows.items():
             np.testing.assert_array_equal(again.rows[column], values)
-        figures = (one.estimates(sat.whole, sat.batch.labels, sat.subject) for one in (exam, other))
-        assert len(set(map(str, figures))) == 2
+        given = sat.whole, sat.batch.labels
+        alone = {str(one.estimates(*given, sat.subject)) for one in (exam, other)}
+        together = {str(one.estimates_beside(*given, fitted, sat.subject)) for one in (exam, other) if fitted.rows}
+        assert 2 in (len(alone), len(together))
 
 
 def cuts() -> Iterator[list[int]]:
@@ -230,10 +251,12 @@ def test_images_without_label_change_no_labelled_figure(sat: Sitting) -> None:
         assert e in everything
 
 
-def test_charts_survive_json(sat: Sitting, estimates: Estimates) -> None:
+def test_charts_survive_json(sat: Sitting, estimates: Estimates, beside: Estimates) -> None:
     charts = sat.exam.charts(estimates)
     assert charts
-    for chart in (*charts, *sat.exam.plates(sat.whole, sat.subject)):
+    more = sat.exam.charts_beside(estimates, beside) if beside else ()
+    assert bool(more) is sat.exam.needs_training
+    for chart in (*charts, *more, *sat.exam.plates(sat.whole, sat.subject)):
         data = json.loads(json.dumps(asdict(chart), allow_nan=False))
         again = from_dict(data)
         assert type(again) is type(chart)
@@ -242,8 +265,8 @@ def test_charts_survive_json(sat: Sitting, estimates: Estimates) -> None:
         assert chart.caption
 
 
-def test_findings_are_sentences(sat: Sitting, estimates: Estimates) -> None:
-    findings = sat.exam.findings(estimates)
+def test_findings_are_sentences(sat: Sitting, estimates: Estimates, beside: Estimates) -> None:
+    findings = [*sat.exam.findings(estimates), *(sat.exam.findings_beside(beside) if beside else ())]
     assert findings
     for finding in findings:
         assert finding.verdict in ("strong", "weak", "note")

@@ -65,6 +65,20 @@ def by_hand(maps: Tensor) -> np.ndarray:
     return half - half[:, :1]
 
 
+def changes_by_hand(after: Tensor, before: Tensor, reference: int, paired: bool = True) -> np.ndarray:
+    """Of the end, image by image (n,), over channels that are not constant."""
+    alive = [
+        [{c for c, map_ in enumerate(one) if np.ptp(map_) > 1e-5 * abs(map_).max()} for one in maps.numpy()]
+        for maps in (after, before)
+    ]
+    found = []
+    for i, (mine, theirs) in enumerate(zip(*alive, strict=True)):
+        kept = (mine & theirs,) * 2 if paired else (mine, theirs)
+        curves = [by_hand(maps[i : i + 1, sorted(c)])[0] for maps, c in zip((after, before), kept, strict=True)]
+        found.append(np.subtract(*[curve[-1] - curve[reference] for curve in curves]))
+    return np.array(found)
+
+
 def sat(net: nn.Module, size: int = SIZE, n: int = N, **settings: object) -> Sitting:
     return sitting(FeatureSpectrum(**settings), seen_by(net.eval(), size), image_set(noise_images(n, size)))
 
@@ -84,7 +98,8 @@ def test_curves_are_those_of_the_nets_own_maps() -> None:
     found, rows = estimates(sitting_), sitting_.whole.rows["relative_log_amplitude"]
     assert rows.shape == (N, 6 * PER_LAYER)
     with torch.no_grad():
-        wanted = {name: by_hand(maps) for name, maps in net.steps(pixels()).items()}
+        steps = net.steps(pixels())
+    wanted = {name: by_hand(maps) for name, maps in steps.items()}
     for j, (name, curve) in enumerate(wanted.items()):
         places = np.linspace(0, curve.shape[1] - 1, PLACES)
         each = np.stack([np.interp(places, np.arange(curve.shape[1]), row) for row in curve])
@@ -96,9 +111,9 @@ def test_curves_are_those_of_the_nets_own_maps() -> None:
         for against, reference in (("zero_frequency", 0), ("lowest_frequency", 1)):
             change = one(found, "change_at_nyquist", layer=name, against=against)
             assert (change.at["source"], change.at["size"]) == (source, size)
-            ends = [wanted[w][:, -1] - wanted[w][:, reference] for w in (name, source)]
-            assert change.value == pytest.approx((ends[0] - ends[1]).mean(), abs=2e-4)
-            width = 2 * 1.96 * (ends[0] - ends[1]).std(ddof=1) / np.sqrt(N)
+            each = changes_by_hand(steps[name], steps[source], reference, paired=name != "down")
+            assert change.value == pytest.approx(each.mean(), abs=2e-4)
+            width = 2 * 1.96 * each.std(ddof=1) / np.sqrt(N)
             assert change.high - change.low == pytest.approx(width, rel=0.35, abs=1e-3)  # type: ignore[operator]
     assert not found.of("change_at_nyquist", layer="add()")
     assert not found.of("change_at_nyquist", layer="mix")  # a linear layer: it is read, but no kind that is compared
@@ -116,19 +131,27 @@ def test_radial_profiles_are_those_of_rings() -> None:
 
 
 def test_changes_average_over_the_steps_of_a_kind() -> None:
+    """Of faint maps the floor of 1e-6 is a part, and a norm that raises them does not lower their detail by losing it."""
+    torch.manual_seed(0)
     net = nn.Sequential(
         *(step for _ in range(3) for step in (nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU())),
         nn.Flatten(),
         nn.Linear(3 * SIZE**2, 4),
     )
+    with torch.no_grad():
+        net[0].weight.copy_(torch.eye(3)[:, :, None, None].expand(3, 3, 3, 3) / 9000)  # a faint blur
+        net[0].bias.zero_()
+        net[1].running_var.fill_(1e-6)
     found = estimates(sat(net))
+    faint = one(found, "change_at_nyquist", layer="1", against="lowest_frequency")
+    assert -0.01 < faint.value < -1e-5  # type: ignore[operator]
     for kind, steps in (("convolution", 2), ("norm", 3), ("activation", 3)):
         for against in ("zero_frequency", "lowest_frequency"):
             at = {"kind": kind, "size": "kept", "against": against}
             each = [e.value for e in found.of("change_at_nyquist", **at)]
             assert len(each) == steps == one(found, "steps", **at).value
             assert one(found, "mean_change_at_nyquist", **at).value == pytest.approx(np.mean(each), abs=1e-6)
-            assert one(found, "lowering_steps", **at).value == sum(value < 0 for value in each)  # type: ignore[operator]
+            assert one(found, "lowering_steps", **at).value == sum(value < -0.01 for value in each)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("profile", ["diagonal", "radial"])
@@ -193,6 +216,32 @@ def test_batch_normalisation_moves_the_mean_alone() -> None:
     assert abs(zero.value) > 0.1  # type: ignore[arg-type]
 
 
+def test_flat_channels_have_no_part_in_changes_and_are_told_of() -> None:
+    """BatchNorm prunes channels 0 and 1, ReLU silences 2: their curves lie where the floor of 1e-6 does."""
+    net = Small().eval()
+    with torch.no_grad():
+        net.norm.weight[:2], net.norm.bias[:2], net.norm.bias[2:] = 0.0, 1.0, torch.tensor([-100.0, 9.0, 9.0])
+        maps = net.steps(pixels())
+    of = sat(net)
+    found = estimates(of)
+    for name, source, live in (("norm", "conv", [2, 3, 4]), ("act", "norm", [3, 4])):
+        change = one(found, "change_at_nyquist", layer=name, against="zero_frequency")
+        wanted = by_hand(maps[name][:, live])[:, -1] - by_hand(maps[source][:, live])[:, -1]
+        assert change.value == pytest.approx(wanted.mean(), abs=2e-4)
+        assert one(found, "flat_share", layer=name).value == pytest.approx(1 - len(live) / 5)
+    down = one(found, "change_at_nyquist", layer="down", against="zero_frequency")  # channels mixed: each side its own
+    wanted = by_hand(maps["down"])[:, -1] - by_hand(maps["act"][:, [3, 4]])[:, -1]
+    assert down.value == pytest.approx(wanted.mean(), abs=2e-4)
+    assert one(found, "flat_share", layer="down").value == pytest.approx(3 / 11)
+    curve = one(found, "relative_log_amplitude", layer="act", frequency=1.0)
+    assert curve.value == pytest.approx(by_hand(maps["act"])[:, -1].mean(), abs=2e-4)  # as published
+    (told,) = (f.sentence for f in of.exam.findings(found) if "Convolution" in f.sentence)
+    assert "Left out: flat (constant) channels, 27.3%" in told
+    net.norm.bias.data.fill_(-100.0)
+    silent = one(estimates(sat(net, n=1)), "change_at_nyquist", layer="act", against="zero_frequency")
+    assert (silent.value, silent.reason) == (None, "in some images all channels before or after it are flat")
+
+
 class Deaf(nn.Module):
     """A first convolution without weight: what follows is the same for all images."""
 
@@ -210,14 +259,15 @@ class Deaf(nn.Module):
 def test_maps_that_know_nothing_of_the_picture_are_left_out() -> None:
     of = sat(Deaf())
     found = estimates(of)
-    assert one(found, "steps_without_map", reason="its maps are the same for all images").value == 2
+    left_out = one(found, "steps_left_out", reason="its spectra are the same for all images")
+    assert (left_out.value, left_out.n) == (2, len(Steps(of.subject, None, None).read))
     dead = found.of("relative_log_amplitude", layer="dead")
     assert {e.value for e in dead} == {None}
-    assert {e.reason for e in dead} == {"its maps are the same for all images"}
+    assert {e.reason for e in dead} == {"its spectra are the same for all images"}
     assert not [e for e in found.of("change_at_nyquist") if e.at["layer"] in ("dead", "act")]
 
 
-def test_a_single_image_has_a_factor_but_no_interval() -> None:
+def test_few_images_have_a_factor_but_no_interval() -> None:
     of = sat(Small(), n=2)
     told = " ".join(f.sentence for f in of.exam.findings(estimates(of)))
     assert "too few images for an interval" in told
@@ -226,7 +276,7 @@ def test_a_single_image_has_a_factor_but_no_interval() -> None:
 
 def test_steps_without_maps_are_counted_and_named_ones_undefined() -> None:
     found = estimates(sat(Small()))
-    reasons = {e.at["reason"]: e.value for e in found.of("steps_without_map")}
+    reasons = {e.at["reason"]: e.value for e in found.of("steps_left_out")}
     assert reasons == {
         "maps below 3 x 3 have no frequency between zero and Nyquist": 1,
         "one number a channel is no map": 1,
@@ -257,7 +307,7 @@ def test_windows_are_left_out_with_a_reason(tmp_path: Path) -> None:
     assert ends["within"].value is None
     assert "not one an image" in ends["within"].reason
     assert not run.estimates.of("change_at_nyquist")
-    assert one(run.estimates, "steps_without_map", reason=ends["within"].reason).value == 1
+    assert one(run.estimates, "steps_left_out", reason=ends["within"].reason).value == 1
     of_itself = Steps(subject_of(model, labelled=False), None, None)
     assert of_itself.read == ("first",)  # what holds no maps takes no other's place
 
@@ -268,7 +318,9 @@ def test_a_step_that_is_not_read_of_every_image_is_compared_with_none() -> None:
     rows = whole.whole.rows["relative_log_amplitude"].copy()
     place = PER_LAYER * names.index("norm")
     rows[2, place : place + PER_LAYER] = np.nan
-    found = whole.exam.estimates(Tally({"relative_log_amplitude": rows}), whole.batch.labels, whole.subject)
+    found = whole.exam.estimates(
+        Tally({**whole.whole.rows, "relative_log_amplitude": rows}), whole.batch.labels, whole.subject
+    )
     told = {e.at["layer"] for e in found.of("change_at_nyquist")}
     assert told == {e.at["layer"] for e in estimates(whole).of("change_at_nyquist")} - {"norm", "act"}
     assert {e.value for e in found.of("relative_log_amplitude", layer="norm")} == {None}
@@ -301,7 +353,7 @@ def test_models_with_other_layers_share_a_run(tmp_path: Path) -> None:
     assert lengths["small"] > lengths["blurring"] >= PER_LAYER
     assert {e.n for e in run.estimates.of("mean_change_at_nyquist")} == {5}
     assert {e.measure for e in run.estimates if e.model == "flat" and e.exam == "feature_spectrum"} == {
-        "steps_without_map"
+        "steps_left_out"
     }
 
 
@@ -364,7 +416,7 @@ def test_oblong_grids_of_tokens_may_be_given() -> None:
     net, frame = SmallAttention().eval(), (16, 24)
     images = image_set(np.random.default_rng(0).integers(0, 256, (4, *frame, 3), dtype=np.uint8))
     without = sitting(FeatureSpectrum(), seen_by(net, frame), images)
-    reasons = [e.at["reason"] for e in estimates(without).of("steps_without_map")]
+    reasons = [e.at["reason"] for e in estimates(without).of("steps_left_out")]
     assert any("feature_spectrum.grid" in reason for reason in reasons)
     given = sitting(FeatureSpectrum(grid=(4, 6)), seen_by(net, frame), images)
     change = one(estimates(given), "change_at_nyquist", kind="attention", against="zero_frequency")

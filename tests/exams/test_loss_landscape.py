@@ -324,6 +324,9 @@ def test_rounding_on_a_plain_is_no_dent() -> None:
     assert value(land(plane, flat), "convex_share") == 1
     dented = flat + 0.1 * rng.normal(size=49)
     assert value(land(plane, dented), "convex_share") < 0.9
+    level = land(plane, 3 + 1e-8 * rng.normal(size=49) + np.zeros((10, 49)))
+    assert value(level, "lower_share") == 0
+    assert value(land(plane, dented), "lower_share") > 0.1
 
 
 def figures_of(change: Callable[[Array], Array]) -> tuple[LossLandscape, Estimates]:
@@ -338,15 +341,25 @@ def test_words_follow_the_figures() -> None:
     exam, found = figures_of(lambda losses: losses)
     said = [f.sentence for f in exam.findings(found)]
     assert sum("no place in this plane is shown to be clearly lower" in s for s in said) == 3
-    assert any("no difference" in s for s in said)
+    assert any("no difference is shown" in s for s in said)
     tilt = np.array(Plane(9, 1.0).places)[:, 0]
     exam, found = figures_of(lambda losses: losses + 6 * tilt)
     said = [f.sentence for f in exam.findings(found)]
     assert [("no minimum" in s, "fine detail" in s) for s in said if "no minimum" in s] == [(True, True)]
     exam, found = figures_of(lambda losses: 5 + 3 * (losses - 5))
-    assert any("risen more on fine detail" in f.sentence for f in exam.findings(found))
+    assert any("on fine detail this leads higher, by" in f.sentence for f in exam.findings(found))
     exam, found = figures_of(lambda losses: 5 + 0.2 * (losses - 5))
-    assert any("risen more on coarse shapes" in f.sentence for f in exam.findings(found))
+    assert any("on coarse shapes this leads higher, by" in f.sentence for f in exam.findings(found))
+    exam, found = figures_of(lambda losses: 5 - 3 * (losses - 5))  # a rise and a fall, not two rises of other size
+    (said,) = (f.sentence for f in exam.findings(found) if "At a distance" in f.sentence)
+    assert "on fine detail has fallen by 3" in said
+    assert "on coarse shapes has risen by 1" in said
+    exam, found = figures_of(lambda losses: 5 + 1.001 * (losses - 5))  # by a thousandth of a nat in one
+    (said,) = (f.sentence for f in exam.findings(found) if "At a distance" in f.sentence)
+    assert "no difference is shown" in said
+    exam, found = figures_of(lambda losses: 5 + 1e-3 * (losses - 5))
+    (said,) = (f.sentence for f in exam.findings(found) if "At a distance" in f.sentence)
+    assert "on fine detail has not clearly changed" in said
 
 
 def test_pictures_show_the_grid_as_it_lies() -> None:
@@ -506,3 +519,45 @@ def test_weights_that_fit_nothing_are_called_so(centre: float, hardly: bool) -> 
     assert guessing.value == pytest.approx(1.386294)
     assert value(found, "centre_loss", shown="full") == pytest.approx(centre, abs=1e-5)
     assert ("hardly fit" in exam.findings(found)[0].sentence) == hardly
+
+
+@pytest.mark.parametrize(("right", "hardly"), [(0.65, False), (0.05, True)])
+def test_weights_that_are_mostly_right_fit_however_large_their_other_losses_are(right: float, hardly: bool) -> None:
+    """Also of bands, and where there is only the way to another checkpoint."""
+    exam = LossLandscape(points=3, towards="other#0123456789abcdef", plane=False, steps=(0.5,))
+    losses = np.repeat(np.where(np.arange(200) < 200 * right, 0.1, 12.0)[:, None], 3, 1).astype(np.float32)
+    rows = {f"{shown}_path_nll": losses if shown == "low" else np.zeros_like(losses) for shown in SHOWN}
+    found = exam.estimates(Tally(rows), np.arange(200) % CLASSES, Subject((SIZE, SIZE), CLASSES))
+    assert value(found, "capped_loss", shown="low") == pytest.approx(0.1 * right + (1 - right) * np.log(4), rel=1e-5)
+    said = [f.sentence for f in exam.findings(found) if "hardly fit" in f.sentence]
+    assert ["coarse shapes" in sentence for sentence in said] == [True] * hardly
+
+
+def words_of_the_way(losses: Array, n: int = 40, **settings: Any) -> tuple[str, str, str]:
+    """First sentence on whole images, its advice, and the caption, of a way with these losses."""
+    exam = LossLandscape(plane=False, towards="other#0123456789abcdef", steps=(0.5,), **settings)
+    rows = np.repeat(losses[None], n, 0) + np.random.default_rng(0).normal(0, 0.1, (n, 1))
+    tally = Tally({f"{shown}_path_nll": rows.astype(np.float32) for shown in SHOWN})
+    found = exam.estimates(tally, np.arange(n) % CLASSES, Subject((SIZE, SIZE), CLASSES))
+    first = next(f for f in exam.findings(found) if "line between" in f.sentence)
+    (chart,) = exam.charts(found)
+    return first.sentence, first.advice, chart.caption
+
+
+def test_a_barrier_is_what_rises_over_the_straight_line() -> None:
+    """Not what changes on the way: from .2 to 1.2 the loss rises sixfold without any barrier."""
+    assert (
+        "no barrier to the other checkpoint is shown: nothing between lies above"
+        in words_of_the_way(np.array([0.2, 0.5, 1.2]))[0]
+    )
+    few = words_of_the_way(np.array([0.2, 5.7, 1.2]), n=8)[0]
+    assert "4 images are too few to tell whether a barrier lies on the way: the highest point between" in few
+    assert "lies 5 nats above the straight line between both ends" in few
+    told, advice, caption = words_of_the_way(np.array([0.2, 5.7, 1.2]))
+    assert "a barrier lies on the way" in told
+    assert "t = 0.5, lies 5 (95% interval 5 to 5) nats above the straight line" in told
+    assert "settle BatchNorm's statistics anew, if any" in advice
+    assert "BatchNorm's statistics, if any, are mixed" in caption
+    _, advice, caption = words_of_the_way(np.array([0.2, 5.7, 1.2]), batchnorm="settled")
+    assert "settle" not in advice
+    assert "taken anew" in caption

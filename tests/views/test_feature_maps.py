@@ -75,7 +75,9 @@ def test_a_tap_reads_places_and_the_lowest_frequency() -> None:
     tap = RelativeSpectrum(("x",), frame=(16, 16), places=5)
     curve = relative_log_amplitude(maps)
     read = tap.read(Layer("x", "norm", (4, 16, 16)), maps, None)
-    assert read.shape == (3, 6)
+    assert read.shape == (3, 6 + 3 * 4)
+    assert read[:, -4:].all()
+    torch.testing.assert_close(read[:, 6:14].unflatten(1, (2, 4)).mean(2), curve[:, -1:] - curve[:, :2])
     torch.testing.assert_close(read[:, 4], curve[:, -1])
     torch.testing.assert_close(read[:, 5], curve[:, 1])
     assert tap.read(Layer("x", "norm", (4,)), maps[..., 0, 0], None) is None

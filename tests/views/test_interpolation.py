@@ -62,6 +62,31 @@ def test_both_ends_are_exact_and_between_all_is_mixed(tmp_path: Path, name: str)
         )
 
 
+class Tied(nn.Module):
+    """One kernel under two names."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.first, self.second, self.head = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1), nn.Linear(3, 3)
+        self.second.weight = self.first.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.second(self.first(x).relu()).mean((2, 3)))
+
+
+def test_tensors_of_several_names_are_one(tmp_path: Path) -> None:
+    one, two, pixels = Tied(1).eval(), Tied(2).eval(), torch.rand(4, 3, SIZE, SIZE)
+    file = saved(two, tmp_path / "tied.pth")
+    with torch.no_grad():
+        there = altered(seen_by(one, SIZE), Towards(file, 1.0))(pixels).clone()
+        torch.testing.assert_close(there, two(pixels), rtol=1e-5, atol=1e-5)
+    apart = {name: t.clone() for name, t in two.state_dict().items()}
+    apart["second.weight"] += 1
+    save_file(apart, tmp_path / "apart.safetensors")
+    assert "1 not expected (second.weight)" in str(refused(one, marked(str(tmp_path / "apart.safetensors"))))
+
+
 def refused(net: nn.Module, file: str) -> Exception:
     with pytest.raises((CheckpointError, SettingError, TrustError)) as caught:
         altered(seen_by(net, SIZE), Towards(file, 0.5))

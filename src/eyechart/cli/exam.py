@@ -59,7 +59,7 @@ class Asked(BaseModel):
         None, description="Labels of a flat folder: a CSV file, or a rule such as '{label}.jpg'."
     )
     train_images: str | None = Field(
-        None, description="Images that the model was fitted to, to compare with (clean, bands)."
+        None, description="Images that the model was fitted to, to compare with (clean, bands, partial_invariance)."
     )
     train_labels: str | None = Field(None, description="Their labels, as --labels.")
     preprocess: str = Field(

@@ -20,6 +20,7 @@ EXAMS: Mapping[str, str] = {
     "shift": "eyechart.exams.shift:Shift",
     "shift_path": "eyechart.exams.shift_path:ShiftPath",
     "embedded_size": "eyechart.exams.embedded_size:EmbeddedSize",
+    "partial_invariance": "eyechart.exams.partial_invariance:PartialInvariance",
     "position_bias": "eyechart.exams.position_bias:PositionBias",
     "consistency": "eyechart.exams.consistency:Consistency",
     "phase_map": "eyechart.exams.phase_map:PhaseMap",
@@ -30,6 +31,7 @@ EXAMS: Mapping[str, str] = {
     "aliasing": "eyechart.exams.aliasing:Aliasing",
     "layer_shift": "eyechart.exams.layer_shift:LayerShift",
     "layer_probe": "eyechart.exams.layer_probe:LayerProbe",
+    "hybrids": "eyechart.exams.hybrids:Hybrids",
     "spectrum": "eyechart.exams.spectrum:Spectrum",
     "fourier_heatmap": "eyechart.exams.fourier_heatmap:FourierHeatmap",
     "gradient_spectrum": "eyechart.exams.gradient_spectrum:GradientSpectrum",
@@ -38,6 +40,7 @@ EXAMS: Mapping[str, str] = {
     "feature_spectrum": "eyechart.exams.feature_spectrum:FeatureSpectrum",
     "loss_landscape": "eyechart.exams.loss_landscape:LossLandscape",
     "visibility": "eyechart.exams.visibility:Visibility",
+    "shape_bias": "eyechart.exams.shape_bias:ShapeBias",
     "cue_suppression": "eyechart.exams.cue_suppression:CueSuppression",
 }
 

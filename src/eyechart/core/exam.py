@@ -19,6 +19,7 @@ from eyechart.core.view import View
 if TYPE_CHECKING:
     import torch
 
+    from eyechart.images.image_set import ImageSet
     from eyechart.models.geometry import LayerGeometry
     from eyechart.models.layers import Layer
 
@@ -35,7 +36,8 @@ class Subject:
         n_classes: number of outputs.
         kind: what the model answers, ``logits`` or ``embedding``; ``none`` where images are looked at without a model.
         labelled: whether the images have labels that the model can be right about.
-        layers: the steps that the net takes, in their order (see ``eyechart show-layers``); empty if it cannot be watched.
+        training: whether these are the training images beside those to be examined.
+        layers: the steps that the net takes, in their order (see ``eyechart layers``); empty if it cannot be watched.
         geometry: by layer, its stride and receptive field, found when first asked for.
         convolutions: names of the convolutions' kernels, in the order of use.
         weights: the net's parameters and floating buffers before folding, by name; float32 tensors on the CPU when asked for.
@@ -46,6 +48,7 @@ class Subject:
     class_names: tuple[str, ...] = ()
     kind: str = "logits"
     labelled: bool = True
+    training: bool = False
     layers: tuple[Layer, ...] = ()
     convolutions: tuple[str, ...] = ()
     geometry: Mapping[str, LayerGeometry] = field(default_factory=dict, compare=False, repr=False)
@@ -89,11 +92,14 @@ class Exam(BaseModel, ABC):
         asks: False for an exam of the model's weights alone, which is shown no image.
         training: measures that are also taken on training images, where these are given beside those to be examined; their
             coordinates are then joined by ``images: training``, and ``<measure>_gap`` is training minus examined.
+        needs_training: without training images the exam is skipped, with a reason; see ``estimates_beside``.
         chosen: by measure, coordinates that its result chooses, such as the place of a minimum. Models are compared without
             them, and ``results.json`` marks them.
         right_by: the row column with the model's top class on the image as it is. Where several models sit the exam, what it
             estimates at {given: correct} is also estimated at {given: all_models_correct}, on the images that all get right:
             accuracy confounds figures of stability.
+        own_targets: what it asks about an image stands in the image's name or in further targets. Where that is so of all exams
+            asked for, it is no error that the classes of the images match no outputs: the images then have no labels.
         only_estimates: settings that neither ``ask`` nor ``read`` looks at: when they change, nothing is asked again.
     """
 
@@ -108,8 +114,10 @@ class Exam(BaseModel, ABC):
     answers: ClassVar[tuple[str, ...]] = ("logits",)
     asks: ClassVar[bool] = True
     training: ClassVar[tuple[str, ...]] = ()
+    needs_training: ClassVar[bool] = False
     chosen: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     right_by: ClassVar[str] = ""
+    own_targets: ClassVar[bool] = False
     only_estimates: ClassVar[tuple[str, ...]] = ()
 
     @field_validator("*", mode="before")
@@ -120,6 +128,10 @@ class Exam(BaseModel, ABC):
         if bool not in (kind, *get_args(kind)) and any(isinstance(entry, bool) for entry in entries):
             raise ValueError("give a number or a name: this is no setting to switch on or off")
         return value
+
+    def unsuited(self, subject: Subject, images: ImageSet) -> str:
+        """Why it has nothing to ask about these images, so that it is skipped; empty if it has. Decodes none."""
+        return ""
 
     def most(self, subject: Subject) -> int | None:
         """At most so many images, the first of the seeded order; None = all. For exams that ask much of each image."""
@@ -145,8 +157,12 @@ class Exam(BaseModel, ABC):
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Plain sentences for the summary, most telling first."""
 
+    def estimates_beside(self, tally: Tally, labels: Array, training: Tally, subject: Subject) -> Estimates:
+        """Figures that take both: as ``estimates``, with the merged tally of the training images."""
+        return Estimates()
+
     def charts_beside(self, estimates: Estimates, training: Estimates) -> Sequence[Chart]:
-        """Figures of examined and training images side by side; ``training``: see there, gaps included."""
+        """Figures of both kinds of images; ``training``: see there, gaps and ``estimates_beside`` included."""
         return ()
 
     def findings_beside(self, training: Estimates) -> Sequence[Finding]:

@@ -14,6 +14,7 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.words import figure
+from eyechart.exams.feature_spectrum_channels import change
 from eyechart.exams.feature_spectrum_pictures import charts, findings
 from eyechart.exams.feature_spectrum_steps import CHANGING, Step, Steps
 from eyechart.spectrum.relative import Profile, profile_length
@@ -24,9 +25,13 @@ PLACES = 9
 PER_LAYER = PLACES + 1  # the last is the lowest frequency above zero
 POINTS = {"zero_frequency": 2, "lowest_frequency": 3}  # of a profile, for its end to be another than the reference
 NOT_ALWAYS = "it does not hold maps of one size for all images"
-ALIKE = "its maps are the same for all images"
-ROUNDING = 1e-5  # nats: what float32 leaves of a change by nothing
-AGAINST = {"zero_frequency": 0, "lowest_frequency": PLACES}
+ALIKE = "its spectra are the same for all images"
+ALL_FLAT = "in some images all channels before or after it are flat"
+SAME = 1e-5  # nats: curves of one and the same map differ by less, in float32
+LOWERED = -0.01  # nats, 1 %: the authors' floor of 1e-6 alone moves the ends of faint maps by less
+AGAINST = ("zero_frequency", "lowest_frequency")
+FLAT = "flat"  # beside them: the share of channels left out
+PER_STEP = len(AGAINST) + 1
 
 
 class FeatureSpectrum(Exam):
@@ -49,6 +54,11 @@ class FeatureSpectrum(Exam):
     at that frequency: steps that such maps go into or come out of have no change against it. The paper's claims are on
     blocks as a whole, such as self-attention, or convolutions with their norms and activations; not on a convolution alone.
 
+    Of a flat channel (constant, being dead or pruned; ``eyechart.spectrum.relative.flat``) the 1e-6 is all there is above zero
+    frequency: -14 nats and less, so that few of them would rule the mean. Changes leave them out: those by norms, activations
+    and pools the channels that are flat on either side, those by other steps, which mix channels, on each side its own. Curves
+    hold all channels, as published, so changes need not be their differences.
+
     Which layers: convolutions, norms, activations, attentions, pools, sums and blocks (modules of several steps that hold no
     other such) with maps; if these and the steps before them are more than 80, fewer of each kind, evenly over depth. Blocks
     that are self-attention as a whole count as attention: those named attn, attention, self_attn or self_attention, or that
@@ -57,19 +67,24 @@ class FeatureSpectrum(Exam):
     Measures:
         relative_log_amplitude {layer, kind, depth, frequency}: mean over images; depth is the number in the order of use.
         change_at_nyquist {layer, kind, depth, source, size: kept | changed, against: zero_frequency | lowest_frequency}: of the
-            curve's end, by any step but a sum: its own less that of its source, the step whose output it takes, paired by
-            image. Where the size changes, the two ends are not one frequency of the picture.
+            end, mean over channels that are not flat, by any step but a sum: its own less that of its source, the step whose
+            output it takes, paired by image. Where the size changes, the two ends are not one frequency of the picture.
+        flat_share {layer, kind, depth, source, size}: share of the channels before and after it that this leaves out.
         mean_change_at_nyquist {kind, size, against}: mean of these over steps, for each image, then over images.
-        steps, lowering_steps {kind, size, against}: number of these steps, and of those whose mean change is below 0.
-        steps_without_map {reason}: steps of the net that were left out. So are steps whose maps are the same for all images,
-            which hold nothing of the picture, and changes into and out of them.
-    Changes below 1e-5 nats are rounding and count as 0.
+        mean_flat_share {kind, size}: likewise.
+        steps, lowering_steps {kind, size, against}: number of these steps, and of those whose mean change is below -0.01 (1 %):
+            the 1e-6 alone moves the ends of faint maps by less.
+        steps_left_out {reason}: steps of the net (n: all of them) without maps; and, of those that were read (n), steps whose
+            spectra are the same for all images, as of maps that hold nothing of the picture: changes into and out of them are
+            left out, too.
     Intervals are over images, and n counts them; the steps of the net are all there are, or the chosen ones.
 
-    Rows: ``relative_log_amplitude``, for each layer in the order of use nine places and the lowest frequency above zero.
+    Rows: ``relative_log_amplitude``, for each layer in the order of use nine places and the lowest frequency above zero;
+    ``change_at_nyquist``, for each step with a source both changes and the share left out.
     """
 
     name: ClassVar[str] = "feature_spectrum"
+    version: ClassVar[int] = 2
     headline: ClassVar[tuple[str, ...]] = ("mean_change_at_nyquist",)
     title: ClassVar[str] = "Spectra of feature maps"
     explanation: ClassVar[str] = (
@@ -103,12 +118,17 @@ class FeatureSpectrum(Exam):
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image."""
-        query = self._query(batch.subject)
-        read = answers.features(query).values
-        nothing = np.full((len(batch.ids), PER_LAYER), np.nan, np.float32)
-        layers = query.tap.layers if query.tap else ()
-        row = np.concatenate([read.get(name, nothing) for name in layers] or [nothing], axis=1)
-        return Tally({"relative_log_amplitude": row.astype(np.float32)})
+        steps, read = self._steps(batch.subject), answers.features(self._query(batch.subject)).values
+        curves = {name: values[:, :PER_LAYER] for name, values in read.items()}
+        channels = {name: values[:, PER_LAYER:] for name, values in read.items()}
+        changes = {
+            step.name: change(channels[step.name], channels[step.source], paired=step.keeps_channels)
+            for step in steps.compared
+            if step.name in read and step.source in read
+        }
+        n, compared = len(batch.ids), [step.name for step in steps.compared]
+        row, changed = _row(curves, steps.read, n, PER_LAYER), _row(changes, compared, n, PER_STEP)
+        return Tally({"relative_log_amplitude": row, "change_at_nyquist": changed})
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Curves, changes of each step, and their means by kind."""
@@ -116,13 +136,14 @@ class FeatureSpectrum(Exam):
         read = {name: rows[:, PER_LAYER * j : PER_LAYER * (j + 1)] for j, name in enumerate(steps.read)}
         alike = {name for name, curves in read.items() if _all_alike(curves)}
         found = [e for step in steps.shown for e in self._curve(step, read, step.name in alike)]
-        found += self._changes(steps, {name: curves for name, curves in read.items() if name not in alike})
-        for reason, count in (steps.without_map | ({ALIKE: len(alike)} if alike else {})).items():
-            found.append(
-                self.estimate(
-                    "steps_without_map", unit="count", value=float(count), n=len(steps.all), at={"reason": reason}
-                )
-            )
+        told = {name for name, curves in read.items() if name not in alike and not np.isnan(curves).any()}
+        found += self._changes(steps, told, tally.rows["change_at_nyquist"].astype(np.float64))
+        left_out = [(reason, count, len(steps.all)) for reason, count in steps.without_map.items()]
+        left_out += [(ALIKE, len(alike), len(read))] if alike else []
+        found += [
+            self.estimate("steps_left_out", unit="count", value=float(count), n=n, at={"reason": reason})
+            for reason, count, n in left_out
+        ]
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
@@ -148,42 +169,55 @@ class FeatureSpectrum(Exam):
             at = {**step.at, "frequency": j / (PLACES - 1)}
             yield self.estimate("relative_log_amplitude", unit="nats", at=at, **figure(interval, reason))
 
-    def _changes(self, steps: Steps, read: Mapping[str, Array]) -> Iterator[Estimate]:
-        """For each step that has one before it, and in the mean over those of a kind."""
+    def _changes(self, steps: Steps, told: set[str], rows: Array) -> Iterator[Estimate]:
+        """Of each step, then in the mean over those of a kind; only into and out of the ``told`` ones."""
         kinds: dict[tuple[str, str, str], list[Array]] = {}
-        for step in steps.shown:
-            ends = [read.get(name) for name in (step.name, step.source)] if step.compared else []
-            if not ends or any(curves is None or np.isnan(curves).any() for curves in ends):
+        for k, step in enumerate(steps.compared):
+            if not {step.name, step.source} <= told:
                 continue
-            size = "changed" if step.resized else "kept"
             points = min(profile_length(*s.size, self.profile) for s in (step, steps.all[step.source]) if s.size)
-            told = {against: j for against, j in AGAINST.items() if points >= POINTS[against]}
-            change = np.stack([_end(read[step.name], j) - _end(read[step.source], j) for j in told.values()], 1)
-            change[np.abs(change) < ROUNDING] = 0.0
-            for against, column, interval in zip(told, change.T, means(change), strict=True):
-                kinds.setdefault((step.kind, size, against), []).append(column)
-                at = {**step.at, "source": step.source, "size": size, "against": against}
-                yield self.estimate("change_at_nyquist", unit="nats", at=at, **figure(interval))
-        for size in ("kept", "changed"):
-            for kind in CHANGING:
-                for against in AGAINST:
-                    if (kind, size, against) in kinds:
-                        at = {"kind": kind, "size": size, "against": against}
-                        yield from self._of_kind(at, np.stack(kinds[kind, size, against], 1))
+            columns = dict(zip((*AGAINST, FLAT), rows[:, PER_STEP * k : PER_STEP * (k + 1)].T, strict=True))
+            own = {what: column for what, column in columns.items() if points >= POINTS.get(what, 0)}
+            yield from self._of_step(step, own)
+            for what, column in own.items():
+                if not np.isnan(column).any():
+                    kinds.setdefault((step.kind, step.change["size"], what), []).append(column)
+        for (kind, size, what), found in sorted(kinds.items(), key=_in_order):
+            yield from self._of_kind({"kind": kind, "size": size}, what, np.stack(found, 1))
 
-    def _of_kind(self, at: Mapping[str, Any], changes: Array) -> Iterator[Estimate]:
-        """Of changes (n, steps)."""
-        (interval,) = means(changes.mean(1)[:, None])
+    def _of_step(self, step: Step, own: Mapping[str, Array]) -> Iterator[Estimate]:
+        for what, column in own.items():
+            missing = np.isnan(column)
+            (interval,) = means(np.where(missing, 0.0, column)[:, None])
+            fields = figure(interval, ALL_FLAT if missing.any() else "")
+            if what == FLAT:
+                yield self.estimate("flat_share", unit="share", at=step.change, **fields)
+            else:
+                yield self.estimate("change_at_nyquist", unit="nats", at={**step.change, "against": what}, **fields)
+
+    def _of_kind(self, at: Mapping[str, Any], what: str, columns: Array) -> Iterator[Estimate]:
+        """Of changes, or shares of flat channels, (n, steps)."""
+        (interval,) = means(columns.mean(1)[:, None])
+        if what == FLAT:
+            yield self.estimate("mean_flat_share", unit="share", at=at, **figure(interval))
+            return
+        at, count = {**at, "against": what}, columns.shape[1]
         yield self.estimate("mean_change_at_nyquist", unit="nats", at=at, **figure(interval))
-        for measure, count in (("steps", changes.shape[1]), ("lowering_steps", int((changes.mean(0) < 0).sum()))):
-            yield self.estimate(measure, unit="count", value=float(count), n=changes.shape[1], at=at)
+        for measure, value in (("steps", count), ("lowering_steps", int((columns.mean(0) < LOWERED).sum()))):
+            yield self.estimate(measure, unit="count", value=float(value), n=count, at=at)
+
+
+def _row(read: Mapping[str, Array], names: Sequence[str], n: int, width: int) -> Array:
+    """What was read of steps one after another, (n, width) each: NaN where nothing was."""
+    nothing = np.full((n, width), np.nan)
+    return np.concatenate([read.get(name, nothing) for name in names] or [nothing], axis=1).astype(np.float32)
+
+
+def _in_order(kind: tuple[tuple[str, str, str], Any]) -> tuple[int, ...]:
+    (name, size, what), _ = kind
+    return size == "changed", CHANGING.index(name), (*AGAINST, FLAT).index(what)
 
 
 def _all_alike(curves: Array) -> bool:
     """Whether several images have one and the same curve (n, PER_LAYER)."""
-    return len(curves) > 1 and bool(np.ptp(curves, axis=0).max() < ROUNDING)
-
-
-def _end(curve: Array, reference: int) -> Array:
-    """The end of curves (n, PER_LAYER) relative to one of their places: (n,)."""
-    return np.asarray(curve[:, PLACES - 1] - curve[:, reference])
+    return len(curves) > 1 and bool(np.ptp(curves, axis=0).max() < SAME)

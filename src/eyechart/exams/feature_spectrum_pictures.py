@@ -8,6 +8,7 @@ from typing import Any
 
 from eyechart.core.chart import Bars, Chart, Finding, Lines, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.words import percent
 
 CURVES = 6
 MARKED = 60  # points beyond which a chart does not tell them apart
@@ -32,13 +33,13 @@ LIMIT = "Natural logarithm, relative to zero frequency: -2.3 is a tenth of it. T
 def charts(estimates: Estimates) -> Sequence[Chart]:
     """Curves at a few depths, their ends over depth, and changes by kind."""
     ends = [e for e in estimates.of("relative_log_amplitude", frequency=1.0) if e.value is not None]
-    without = estimates.of("steps_without_map")
+    without = estimates.of("steps_left_out")
     left_out = Table(
-        "Steps without maps",
+        "Steps left out",
         ("reason", "steps"),
         [(e.at["reason"], e.value) for e in without],
         (None, "integer"),
-        "These steps of the network were left out.",
+        "Steps of the network of which, or of whose changes, nothing is said.",
     )
     bars = _by_kind(estimates)
     drawn: list[Chart] = [_curves(estimates, ends), _over_depth(ends), *([bars] if bars else [])] if ends else []
@@ -105,7 +106,8 @@ def _by_kind(estimates: Estimates) -> Bars | None:
         series=series,
         caption="After the step less before it, on the same images, mean over the steps of a kind. Above 0 detail grows, below "
         "0 it shrinks. Taking a map's mean away raises the first bar, not the second, and BatchNorm does nothing else to it. "
-        "Where steps change the size of the maps, the finest detail before and after is not the same.",
+        "Where steps change the size of the maps, the finest detail before and after is not the same. Flat (constant) channels "
+        "are left out.",
         rules=(Rule(0.0, ""),),
         format="number",
     )
@@ -146,13 +148,21 @@ def _finding(estimates: Estimates, kind: str) -> Finding | None:
     )
     if not (zero and steps and lowering) or zero.value is None:
         return None
-    against = f" Against the lowest frequency{_fewer(estimates, at, steps.n)}: {_times(lowest)}." if lowest else ""
+    further = f" Against the lowest frequency{_fewer(estimates, at, steps.n)}: {_times(lowest)}." if lowest else ""
+    further += _flat(estimates.one("mean_flat_share", kind=kind, size=at["size"]))
     resized = " with a change of size" if at["size"] == "changed" else ""
     return Finding(
         "note",
         f"{SUBJECTS[kind]}{resized} {_verb(zero)} the finest detail of the maps against their mean, over {zero.n:,} "
-        f"image{'' if zero.n == 1 else 's'}: {_times(zero)}; {_lowering(int(lowering.value or 0), steps.n)}.{against}",
+        f"image{'' if zero.n == 1 else 's'}: {_times(zero)}; {_lowering(int(lowering.value or 0), steps.n)}.{further}",
     )
+
+
+def _flat(e: Estimate | None) -> str:
+    """How many channels say nothing of detail."""
+    if e is None or not e.value:
+        return ""
+    return f" Left out: flat (constant) channels, {percent(e)} of those before and after such a step."
 
 
 def _fewer(estimates: Estimates, at: Mapping[str, Any], steps: int) -> str:
@@ -163,8 +173,8 @@ def _fewer(estimates: Estimates, at: Mapping[str, Any], steps: int) -> str:
 
 def _lowering(count: int, steps: int) -> str:
     if steps == 1:
-        return "the only such step lowers it" if count else "the only such step does not lower it"
-    return f"{count} of {steps} such steps lower it"
+        return f"the only such step {'lowers' if count else 'does not lower'} it by more than 1%"
+    return f"{count} of {steps} such steps lower it by more than 1%"
 
 
 def _verb(e: Estimate) -> str:

@@ -13,6 +13,7 @@ from eyechart.models.stages import NOT_ONE_AN_IMAGE
 from eyechart.views.feature_maps import Map, map_of
 
 CHANGING = ("attention", "block", "convolution", "norm", "activation", "pool")  # compared with the step before
+CHANNEL_BY_CHANNEL = ("norm", "activation", "pool")
 ATTENTION = ("attn", "attention", "self_attention", "self_attn")
 MOST = 80
 
@@ -48,6 +49,16 @@ class Step:
         """Whether the step before says what this one changes."""
         return bool(self.source) and self.kind in CHANGING
 
+    @property
+    def change(self) -> dict[str, Any]:
+        """Coordinates of what it changes."""
+        return {**self.at, "source": self.source, "size": "changed" if self.resized else "kept"}
+
+    @property
+    def keeps_channels(self) -> bool:
+        """Whether each channel is made of the source's channel of the same number alone."""
+        return self.kind in CHANNEL_BY_CHANNEL
+
 
 class Steps:
     """All steps of a net, and those that are looked at.
@@ -69,7 +80,8 @@ class Steps:
                 hint = "They are named in the order of use, functions with ()."
                 raise UnknownNameError.of(name, self.all, setting="feature_spectrum.layers", hint=hint)
         self.shown = tuple(sorted((self.all[name] for name in names), key=lambda step: step.depth))
-        before = [step.source for step in self.shown if step.compared]
+        self.compared = tuple(step for step in self.shown if step.compared)
+        before = [step.source for step in self.compared]
         held = {name for name in (*names, *before) if self.all[name].size}
         self.read = tuple(name for name in self.all if name in held)  # in the order of use
 

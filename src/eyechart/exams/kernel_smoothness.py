@@ -15,7 +15,7 @@ from eyechart.core.query import Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.words import figure
 from eyechart.errors import SettingError, UnknownNameError
-from eyechart.exams.kernel_smoothness_measures import MEASURES, Roughness, roughness
+from eyechart.exams.kernel_smoothness_measures import MEASURES, Roughness, averaged, roughness
 from eyechart.exams.kernel_smoothness_pictures import charts, findings, tiles
 from eyechart.spectrum.kernels import noise
 from eyechart.stats.intervals import Interval
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
 SIMULATED = 4096
 BLUR = 1.0  # weights
+ORDERS = 8  # of a kernel's weights
 
 
 class KernelSmoothness(Exam):
@@ -42,11 +43,12 @@ class KernelSmoothness(Exam):
             equal, and -1 for a checkerboard.
     1 x 1 kernels have no neighbours and no frequencies: all three are undefined. Kernels without weight are left out.
 
-    Compare nets of one kernel size; beside it stands what chance gives at that size: ``shuffled``, the layer's own weights
-    strewn anew over all their places (one seed), so of the same distribution, on which total variation depends (1.41 for
-    Gaussian, 1.33 for uniform weights at 3 x 3); ``noise``, independent Gaussian weights;
-    and ``smooth_noise``, the same blurred by a Gaussian with a standard deviation of 1 weight, both simulated (4096 kernels,
-    one seed). Small kernels are rough by their size alone, and a stride or the pixels' own blur ask for other kernels.
+    Compare nets of one kernel size; beside it stands what chance gives at that size: ``shuffled``, each kernel's own weights in
+    random order, mean over up to eight such orders. Its mean and the distribution of its weights are kept, on which total
+    variation depends (1.42 for Gaussian, 1.34 for uniform weights at 3 x 3), so what differs is their arrangement alone;
+    ``noise``, independent Gaussian weights; and ``smooth_noise``, the same blurred by a Gaussian with a standard deviation of 1
+    weight, both simulated (4096 kernels, one seed). Small kernels are rough by their size alone, and a stride or the pixels'
+    own blur ask for other kernels.
 
     Measures, at {layer, kernels: own | shuffled | noise | smooth_noise}, layer as in the setting:
         total_variation, high_frequency_share, neighbour_correlation: means over kernels.
@@ -62,6 +64,7 @@ class KernelSmoothness(Exam):
     """
 
     name: ClassVar[str] = "kernel_smoothness"
+    version: ClassVar[int] = 2
     headline: ClassVar[tuple[str, ...]] = tuple(MEASURES)
     title: ClassVar[str] = "Smoothness of kernels"
     explanation: ClassVar[str] = (
@@ -92,7 +95,7 @@ class KernelSmoothness(Exam):
         return Tally()
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
-        """Of the layer, of noise and of smooth noise."""
+        """Of the layer, of its weights shuffled, of noise and of smooth noise."""
         if not subject.convolutions:
             reason = (
                 "the network has no convolution whose weights can be read (exported and scripted networks hide theirs)"
@@ -104,7 +107,9 @@ class KernelSmoothness(Exam):
         height, width = weights.shape[2:]
         own = roughness(weights)
         found = [*self._layer(own, name, (height, width)), *self._figures(own, "own")]
-        found += self._figures(roughness(_shuffled(weights)), "shuffled")
+        orders = max(1, min(ORDERS, SIMULATED // own.filters.size))  # many kernels are an average by themselves
+        shuffled = averaged([roughness(_shuffled(weights, seed)) for seed in range(orders)])
+        found += self._figures(shuffled, "shuffled")
         for kind, blur in (("noise", 0.0), ("smooth_noise", BLUR)):
             found += self._figures(roughness(noise(SIMULATED, height, width, blur)[:, None]), kind)
         return Estimates(found)
@@ -163,10 +168,10 @@ class KernelSmoothness(Exam):
                 yield self.estimate(f"{measure}_quantile", **about, at=place, **_figure(interval, found.reason))
 
 
-def _shuffled(weights: torch.Tensor) -> torch.Tensor:
-    """The same weights in random order."""
-    order = np.random.default_rng(0).permutation(weights.numel())
-    return weights.flatten()[order].reshape(weights.shape)
+def _shuffled(weights: torch.Tensor, seed: int) -> torch.Tensor:
+    """Each kernel's weights in a random order of its own."""
+    each = weights.flatten(2).numpy()
+    return weights.new_tensor(np.random.default_rng(seed).permuted(each, axis=2)).reshape(weights.shape)
 
 
 def _figure(interval: Interval, reason: str) -> dict[str, Any]:

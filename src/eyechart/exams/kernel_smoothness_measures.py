@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -65,3 +65,10 @@ def roughness(kernels: torch.Tensor) -> Roughness:
     }
     reason = "all kernels are zero or the same everywhere"
     return Roughness({name: column.numpy() for name, column in values.items()}, filters, out, reason)
+
+
+def averaged(several: Sequence[Roughness]) -> Roughness:
+    """The mean of each kernel's measures over several orders of its weights."""
+    first = several[0]
+    values = {measure: np.mean([one.values[measure] for one in several], axis=0) for measure in first.values}
+    return replace(first, values=values)

@@ -6,12 +6,18 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from eyechart.core.chart import MOST_TILES, Chart, Finding, Format, Lines, Series, Table, Tiles, plain_numbers
+from eyechart.core.chart import MOST_TILES, Chart, Finding, Format, Lines, Series, Table, Tiles
+from eyechart.core.chart_numbers import plain_numbers
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array
 from eyechart.core.words import percent
 
-KINDS = {"own": "this layer", "shuffled": "its weights shuffled", "noise": "pure noise", "smooth_noise": "smooth noise"}
+KINDS = {
+    "own": "this layer",
+    "shuffled": "each kernel shuffled",
+    "noise": "pure noise",
+    "smooth_noise": "smooth noise",
+}
 FEW = 30  # filters: an interval over fewer is wide, and holds almost anything
 TITLES: Mapping[str, tuple[str, str, Format]] = {
     "total_variation": ("Difference of neighbours", "total variation (mean weight)", "number"),
@@ -26,7 +32,7 @@ READ = {
 
 
 def charts(estimates: Estimates) -> Sequence[Chart]:
-    """Means beside those of noise as a table, and a distribution for each measure."""
+    """Means beside those of shuffled weights and of noise as a table, and a distribution for each measure."""
     layers = estimates.of("kernels")
     if not layers:
         return [Table("Roughness of the kernels", ("measure",), (), caption="There is no convolution to look at.")]
@@ -38,7 +44,8 @@ def charts(estimates: Estimates) -> Sequence[Chart]:
     at = layer.at
     about = (
         f"Means over the {layer.n:,} kernels ({filters:,} filters) of {at['name']}, each of {at['height']} x {at['width']} "
-        "weights, and over simulated kernels of that size. Intervals are over filters. Compare models whose kernels are of "
+        "weights; over the same with each kernel's own weights in random order, so that arrangement alone differs; and over "
+        "simulated kernels of that size. Intervals are over filters. Compare models whose kernels are of "
         "one size."
     )
     formats: tuple[Format | None, ...] = (None, "number", "number", "number", "number")

@@ -18,8 +18,9 @@ from eyechart.core.view import Plain, View
 from eyechart.core.weights import Weights
 from eyechart.core.words import figure
 from eyechart.exams.loss_landscape_path import path_figures
-from eyechart.exams.loss_landscape_pictures import charts, findings
-from eyechart.exams.loss_landscape_plane import Landscape, Plane
+from eyechart.exams.loss_landscape_pictures import charts
+from eyechart.exams.loss_landscape_plane import NOT_FINITE, Landscape, Plane
+from eyechart.exams.loss_landscape_words import findings
 from eyechart.stats.halves import choosing_half
 from eyechart.stats.intervals import Interval, means
 from eyechart.views.bands import Band
@@ -50,6 +51,8 @@ class LossLandscape(Exam):
 
     Measures, at {shown: full | low | high} and on bands {radius, radius_nyquist} (radius as a share of n/2):
         centre_loss: L(0, 0), that of the net as it is (if settled: with statistics taken anew here, too).
+        capped_loss: mean over images of their loss there (or at t = 0), none counted for more than guessing_loss: the loss has
+            no upper bound, and few images that are wrong with certainty would make decent weights look unfit.
         minimum_gap {a, b}: L(0, 0) less the loss at the lowest point of the grid; above 0: w is no minimum of this band.
             The point is chosen by every other image of each class and measured on the rest: the choice does not flatter it.
             Undefined where w itself is a hole.
@@ -60,7 +63,7 @@ class LossLandscape(Exam):
             of the grid to each side, and the length of the two (never below 0, so noise alone makes it positive).
         curvature {which: largest | smallest}: eigenvalues of the second derivatives of the quadratic that fits the nine points
             around w best.
-        lower_share: share of the other points of the grid that lie below L(0, 0); a hole does not.
+        lower_share: share of the other points of the grid that lie below L(0, 0) (by more than rounding); a hole does not.
         convex_share: share of the inner points of the four lines through w (along d1, d2 and both diagonals) at which the
             second difference of L is not below 0 (but for rounding, 1e-6 of the loss); next to holes there is none.
         ring_loss {distance}: mean of L over the points within half a step of a distance; 0: the centre.
@@ -189,10 +192,7 @@ class LossLandscape(Exam):
             for shown in SHOWN:
                 losses, at = rows[f"{shown}_path_nll"], self._at(shown, subject)
                 found += path_figures(self.estimate, self.steps, losses, choosing, at)
-        if known.any():
-            guessing = log(subject.n_classes)
-            found.append(self.estimate("guessing_loss", unit="nats", value=guessing, n=int(known.sum())))
-        return Estimates(found)
+        return Estimates([*found, *self._fit(rows, subject)] if known.any() else found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Maps, hills, rings; the way."""
@@ -200,7 +200,18 @@ class LossLandscape(Exam):
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Whether the weights are a minimum of each band, how steep it gets, what lies between checkpoints."""
-        return findings(estimates)
+        return findings(estimates, settled=self.batchnorm == "settled")
+
+    def _fit(self, rows: Mapping[str, Array], subject: Subject) -> Iterator[Estimate]:
+        """Whether the weights as they are know the labels."""
+        column, place = ("nll", self._plane(subject).centre) if self.plane else ("path_nll", self.steps.index(0.0))
+        guessing = log(subject.n_classes)
+        for shown in SHOWN:
+            losses = rows[f"{shown}_{column}"][:, place].astype(np.float64)
+            (capped,) = means(np.fmin(losses, guessing)[:, None])
+            reason = "" if np.isfinite(losses).all() else NOT_FINITE
+            yield self.estimate("capped_loss", unit="nats", at=self._at(shown, subject), **figure(capped, reason))
+        yield self.estimate("guessing_loss", unit="nats", value=guessing, n=len(losses))
 
     def _difference(self, low: Landscape, high: Landscape, subject: Subject) -> Estimate:
         rises = high.rise(self.distance), low.rise(self.distance)

@@ -18,7 +18,7 @@ Say = Callable[..., Estimate]
 At = Mapping[str, Any]
 NOT_FINITE = "the loss there is not finite"
 NO_POINT = "no point of the grid lies at this distance: take more points, a smaller reach or a larger distance"
-ROUNDING = 1e-6  # of the loss (or of 1): second differences this far below 0 are rounding
+ROUNDING = 1e-6  # of the loss (or of 1): differences this far below 0 are rounding
 
 
 @dataclass(frozen=True)
@@ -172,16 +172,17 @@ class Landscape:
 
     def _shares(self) -> Iterator[Estimate]:
         centre, others = self.plane.centre, self.plane.points**2 - 1
+        known = len(self.losses) and self.whole[centre]
+        slack = ROUNDING * max(1.0, float(self.losses[:, centre].mean())) if known else 0.0
         found = None
         if self.whole[centre]:
             at = int(self.whole[:centre].sum())  # where the centre lies among the whole ones
-            found = of_means(lambda m: (m < m[..., at, None]).sum(-1) / others, self.losses[:, self.whole])
+            found = of_means(lambda m: (m < m[..., at, None] - slack).sum(-1) / others, self.losses[:, self.whole])
         yield self._figure("lower_share", found, "share")
         lines = self.losses[:, self.plane.lines]  # (n, 4, points)
         bends = np.diff(lines, 2, axis=2).reshape(len(lines), 4 * (self.plane.points - 2))
         bends = bends[:, np.isfinite(bends).all(0)]
-        least = -ROUNDING * max(1.0, float(self.losses[:, centre].mean())) if len(lines) and self.whole[centre] else 0.0
-        convex = of_means(lambda m: (m >= least).mean(-1), bends) if bends.shape[1] else None
+        convex = of_means(lambda m: (m >= -slack).mean(-1), bends) if bends.shape[1] else None
         yield self._figure("convex_share", convex, "share")
 
 

@@ -52,14 +52,14 @@ class Digest(Generic[S]):
 
 
 def digest(sections: Sequence[S]) -> Digest[S]:
-    """The findings of a model's sections to begin with: of each kind the first of every exam, then the second of each."""
+    """A model's findings to begin with: the first of each kind of every exam, the weak first; then the second."""
     ranked = []
     for number, section in enumerate(sections):
         for verdict in ORDER:
             alike = [finding for finding in section.findings if finding.verdict == verdict]
-            ranked += [((ORDER.index(verdict), k, number), finding, section) for k, finding in enumerate(alike)]
+            ranked += [((k, ORDER.index(verdict), number), finding, section) for k, finding in enumerate(alike)]
     ranked.sort(key=lambda one: one[0])
-    told = [(finding, section) for _, finding, section in ranked[:MOST]]
+    told = [(finding, section) for (_, rank, _), finding, section in sorted(ranked[:MOST], key=lambda one: one[0][1])]
     names = {id(section) for _, section in told}
     others = [section for section in sections if section.findings and id(section) not in names]
     weak = [any(finding.verdict == "weak" for finding in section.findings) for section in others]

@@ -22,7 +22,7 @@ from eyechart.core.query import Query
 from eyechart.core.tally import Kept, Tally
 from eyechart.core.view import Pixels, split_stages
 from eyechart.errors import BadImagesError
-from eyechart.run.draw import Job, draw
+from eyechart.run.draw import draw
 from eyechart.run.engine import Engine
 from eyechart.run.merge import parts
 from eyechart.run.plan import Work, source_views
@@ -64,6 +64,9 @@ def finish(engine: Engine, exam: Exam, works: Sequence[Work], training: Training
         return Finished(name, exam, Estimates(), None, table, [])
     other, seen, fitted = _measured(training[0], exam, training[1]) if training else (None, None, Estimates())
     more = beside(exam, found, fitted)
+    if seen is not None:
+        together = exam.estimates_beside(tally, examined_labels(table), seen, engine.subject)
+        more = Estimates((*more, *_named(engine, together)))
     section = _section(exam, found, tally, engine.subject, more)
     cases = [_pictured(engine, exam, case) for case in tally.kept]
     return Finished(name, exam, Estimates((*found, *more)), section, table, cases, other, seen is not None)
@@ -89,7 +92,10 @@ def _measured(engine: Engine, exam: Exam, works: Sequence[Work]) -> tuple[pa.Tab
 
 def _estimates(engine: Engine, exam: Exam, tally: Tally, labels: Array) -> Estimates:
     """What the exam makes of its tally, under the model's name."""
-    found = exam.estimates(tally, labels, engine.subject)
+    return _named(engine, exam.estimates(tally, labels, engine.subject))
+
+
+def _named(engine: Engine, found: Estimates) -> Estimates:
     return Estimates(replace(e, model=engine.model.name) for e in found)
 
 
@@ -203,17 +209,17 @@ class Fates:
 def _pictured(engine: Engine, exam: Exam, case: Kept) -> dict[str, Any]:
     """Draw the views of a kept case."""
     views = exam.pictures(case)
-    index = engine.index_of(case.id)
     sources = source_views([Query(view) for view in views.values()])
-    job = Job((case.id,), (engine.images.source(index),), sources, engine.model.preprocessing, engine.options.seed)
+    job = engine.jobs.of([engine.jobs.position_of(case.id)], sources)
     drawn = draw(job)
     pictures = {}
     if drawn.examined.all():
+        frames = [unit(torch.from_numpy(f).permute(0, 3, 1, 2).to(engine.model.device)) for f in drawn.frames]
+        shown = {s: Pixels(f, job.ids, job.seed, n) for s, f, n in zip(sources, frames, drawn.notes, strict=True)}
         for name, view in views.items():
-            v = sources.index(split_stages(view)[0])
-            frame = unit(torch.from_numpy(drawn.frames[v]).permute(0, 3, 1, 2).to(engine.model.device))
-            first = Pixels(frame, job.ids, job.seed, drawn.notes[v])
-            pictures[name] = _webp(show(view, first)[0][0])
+            first = shown[split_stages(view)[0]]
+            beside = Pixels(first.tensor, job.ids, job.seed, first.notes, shown)
+            pictures[name] = _webp(show(view, beside)[0][0])
     return {"key": case.key, "score": case.score, "id": case.id, "facts": dict(case.facts), "pictures": pictures}
 
 

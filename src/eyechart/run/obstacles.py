@@ -12,9 +12,11 @@ from eyechart.run.engine import Engine
 
 
 def obstacles(
-    exams: Sequence[Exam], engines: Sequence[Engine], asked: Sequence[Exam]
+    exams: Sequence[Exam], engines: Sequence[Engine], asked: Sequence[Exam], beside: bool
 ) -> dict[tuple[Exam, Engine], str]:
     """For each exam and model (with its images) the reason why the exam is skipped there; empty where it is not.
+
+    ``beside``: training images are given.
 
     Raises:
         EyechartError: a setting of an exam that is ``asked`` for fits none of the models.
@@ -24,7 +26,7 @@ def obstacles(
         errors = []
         for engine in engines:
             try:
-                found[exam, engine] = next(_obstacles(exam, engine), "")
+                found[exam, engine] = next(_obstacles(exam, engine, beside), "")
             except EyechartError as error:  # such as a layer that other models have
                 errors.append(error)
                 found[exam, engine] = str(error).rstrip(".")
@@ -33,7 +35,7 @@ def obstacles(
     return found
 
 
-def _obstacles(exam: Exam, engine: Engine) -> Iterator[str]:
+def _obstacles(exam: Exam, engine: Engine, beside: bool) -> Iterator[str]:
     if engine.model.kind not in exam.answers:
         if engine.model.kind == "none":
             yield "it needs a model"
@@ -43,12 +45,16 @@ def _obstacles(exam: Exam, engine: Engine) -> Iterator[str]:
         return
     if not (exam.asks or engine.subject.weights):
         yield "it looks at weights, and this model shows none"
+    if exam.needs_training and not beside:
+        yield "it compares with training images: give --train-images"
     queries = exam.ask(engine.subject, ()) or ()
     gradients = any(query.reading == "gradient" for query in queries)
     if (exam.needs_labels or gradients) and not engine.subject.labelled:
         yield "the images have no labels: give class folders or --labels"
     if not _can_alter(exam, engine, queries):
         yield "it changes weights that cannot be found in this model"
+    if reason := exam.unsuited(engine.subject, engine.images):
+        yield reason
     if any(query.tap for query in queries) and not engine.subject.layers:
         yield "it reads layers, and this model cannot be watched while it answers"
     if gradients and not engine.differentiable:

@@ -21,7 +21,7 @@ from eyechart.run.common_ground import on_common_ground
 from eyechart.run.engine import Engine
 from eyechart.run.finish import Fates, Finished, finish, finish_without_images, write_kept, write_rows
 from eyechart.run.identity import digests, identity
-from eyechart.run.labels import labels_for
+from eyechart.run.labels import labels_for, labels_or_none
 from eyechart.run.obstacles import obstacles
 from eyechart.run.options import RunOptions
 from eyechart.run.plan import Work, source_views, tasks
@@ -68,7 +68,7 @@ class Session:
             )
         self.models = distinct(self.models)
         self.finished = False  # results are written
-        matched = [labels_for(model, self.images, self.classes) for model in self.models]
+        matched = [self._matched(model, self.images) for model in self.models]
         self.labels, self.class_lines = [m[0] for m in matched], [m[1] for m in matched]
         self.identity = identity(self.models, self.labels, self.images, self.options.seed)
         self.record = Record(self.folder, self.identity)
@@ -78,8 +78,13 @@ class Session:
         self.asked = tuple(self.exams)
         self.exams = with_recorded(self.exams, self.record.exams, self.reporter)
         self.n = self._number(self.images, self.record.limit)
-        self.engines = self._engines(self.images, self.labels, self.n, "")
+        self.engines = self._engines(self.images, self.labels, self.n)
         self.beside = self._beside()
+
+    def _matched(self, model: ImageModel, images: ImageSet) -> tuple[Array, list[str]]:
+        """Labels as output numbers, and how they were matched."""
+        match = labels_or_none if all(exam.own_targets for exam in self.exams) else labels_for
+        return match(model, images, self.classes)
 
     def _number(self, images: ImageSet, covered: int) -> int:
         """How many images are examined: as many as asked for, or as the run covers already."""
@@ -88,12 +93,12 @@ class Session:
             self.reporter.say(f"This run covers {covered:,} images already ({images.name}); all of them are used.")
         return max(asked, covered)
 
-    def _engines(self, images: ImageSet, labels: Sequence[Array], n: int, suffix: str) -> list[Engine]:
+    def _engines(self, images: ImageSet, labels: Sequence[Array], n: int, training: bool = False) -> list[Engine]:
         """One a model."""
         keys = digests(identity(self.models, labels, images, self.options.seed))
         order = seeded_order(images.ids, images.labels, self.options.seed)
-        slots = [f"{slot}{suffix}" for slot in self.slots]
-        fixed = self.options, self.reporter, self.rank
+        slots = [f"{slot}-training" if training else slot for slot in self.slots]
+        fixed = self.options, self.reporter, self.rank, training
         return [
             Engine(m, images, own, order, n, self.folder, slot, key, *fixed)
             for m, own, slot, key in zip(self.models, labels, slots, keys, strict=True)
@@ -115,9 +120,9 @@ class Session:
                 way_out="Give the images that the model was fitted to, or leave the setting off.",
             )
         known = self.record.training if self.record.training.get("fingerprint") == self.training.fingerprint else {}
-        labels = [labels_for(model, self.training, self.classes)[0] for model in self.models]
+        labels = [self._matched(model, self.training)[0] for model in self.models]
         n = self._number(self.training, int(known.get("limit", 0)))
-        return self._engines(self.training, labels, n, "-training")
+        return self._engines(self.training, labels, n, training=True)
 
     def skipped(self) -> list[dict[str, str]]:
         """Exams that cannot be run on a model, with the reason."""
@@ -207,14 +212,15 @@ class Session:
             raise fates.too_many(self.options.max_bad, self.folder.root)
 
     def _fitting(self, engine: Engine) -> list[Exam]:
-        wanted = [exam for exam in self.exams if exam.training or engine not in self.beside]
+        wanted = [e for e in self.exams if e.training or e.needs_training or engine not in self.beside]
         return [exam for exam in wanted if not self._unfit[exam, engine]]
 
     @cached_property
     def _unfit(self) -> Mapping[tuple[Exam, Engine], str]:
         """Why exams cannot be run on models, see ``obstacles``."""
-        examined = obstacles(self.exams, self.engines, self.asked)
-        return {**examined, **obstacles(self.exams, self.beside, ())}
+        beside = bool(self.beside)
+        examined = obstacles(self.exams, self.engines, self.asked, beside)
+        return {**examined, **obstacles(self.exams, self.beside, (), beside)}
 
     def _state(self) -> dict[str, Any]:
         """What this command examines, how and where, for the run's record."""

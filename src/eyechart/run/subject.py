@@ -52,9 +52,9 @@ class _Geometry(Mapping[str, LayerGeometry]):
         return len(self._found)
 
 
-def subject_of(model: ImageModel, labelled: bool) -> Subject:
-    """What exams may know of a model and whether its images have labels."""
-    known = Subject(model.preprocessing.size, model.n_outputs, model.class_names, model.kind, labelled)
+def subject_of(model: ImageModel, labelled: bool, training: bool = False) -> Subject:
+    """What exams may know of a model and of its images: see ``Subject``."""
+    known = Subject(model.preprocessing.size, model.n_outputs, model.class_names, model.kind, labelled, training)
     if model.plain is None:
         return known
     plain = model.plain

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from math import hypot
 
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Exam
+from eyechart.stats.intervals import Interval, apart
 
 TRAINING = {"images": "training"}
 
@@ -30,16 +30,9 @@ def _gaps(exam: Exam, examined: Estimates, training: Estimates) -> Iterator[Esti
 
 
 def gap(a: Estimate, b: Estimate) -> Estimate:
-    """``a`` minus ``b``, two estimates from unlike images.
-
-    The interval is recovered from theirs (Zou & Donner, Stat. Med. 2008; for two of Wilson's it is Newcombe's tenth method,
-    Stat. Med. 1998). ``n`` is the smaller of the two.
-    """
-    n, told = min(a.n, b.n), replace(a, unit="difference of shares" if a.unit == "share" else a.unit, method="")
-    if a.value is None or b.value is None:
-        return replace(told, value=None, low=None, high=None, n=n, reason=a.reason or b.reason)
-    value = a.value - b.value
-    if a.low is None or a.high is None or b.low is None or b.high is None:
-        return replace(told, value=value, low=None, high=None, n=n)
-    low, high = value - hypot(a.value - a.low, b.high - b.value), value + hypot(a.high - a.value, b.value - b.low)
-    return replace(told, value=value, low=low, high=high, n=n, method="mover")
+    """``a`` minus ``b``, two estimates from unlike images, with the interval of ``eyechart.stats.intervals.apart``."""
+    found = apart(*(Interval(e.value, e.low, e.high, e.n, e.method) for e in (a, b)))
+    unit = "difference of shares" if a.unit == "share" else a.unit
+    reason = "" if found.value is not None else a.reason or b.reason
+    told = replace(a, unit=unit, n=found.n, method=found.method, reason=reason)
+    return replace(told, value=found.value, low=found.low, high=found.high)

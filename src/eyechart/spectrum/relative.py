@@ -11,6 +11,7 @@ from eyechart.spectrum.grid import Rings, check, plane_weights, ring_sums, rings
 
 Profile = Literal["diagonal", "radial"]
 FLOOR = 1e-6  # the authors'
+FLAT = 1e-5  # of the largest value: what float32 leaves of a constant map is less
 
 
 def profile_length(height: int, width: int, profile: Profile = "diagonal") -> int:
@@ -56,6 +57,19 @@ def relative_log_amplitude(maps: torch.Tensor, profile: Profile = "diagonal") ->
     """
     curve = log_amplitude(maps, profile).mean(-2)
     return curve - curve[..., :1]
+
+
+def flat(maps: torch.Tensor) -> torch.Tensor:
+    """Whether maps (..., h, w) are constant but for rounding: (...,) bool.
+
+    The largest value exceeds the smallest by no more than 1e-5 of the largest magnitude, or than 1e-6. The relative amplitude
+    of such a map is that of the 1e-6 at all frequencies above zero, and says nothing of detail.
+
+    >>> flat(torch.stack([torch.full((3, 3), 7.0), torch.eye(3)])).tolist()
+    [True, False]
+    """
+    high, low = maps.amax((-2, -1)), maps.amin((-2, -1))
+    return high - low <= (torch.maximum(high.abs(), low.abs()) * FLAT).clamp(min=FLOOR)
 
 
 def at_shares(curve: torch.Tensor, places: int) -> torch.Tensor:

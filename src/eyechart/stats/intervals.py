@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import sqrt
+from math import hypot, sqrt
 from typing import Any
 
 import numpy as np
@@ -145,6 +145,27 @@ def means(values: Array, *, share: bool = False, seed: int = 0) -> list[Interval
     return ratios(np.where(known, values, 0.0), known, share=share, seed=seed)
 
 
+def pooled(values: Array, *, share: bool = False, seed: int = 0) -> Interval:
+    """Mean over all of (n, k), the n rows as the units; ``share``: of 0/1 events. See ``ratios``."""
+    sums = np.asarray(values).sum(1, keepdims=True, dtype=np.float64)
+    (interval,) = ratios(sums, np.full_like(sums, np.shape(values)[1]), share=share, seed=seed)
+    return interval
+
+
+def share_of(events: Array) -> Interval:
+    """Wilson's interval of the share of (n,) events that happened."""
+    return wilson(int(events.sum()), len(events))
+
+
+def commonest(classes: Array) -> Interval:
+    """Share of (n,) classes, none below 0, that are the commonest one: near 1, what stays the same says little.
+
+    >>> commonest(np.array([2, 0, 2, 2])).value
+    0.75
+    """
+    return wilson(int(np.bincount(classes).max()) if len(classes) else 0, len(classes))
+
+
 def differences(first: Array, second: Array, *, seed: int = 0) -> list[Interval]:
     """Mean of ``first`` minus mean of ``second``, columns (n, k) of values from 0 to 1 paired by row.
 
@@ -173,6 +194,22 @@ def _paired(more: int, fewer: int, n: int) -> Interval:
     value = (more - fewer) / n
     low, high = max(-1.0, min(value, a - b - half)), min(1.0, max(value, a - b + half))
     return Interval(value, low, high, n, "bonett-price")
+
+
+def apart(a: Interval, b: Interval) -> Interval:
+    """``a`` minus ``b``, two figures of unlike units; ``n`` is the smaller of theirs.
+
+    The interval is recovered from theirs (Zou & Donner, Stat. Med. 2008; for two of Wilson's it is Newcombe's tenth method,
+    Stat. Med. 1998). Figures that vary together are less far apart than it allows for.
+    """
+    n = min(a.n, b.n)
+    if a.value is None or b.value is None:
+        return Interval(None, None, None, n, "")
+    value = a.value - b.value
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return Interval(value, None, None, n, "")
+    low, high = value - hypot(a.value - a.low, b.high - b.value), value + hypot(a.high - a.value, b.value - b.low)
+    return Interval(value, low, high, n, "mover")
 
 
 def median(values: Array) -> Interval:

@@ -10,7 +10,7 @@ import torch
 
 from eyechart.core.tap import Tap
 from eyechart.models.layers import Layer
-from eyechart.spectrum.relative import Profile, at_shares, relative_log_amplitude
+from eyechart.spectrum.relative import Profile, at_shares, flat, log_amplitude
 
 Arrangement = Literal["channels first", "channels last", "tokens", "tokens of heads"]
 EXTRA_TOKENS = (0, 1, 2, 5)  # none, class, class and distillation, class and four registers
@@ -91,9 +91,10 @@ def as_maps(output: torch.Tensor, held: Map) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class RelativeSpectrum(Tap):
-    """Relative log amplitude of each image's maps, mean over channels: (n, places + 1).
+    """Relative log amplitude of each image's maps: (n, places + 1 + 3 channels).
 
-    Evenly spaced places from zero frequency to the last below Nyquist, then the lowest frequency above zero.
+    Mean over channels at evenly spaced places from zero frequency to the last below Nyquist, then at the lowest frequency above
+    zero. Then of each channel log A(end) - log A(0), of each log A(end) - log A(lowest), and of each 1 where it is not flat.
 
     Attributes:
         frame, grid: see ``map_of``.
@@ -111,8 +112,12 @@ class RelativeSpectrum(Tap):
         held = map_of(layer, self.frame, self.grid)
         if isinstance(held, str):
             return None
-        curve = relative_log_amplitude(as_maps(output, held), self.profile)
-        return torch.cat([at_shares(curve, self.places), curve[..., 1:2]], -1)
+        maps = as_maps(output, held)
+        logs = log_amplitude(maps, self.profile)  # (n, c, points)
+        curve = logs.mean(1)
+        curve = curve - curve[:, :1]
+        ends = [logs[..., -1] - logs[..., reference] for reference in (0, 1)]
+        return torch.cat([at_shares(curve, self.places), curve[:, 1:2], *ends, (~flat(maps)).to(curve)], 1)
 
 
 def _fits(sides: tuple[int, ...], frame: tuple[int, int]) -> bool:

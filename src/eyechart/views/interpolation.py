@@ -9,6 +9,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
 from eyechart.core.weights import Weights
@@ -99,10 +100,16 @@ def _state(file: str) -> Mapping[str, Tensor]:
 
 
 def _fit(other: Mapping[str, Tensor], own: Mapping[str, Tensor], file: str) -> None:
-    """Raise CheckpointError unless both are of one architecture."""
+    """Raise CheckpointError unless both are of one architecture.
+
+    ``own`` holds a tensor of several names (tied parameters, modules used twice) once, a file under each of them: names whose
+    numbers are those of another one are further names.
+    """
     needed = [n for n, t in own.items() if isinstance(t, nn.Parameter) or n.endswith(_STATISTICS)]
     floating = [n for n, t in other.items() if t.is_floating_point() and not n.endswith(_BATCHES)]
-    missing, extra = [n for n in needed if n not in other], [n for n in floating if n not in own]
+    missing = [n for n in needed if n not in other]
+    held = [other[n] for n in own if n in other]
+    extra = [n for n in floating if n not in own and not any(torch.equal(other[n], one) for one in held)]
     shapes = [n for n in own if n in other and own[n].shape != other[n].shape]
     wrong = (("missing", missing), ("not expected", extra), ("of another shape", shapes))
     told = [f"{len(names)} {word} ({', '.join(names[:3])})" for word, names in wrong if names]
