@@ -182,6 +182,20 @@ def test_near_chance_there_is_nothing_to_correct() -> None:
     assert one(never, "relative_accuracy").reason == NEVER_RIGHT
 
 
+def test_answers_that_never_change_are_no_certainty() -> None:
+    labels = np.zeros(40, int)
+    clean = (np.arange(40) >= 30).astype(int)  # 30 of 40 right, whatever is taken away
+    found = told(clean, np.stack([clean, clean], 1), labels)
+    share = 1 / 42  # one image more of either kind, of two images more
+    room = 1.959964 * np.sqrt(2 * share / 42)
+    for measure, whole in (("relative_accuracy", 0.75), ("mean_chance_corrected", 0.5)):
+        e = found.of(measure)[0]
+        assert (e.value, e.method) == (1.0, "bonett-price")
+        assert (e.low, e.high) == (pytest.approx(1 - room / whole), pytest.approx(1 + room / whole))
+    lost = one(found, "reliance", cue="colour")
+    assert (lost.value, lost.high) == (0.0, pytest.approx(room / 0.5))
+
+
 def test_few_images_have_no_interval_and_none_no_figure() -> None:
     few = one(told(np.zeros(5, int), np.zeros((5, 1), int), np.zeros(5, int)), "relative_accuracy")
     assert (few.value, few.low) == (1.0, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from eyechart.core.chart import Bars, Chart, Finding, Gallery, Lines, Rule, Series, Table
+from eyechart.core.chart import Chart, Dots, Finding, Gallery, Lines, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
 from eyechart.exams.cue_suppression_protocol import AXES, CUES, Condition, Method, Protocol
@@ -167,18 +167,20 @@ def _unlabelled(estimates: Estimates) -> Iterator[Finding]:
         )
 
 
-def _reliance(estimates: Estimates) -> Iterator[Bars]:
+def _reliance(estimates: Estimates) -> Iterator[Dots]:
+    """A mark for each cue; those of several models meet in one figure."""
     found = [e for axis in AXES if (e := estimates.one("reliance", cue=axis)) and e.value is not None]
     if not found:
         return
-    yield Bars(
+    yield Dots(
         title="What it leans on",
         x_label="share of its accuracy above chance that is lost without the cue",
         categories=[e.at["cue"] for e in found],
-        series=[Series("lost", [e.value for e in found], [e.low for e in found], [e.high for e in found])],
+        series=[Series("this model", [e.value for e in found], [e.low for e in found], [e.high for e in found])],
+        ends=("loses nothing", "guesses"),
         caption="0: nothing is lost; 1: it guesses. Means over the strengths of each way to take the cue away, then over the "
-        "ways (curves below), with 95 % intervals. Strengths of different cues cannot be made equal, so compare a bar with "
-        "that of another model rather than with its neighbours.",
+        "ways, with 95 % intervals. Strengths of different cues cannot be made equal: compare marks of one row, of several "
+        "models, rather than those of one model.",
     )
 
 
