@@ -81,7 +81,7 @@ def test_a_colour_eye_leans_on_colour_alone() -> None:
     assert gap.high is not None
     assert gap.high < 0
     said = [f.sentence for f in CueSuppression().findings(found)]
-    assert any("It pays most for colour" in s for s in said)
+    assert any("it pays most for colour" in s for s in said)
     assert [f.verdict for f in CueSuppression().findings(found) if "On grey pictures" in f.sentence] == ["weak"]
 
 
@@ -99,6 +99,7 @@ def test_a_grain_eye_leans_on_texture_alone() -> None:
     texture = one(found, "reliance", cue="texture")
     assert texture.low is not None
     assert texture.low > 0.2
+    assert any("against the claim; shape minus texture is -" in f.sentence for f in CueSuppression().findings(found))
 
 
 def test_what_one_pixel_sees_computed_once_more() -> None:
