@@ -224,6 +224,13 @@ def test_the_protocol_at_usual_sizes() -> None:
     assert {c.method for c in protocol(methods=METHODS).conditions} == set(METHODS) == set(CUES)
 
 
+def test_forwards_are_as_many_as_stated() -> None:
+    for side, repeats, forwards in ((32, 3, 76), (224, 3, 100), (32, 1, 42), (224, 1, 50)):
+        queries = CueSuppression(repeats=repeats).ask(Subject((side, side), 10), ())
+        assert queries is not None
+        assert len(set(queries)) == forwards
+
+
 def test_views_that_share_a_step_are_neighbours() -> None:
     conditions = protocol(methods=METHODS).conditions
     views = [*in_turn(conditions)]
