@@ -34,9 +34,9 @@ class CueSuppression(Exam):
         Two cues at once: shuffle_grey (all grids, no colour), bilateral_grey (all diameters, no colour), bilateral_shuffle (all
             grids, of the picture smoothed before; diameters spread from the weakest to the strongest alike).
         On request (ours): phase_scramble (phase; strength in degrees), whitening (amplitude; strength from 0 to 1).
-    What is drawn at random is drawn anew for each image and each of the ``repeats``; an image counts with their mean. Forwards an
-    image: 76 at 32 pixels, 100 at 224; with ``repeats=1`` 42 and 50. Turning tiles of few pixels takes fine detail and leaves the
-    outlines: see the curves before calling a loss one of shape.
+    What is drawn at random is drawn anew for each image and each of the ``repeats``; an image counts with their mean.
+    Forwards an image: 76 at 32 pixels, 100 at 224; with ``repeats=1`` 42 and 50. Turning tiles of few pixels takes fine detail
+    and leaves the outlines: see the curves before calling a loss one of shape.
 
     Measures, at {cue, method, strength}:
         accuracy: share of images whose top class is the label.
