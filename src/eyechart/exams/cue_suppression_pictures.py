@@ -217,12 +217,12 @@ def _table(estimates: Estimates, methods: Sequence[Method]) -> Table:
         means = [estimates.of(m, method=method) for m in ("mean_relative_accuracy", "mean_chance_corrected")]
         if strongest[1]:
             cells = [(e[0].value, e[0].low, e[0].high) if e else None for e in (*means, *strongest)]
-            rows.append([NAMES[method], CUES[method], *cells])
+            rows.append([f"{NAMES[method]} ({CUES[method]})", *cells])
     return Table(
         title="All ways to take a cue away",
-        columns=["picture", "without", "kept, mean", "kept above chance", "right", "same answer", "commonest answer"],
+        columns=["picture (without)", "kept, mean", "kept above chance", "right", "same answer", "commonest answer"],
         rows=rows,
-        formats=[None, None, *["percent"] * 5],  # type: ignore[list-item]
+        formats=[None, *["percent"] * 5],  # type: ignore[list-item]
         caption="Kept: accuracy by that on the whole picture, mean over the strengths, as it is and above chance. The last "
         "three are at the strongest: images that are right, that get the answer of the whole picture, and that get the "
         "commonest answer.",
