@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from eyechart.core.chance import generator
+from eyechart.core.chart import Dots
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
@@ -82,6 +83,12 @@ def test_a_colour_eye_leans_on_colour_alone() -> None:
     assert gap.high < 0
     said = [f.sentence for f in CueSuppression().findings(found)]
     assert any("it pays most for colour" in s for s in said)
+    leans = CueSuppression().charts(found)[0]
+    assert isinstance(leans, Dots)
+    assert leans.categories == ["shape", "texture", "colour"]
+    (marks,) = leans.series  # under the name by which those of several models are joined
+    assert marks.name == "this model"
+    assert marks.y == pytest.approx([0, 0, 1 - (0.8 + corrected) / 2])
     assert [f.verdict for f in CueSuppression().findings(found) if "On grey pictures" in f.sentence] == ["weak"]
 
 
