@@ -82,7 +82,7 @@ class Export:
         """Make what is missing; whoever finds that nothing is missing writes the table. See ``make_stimuli``."""
         rank = Rank.from_environment()
         done = self._record.finished()
-        todo = [unit for unit in units if self._key(unit) not in done][rank.number :: rank.of]
+        todo = [unit for unit in units[rank.number :: rank.of] if self._key(unit) not in done]
         reporter.begin("stimuli", len(todo))
         count = _workers(len(todo), self._images) if workers == "auto" else workers
         cores = os.cpu_count() or 1
