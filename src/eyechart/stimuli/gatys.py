@@ -164,7 +164,8 @@ class Gatys(Transfer):
             found = net(picture)
             away = (found[CONTENT_LAYER] - content).square().flatten(1).mean(1)
             errors = [_style_error(found[layer], grams[layer]) for layer in STYLE_LAYERS]
-            return self.content_weight * away + self.style_weight * torch.stack(errors).sum(0)
+            loss: Tensor = self.content_weight * away + self.style_weight * torch.stack(errors).sum(0)
+            return loss
 
         return losses
 

@@ -27,11 +27,13 @@ class Kind:
 
     Attributes:
         target: ``module:Class`` of a frozen dataclass whose fields are the settings: a view; a ``Transfer``; or anything with
-            ``mixed(a, b)``, which makes (n, c, h, w) of two batches of ``Pixels``, the first giving the shape.
+            ``mixed(a, b)``, as ``eyechart.views.conflicts`` have it, the first giving the shape.
         about: one line for users.
         fixed: settings that the kind decides.
         shape, texture: whether the cue still names the image's class afterwards.
         grey: show it around mid grey, as it has no brightness of its own.
+        needed: settings that must be given although the class has a default.
+        within: setting -> its least and largest value.
     """
 
     target: str
@@ -40,16 +42,77 @@ class Kind:
     shape: bool = True
     texture: bool = True
     grey: bool = False
+    needed: tuple[str, ...] = ()
+    within: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
+
+ANY = math.inf
+_BANDS, _CONFLICTS = "eyechart.views.bands", "eyechart.views.conflicts"
+_RADIUS = {"radius": (0, ANY)}
 
 KINDS: Mapping[str, Kind] = {
     "plain": Kind("eyechart.core.view:Plain", "the image in its frame, as a control"),
-    "low-pass": Kind("eyechart.views.bands:Band", "coarse detail alone", {"band": "low"}, texture=False),
-    "high-pass": Kind("eyechart.views.bands:Band", "fine detail alone, on mid grey", {"band": "high"}, grey=True),
-    "band-pass": Kind("eyechart.views.bands:BandPass", "detail between two radii, on mid grey", grey=True),
+    "low-pass": Kind(f"{_BANDS}:Band", "coarse detail alone", {"band": "low"}, texture=False, within=_RADIUS),
+    "high-pass": Kind(f"{_BANDS}:Band", "fine detail alone, on mid grey", {"band": "high"}, grey=True, within=_RADIUS),
+    "band-pass": Kind(f"{_BANDS}:BandPass", "detail between two radii, on mid grey", grey=True),
     "low-rank": Kind("eyechart.views.splits:LowRank", "largest singular values alone", {"band": "low"}),
-    "phase-swap": Kind("eyechart.stimuli.mixtures:PhaseSwap", "phase of one image, amplitude of another"),
-    "hybrid": Kind("eyechart.stimuli.mixtures:Hybrid", "coarse detail of one image, fine detail of another"),
+    "grey": Kind("eyechart.views.colours:Greyed", "without colour", within={"amount": (0, 1)}),
+    "false-colour": Kind("eyechart.views.colours:ChannelShuffle", "colour channels in another order", {"number": 0}),
+    "blur": Kind(
+        "eyechart.views.blurs:GaussianBlur",
+        "blurred by a Gaussian",
+        texture=False,
+        within={"kernel": (1, ANY), "sigma": (0, ANY)},
+    ),
+    "bilateral": Kind(
+        "eyechart.views.bilateral:Bilateral",
+        "smoothed, but for its edges",
+        texture=False,
+        within={"diameter": (1, ANY), "sigma_color": (1e-3, ANY), "sigma_space": (1e-3, ANY)},
+    ),
+    "patch-shuffle": Kind(
+        "eyechart.views.patches:PatchShuffle",
+        "tiles in a random order",
+        {"number": 0},
+        shape=False,
+        within={"grid": (2, ANY)},
+    ),
+    "patch-rotation": Kind(
+        "eyechart.views.patches:PatchRotation", "tiles turned", {"number": 0}, shape=False, within={"grid": (2, ANY)}
+    ),
+    "phase-scramble": Kind(
+        "eyechart.views.scrambles:PhaseScramble",
+        "random phases, so no shapes",
+        {"number": 0, "clip": True},
+        shape=False,
+        within={"width": (0, 180)},
+    ),
+    "whitened": Kind(
+        "eyechart.views.scrambles:Whitened",
+        "all amplitudes alike",
+        {"clip": True},
+        texture=False,
+        within={"amount": (0, 1)},
+    ),
+    "phase-swap": Kind(
+        f"{_CONFLICTS}:PhaseSwap",
+        "phase of one image, amplitude of another",
+        {"number": 0},
+        within={"mix": (0, 1), "taper": (0, 1)},
+    ),
+    "hybrid": Kind(
+        f"{_CONFLICTS}:BandHybrid",
+        "coarse detail of one image, fine detail of another",
+        {"number": 0},
+        needed=("radius",),
+        within={**_RADIUS, "taper": (0, 1)},
+    ),
+    "object": Kind(
+        "eyechart.views.parts:ObjectOnParts",
+        "the middle of one image on shuffled tiles of another",
+        {"number": 0},
+        within={"share": (0, 1), "grid": (1, ANY)},
+    ),
     "style": Kind("eyechart.stimuli.gatys:Gatys", "style transfer by optimisation (Gatys), with your VGG-19"),
     "adain": Kind("eyechart.stimuli.adain:AdaIN", "style transfer in one pass, with your encoder and decoder"),
 }
@@ -105,7 +168,7 @@ def recipe(name: str, settings: Mapping[str, Any]) -> Recipe:
         if setting not in known:
             raise UnknownNameError.of(setting, known, setting="--set", hint=f"These are the settings of {name}.")
     if missing := [
-        f.name for f in dataclasses.fields(cls) if f.name in known and _needed(f) and f.name not in settings
+        f.name for f in dataclasses.fields(cls) if f.name in known and _needed(kind, f) and f.name not in settings
     ]:
         raise SettingError(
             f"{name} needs {' and '.join(missing)}.",
@@ -113,14 +176,17 @@ def recipe(name: str, settings: Mapping[str, Any]) -> Recipe:
             value="none",
             way_out=_way(missing[0]),
         )
-    return Recipe(name, kind, _checked(name, cls, {**kind.fixed, **settings}))
+    made = _checked(name, cls, {**kind.fixed, **settings})
+    for setting, (least, most) in kind.within.items():
+        _check_within(f"{name}.{setting}", getattr(made, setting), least, most)
+    return Recipe(name, kind, made)
 
 
 def settings_of_kind(name: str) -> dict[str, str]:
     """The settings of a kind with their defaults in words; ``(needed)`` where there is none."""
     kind = find_kind(name)
     return {
-        f.name: "(needed)" if _needed(f) else repr(f.default)
+        f.name: "(needed)" if _needed(kind, f) else repr(f.default)
         for f in dataclasses.fields(_class_of(name, kind))
         if f.init and f.name not in kind.fixed
     }
@@ -150,8 +216,16 @@ def _class_of(name: str, kind: Kind) -> type[Any]:
     return cast("type[Any]", found)
 
 
-def _needed(one: dataclasses.Field[Any]) -> bool:
-    return one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+def _check_within(setting: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        way_out = f"Give {least:g} or more." if most == ANY else f"Give {least:g} to {most:g}."
+        raise SettingError("It is out of range.", setting=setting, value=value, way_out=way_out)
+
+
+def _needed(kind: Kind, one: dataclasses.Field[Any]) -> bool:
+    return one.name in kind.needed or (
+        one.default is dataclasses.MISSING and one.default_factory is dataclasses.MISSING
+    )
 
 
 def _way(setting: str) -> str:
