@@ -108,7 +108,8 @@ class Export:
         if complete and bad > max_bad:
             some = next(row for row in done.values() if not row["file"])
             raise BadImagesError(
-                f"{bad:,} of {len(done):,} pictures could not be made, the first of {some['content']}: {some['status']}, {some['reason']}",
+                f"{bad:,} of {len(done):,} pictures could not be made, "
+                f"the first of {some['content']}: {some['status']}, {some['reason']}",
                 setting="--max-bad",
                 value=max_bad,
                 way_out=f"All others are there; {TABLE} lists what is wrong. Mend the images, or allow as many with --max-bad.",
