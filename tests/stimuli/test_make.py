@@ -150,7 +150,7 @@ def folder(tmp_path: Path) -> Path:
 def test_bad_files_are_rows_and_bad_styles_give_way(folder: Path, workers: int) -> None:
     given: dict[str, Any] = {"styles": str(folder / "textures"), "settings": {"radius": 3}, "workers": workers}
     photos, out = str(folder / "photos"), folder / "out"
-    with pytest.raises(BadImagesError, match=r"1 pictures could not be made, the first of bee/5.png: unreadable"):
+    with pytest.raises(BadImagesError, match=r"1 of 6 pictures could not be made, the first of bee/5.png: unreadable"):
         eyechart.make_stimuli("hybrid", photos, out=out, **given)
     made = eyechart.make_stimuli("hybrid", photos, out=out, **given, max_bad=1)
     assert (made.pictures, made.bad) == (5, 1)
