@@ -83,7 +83,10 @@ def test_the_coarse_part_keeps_the_shape_and_the_fine_part_the_texture(sat: Sitt
     at = one(found, "texture_accuracy", aggregation="max", band="high", radius=4.0).at
     assert at["radius_nyquist"] == 0.5
     sentences = [f.sentence for f in sat.exam.findings(found)]
-    assert sum("its texture lives in the fine part" in s for s in sentences) == 2
+    assert sum("its texture lives in the fine part" in s for s in sentences) == 1
+    assert [e.value for e in found.of("band_gap", cue="texture")] == [-1.0, -1.0]
+    assert [e.value for e in found.of("band_gap", cue="shape")] == [1.0, 1.0]
+    assert "the fine part still names it more often" in one(found, "crossover_radius", cue="texture").reason
     lines = [chart for chart in sat.exam.charts(found) if isinstance(chart, Lines)]
     assert [tuple(chart.x) for chart in lines] == [(2.0, 4.0)] * 2
 

@@ -51,6 +51,12 @@ class ShapeBias(Exam):
         reciprocal_rank {cue: shape | texture}: mean of 1 / rank of the best of the cue's outputs, also by band.
         reciprocal_rank_gap: that of the shape minus that of the texture.
         reciprocal_rank_by_chance {cue}: its mean over all orders of the outputs.
+    With radii, for the chosen aggregation:
+        band_gap {cue, radius, radius_nyquist}: share of answers that name the cue on the low part minus that on the high part.
+        crossover_radius {cue}: the radius from which on the low part names the cue at least as often as the high part, linear
+            between radii, in cycles per image; crossover_radius_nyquist: as a share of n/2. The finer the detail that the cue
+            lives in, the larger. Two radii or more; undefined where the two do not cross within them; intervals end there.
+        crossover_radius_gap: that of the texture minus that of the shape; above 0, texture lives in finer detail.
     stimuli {fate: conflict | agreeing | absent | no_stimulus}: numbers of images; conflict alone counts above.
 
     Intervals resample contents and styles (crossed bootstrap), since images that share one are not independent; Wilson's
@@ -67,7 +73,7 @@ class ShapeBias(Exam):
     """
 
     name: ClassVar[str] = "shape_bias"
-    headline: ClassVar[tuple[str, ...]] = ("shape_bias", "either_cue_accuracy", "reciprocal_rank")
+    headline: ClassVar[tuple[str, ...]] = ("shape_bias", "either_cue_accuracy", "reciprocal_rank", "crossover_radius")
     title: ClassVar[str] = "Texture or shape"
     explanation: ClassVar[str] = (
         "Each picture has the shape of one thing and the surface of another: a cat in the skin of an elephant. People answer "

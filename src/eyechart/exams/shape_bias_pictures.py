@@ -9,6 +9,7 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.exams.shape_bias_published import CATEGORIES, OBSERVERS, STIMULI
 from eyechart.exams.shape_bias_rows import LISTS
 from eyechart.images.categories import RULES
+from eyechart.images.category_file import built_in
 
 LINE = "answers {answer}, {named} (top output: {class_name}, {confidence:.0%})"
 HEADS = {
@@ -23,7 +24,10 @@ FATES = {
     "absent": "of a category that the model lacks",
     "no_stimulus": "no such stimulus",
 }
-SHARES: tuple[Format, ...] = ("percent",) * 5
+PUBLISHED = (
+    f" Published: answers to {STIMULI:,} public stimuli (people: 10 of them, pooled; Geirhos et al., ICLR 2019)."
+)
+SHARES: tuple[Format, ...] = ("percent",) * 3
 SIDES = {"low": "coarse part (low-pass)", "high": "fine part (high-pass)"}
 
 
@@ -32,7 +36,7 @@ def charts(estimates: Estimates, rule: str) -> Sequence[Chart]:
     return [
         _gallery("featured"),
         *_categories(estimates, rule),
-        *_aggregations(estimates),
+        *_aggregations(estimates, comparable(estimates, rule)),
         *_ranks(estimates),
         *_bands(estimates, rule),
         *(_gallery(kind) for kind in LISTS[1:]),
@@ -43,6 +47,12 @@ def charts(estimates: Estimates, rule: str) -> Sequence[Chart]:
 def whole(estimates: Estimates, measure: str, **at: str) -> Estimate | None:
     """The figure of the whole pictures."""
     return next((e for e in estimates.of(measure, **at) if "band" not in e.at), None)
+
+
+def comparable(estimates: Estimates, rule: str) -> bool:
+    """Whether the stimuli show the categories, all of them, that the published figures are about."""
+    shown = {e.at["category"] for e in estimates.of("category_shape_bias", aggregation=rule)}
+    return shown == {name for name, _ in built_in(CATEGORIES)[1]}
 
 
 def _gallery(kind: str) -> Gallery:
@@ -61,15 +71,15 @@ def _categories(estimates: Estimates, rule: str) -> Iterator[Dots]:
     pooled = whole(estimates, "shape_bias", aggregation=rule)
     if not found or pooled is None:
         return
-    sixteen = len(found) == CATEGORIES
-    rules = [Rule(one.shape_bias, f"{one.name}, published") for one in OBSERVERS if sixteen]
+    published_too = comparable(estimates, rule)
+    rules = [Rule(one.shape_bias, f"{one.name}, published") for one in OBSERVERS if published_too]
     published = (
         f" Dashed: published figures of {STIMULI:,} stimuli, for comparison alone: what is not the same set of images is "
         "not like with like."
     )
     yield Dots(
         title="Shape or texture, by category",
-        x_label="share of shape among answers that name shape or texture",
+        x_label="shape, of answers that name either cue",
         categories=[e.at["category"] for e in found],
         series=[Series("this model", [e.value for e in found], [e.low for e in found], [e.high for e in found])],
         pooled=[pooled.value],
@@ -81,34 +91,39 @@ def _categories(estimates: Estimates, rule: str) -> Iterator[Dots]:
     )
 
 
-def _aggregations(estimates: Estimates) -> Iterator[Table]:
+def _aggregations(estimates: Estimates, published: bool) -> Iterator[Table]:
     measures = ("shape_bias", "either_cue_accuracy", "shape_accuracy", "texture_accuracy")
     rows: list[Sequence[object]] = []
     for rule in RULES:
         found = [whole(estimates, measure, aggregation=rule) for measure in measures]
         known = [e for e in found if e is not None]
         if len(known) == len(measures):
-            wilson = whole(estimates, "shape_bias_wilson", aggregation=rule)
-            least = (wilson.value, wilson.low, wilson.high) if wilson else None
+            least = _between(whole(estimates, "shape_bias_wilson", aggregation=rule))
             figures = [(e.value, e.low, e.high) for e in known]
             rows.append([f"this model, {rule}", figures[0], least, *figures[1:], known[1].n])
     if not rows:
         return
-    for one in OBSERVERS:
+    for one in OBSERVERS if published else ():
         n, counts = one.counts.n, one.counts
         shares = (counts.either / n, counts.shape / n, counts.texture / n)
-        rows.append([f"published: {one.name}", one.shape_bias, None, *shares, n])
+        rows.append([f"published: {one.name}", one.shape_bias, "", *shares, n])
     yield Table(
         title="By how outputs are summed up to categories",
         columns=[
             "answers", "shape bias", "Wilson's interval", "either cue", "shape", "texture", "n",
         ],
         rows=rows,
-        formats=(None, *SHARES, "integer"),
+        formats=(None, "percent", None, *SHARES, "integer"),
         caption="mean, sum, max: the category with the largest mean, sum or maximum of its outputs' probabilities; strict: the "
         "category of the top output of all, if it has one. Wilson's interval takes images for independent, which is too "
-        f"narrow. Published: answers to {STIMULI:,} public stimuli (people: 10 of them, pooled; Geirhos et al., ICLR 2019).",
+        f"narrow.{PUBLISHED if published else ''}",
     )  # fmt: skip
+
+
+def _between(e: Estimate | None) -> str:
+    if e is None or e.low is None or e.high is None:
+        return "–"
+    return f"{100 * e.low:.1f}–{100 * e.high:.1f}%"
 
 
 def _ranks(estimates: Estimates) -> Iterator[Bars]:
