@@ -143,7 +143,7 @@ def test_by_category_with_intervals_over_contents_and_textures() -> None:
 
 def test_the_pictures_everybody_knows_lead() -> None:
     sat = asked("texture", gallery=3)
-    featured = [case for case in sat.whole.kept if case.key.endswith("featured")]
+    featured = [case for case in sat.whole.kept if "featured" in case.key]
     assert [(c.facts["shape"], c.facts["texture"]) for c in featured] == [
         ("cat", "elephant"),
         ("car", "clock"),
@@ -154,7 +154,7 @@ def test_the_pictures_everybody_knows_lead() -> None:
     assert not [case for case in sat.whole.kept if case.key.endswith("shape")]
     first = sat.exam.charts(sat.estimates)[0]
     assert isinstance(first, Gallery)
-    assert featured[0].key == first.key
+    assert all(case.key.startswith(first.key) for case in featured)
 
 
 def test_what_has_no_part_in_it_is_counted() -> None:

@@ -140,7 +140,9 @@ class Gallery:
     """Kept cases whose key starts with ``key``: pictures in the order of ``pictures`` (name, heading).
 
     ``lines``, one a picture, and headings are templates over the case's facts: ``"{label}: {confidence:.0%}"``. ``flicker``:
-    the first two pictures are nearly alike, and alternate in one place while the reader points at a case.
+    the first two pictures are nearly alike, and alternate in one place while the reader points at a case. ``shared``: which
+    cases are kept, and their pictures, do not depend on the model, so that several models share one gallery. ``most``: so many
+    cases of each key at most are shown.
     """
 
     title: str
@@ -149,6 +151,8 @@ class Gallery:
     lines: Sequence[str]
     caption: str = ""
     flicker: bool = False
+    shared: bool = False
+    most: int | None = None
     kind: Literal["gallery"] = "gallery"
 
 

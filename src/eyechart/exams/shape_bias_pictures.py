@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from eyechart.core.chart import Bars, Chart, Dots, Format, Gallery, Lines, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.exams.shape_bias_published import CATEGORIES, OBSERVERS, STIMULI
-from eyechart.exams.shape_bias_rows import LISTS
+from eyechart.exams.shape_bias_rows import LISTS, key_of
 from eyechart.images.categories import RULES
 from eyechart.images.category_file import built_in
 
@@ -18,6 +18,7 @@ HEADS = {
     "shape": "Clearest for the shape",
     "other": "Clearest for neither",
 }
+TWO = 2  # pictures of each famous pair of categories
 FATES = {
     "conflict": "shape and texture of two categories: counted in all figures",
     "agreeing": "shape and texture agree: say nothing of which wins",
@@ -59,9 +60,11 @@ def _gallery(kind: str) -> Gallery:
     lead = "The pictures that this test is known by, and what the model answers. " if kind == "featured" else ""
     return Gallery(
         title=HEADS[kind],
-        key=f"{LISTS.index(kind)}_{kind}",
+        key=key_of(kind),
         pictures=[("whole", "shape {shape}, texture {texture}")],
         lines=[LINE],
+        shared=kind == "featured",
+        most=TWO if kind == "featured" else None,
         caption=f"{lead}Each picture has the shape of one thing and the texture of another.",
     )
 

@@ -95,11 +95,16 @@ def cases(stimuli: Stimuli, categories: Categories, answer: Answer, rule: Rule, 
         yield _case(named, float(margin), stimuli.ids[i], facts)
         pair = (facts["shape"], facts["texture"])
         if pair in FEATURED:
-            yield _case("featured", float(-FEATURED.index(pair)), stimuli.ids[i], facts)
+            yield _case("featured", 0.0, stimuli.ids[i], facts, f"/{FEATURED.index(pair)}")
 
 
-def _case(kind: str, score: float, image_id: str, facts: Mapping[str, Any]) -> Kept:
-    return Kept(f"{LISTS.index(kind)}_{kind}", score, image_id, facts)
+def _case(kind: str, score: float, image_id: str, facts: Mapping[str, Any], part: str = "") -> Kept:
+    return Kept(f"{key_of(kind)}{part}", score, image_id, facts)
+
+
+def key_of(kind: str) -> str:
+    """Under what cases of a kind are kept."""
+    return f"shape_bias/{LISTS.index(kind)}_{kind}"
 
 
 def _numbered(names: Array) -> Array:
