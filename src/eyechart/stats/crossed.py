@@ -118,11 +118,12 @@ def crossed_figure(
     """A figure of sums over images, such as the place where two curves of shares meet.
 
     Args:
-        figure: sums (..., k) -> figures (...,).
+        figure: sums (..., k) -> figures (...,); NaN where it is undefined.
         columns: (n, k), all finite.
         first, second: (n,) level of each image in the two factors.
 
-    Its value is the figure's whatever that is; there is no interval if it is not finite, or from fewer than six levels.
+    Its value is the figure's, None for NaN. There is no interval if it is not finite, from fewer than six levels, or where more
+    than one resample in forty is undefined.
 
     >>> w = crossed_figure(lambda sums: sums[..., 0], np.ones((60, 1)), np.arange(60) % 10, np.arange(60) % 10)
     >>> w.value, w.method
@@ -131,9 +132,11 @@ def crossed_figure(
     crossing, values = Crossing.of(first, second), np.asarray(columns, np.float64)
     value, n = float(figure(values.sum(0))), len(values)
     if crossing.fewest < FEWEST or not np.isfinite(value):
-        return Interval(value, None, None, n, "")
+        return Interval(None if np.isnan(value) else value, None, None, n, "")
     drawn = np.concatenate([figure(weights @ values) for weights in crossing.resamples(draws, seed)])
-    low, high = np.percentile(drawn, [2.5, 97.5])
+    if np.isnan(drawn).mean() > UNDEFINED:
+        return Interval(value, None, None, n, "")
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
     return Interval(value, min(float(low), value), max(float(high), value), n, crossing.method)
 
 
