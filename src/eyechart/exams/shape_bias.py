@@ -59,8 +59,8 @@ class ShapeBias(Exam):
         crossover_radius_gap: that of the texture minus that of the shape; above 0, texture lives in finer detail.
     stimuli {fate: conflict | agreeing | absent | no_stimulus}: numbers of images; conflict alone counts above.
 
-    Intervals resample contents and styles (crossed bootstrap), since images that share one are not independent; Wilson's
-    takes over where that says nothing. A shape bias of fewer than five answers says in its reason that it is not reliable;
+    Intervals resample contents and styles (crossed bootstrap), since images that share one are not independent; Wilson's takes
+    over where that says nothing, its n the number of contents or of styles, whichever is less. A shape bias of fewer than five answers says in its reason that it is not reliable;
     of none it is undefined.
 
     Rows: ``fate`` (0 conflict, 1 agreeing, 2 absent, 3 no stimulus), ``shape``, ``texture`` (places in the alphabetical list of
@@ -69,7 +69,8 @@ class ShapeBias(Exam):
     categories, -1 = other), ``scores_mean``, ``scores_sum``, ``scores_max`` (logs, of all categories view by view),
     ``rank_shape``, ``rank_texture`` (among all outputs; 0 = not asked).
 
-    Kept: the clearest answers for the texture, the shape and neither, and the stimuli that everybody knows.
+    Kept: the clearest answers for the texture, the shape and neither, and the stimuli that everybody knows: cats in the texture
+    of elephants, cars in that of clocks, bears in that of bottles.
     """
 
     name: ClassVar[str] = "shape_bias"
