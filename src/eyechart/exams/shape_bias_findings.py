@@ -75,11 +75,14 @@ def _ranks(estimates: Estimates) -> Iterator[Finding]:
     shape, texture = ((e.value if e else None) for e in found)
     if gap is None or gap.low is None or gap.high is None or shape is None or texture is None:
         return
+    chance = [estimates.one("reciprocal_rank_by_chance", cue=cue) for cue in ("shape", "texture")]
+    random = " and ".join(f"{e.value:.2f}" for e in chance if e and e.value is not None)
     higher = "shape" if gap.low > 0 else "texture" if gap.high < 0 else "neither cue is shown to rank"
     end = f"{higher} ranks higher" if gap.low > 0 or gap.high < 0 else f"{higher} higher"
     yield Finding(
         "note",
-        f"Among all its outputs, the mean reciprocal rank is {shape:.2f} for the shape and {texture:.2f} for the texture: "
+        f"Among all its outputs, the mean reciprocal rank is {shape:.2f} for the shape and {texture:.2f} for the texture "
+        f"({random} if outputs ranked at random): "
         f"{end} (difference {gap.value:.2f}, 95% interval {gap.low:.2f} to {gap.high:.2f}).",
     )
 
