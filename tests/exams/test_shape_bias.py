@@ -80,8 +80,7 @@ def test_the_coarse_part_keeps_the_shape_and_the_fine_part_the_texture(sat: Sitt
         assert counted(found, band="low", radius=radius) == (240, 0, 0)
         assert one(found, "shape_bias", aggregation="mean", band="low", radius=radius).value == 1.0
         assert counted(found, band="high", radius=radius) == (0, 240, 0)
-    at = one(found, "texture_accuracy", aggregation="max", band="high", radius=4.0).at
-    assert at["radius_nyquist"] == 0.5
+    assert one(found, "texture_accuracy", band="high", radius=4.0).at["radius_nyquist"] == 0.5
     sentences = [f.sentence for f in sat.exam.findings(found)]
     assert sum("its texture lives in the fine part" in s for s in sentences) == 1
     assert [e.value for e in found.of("band_gap", cue="texture")] == [-1.0, -1.0]

@@ -62,7 +62,7 @@ def test_the_gap_s_interval_is_that_of_a_loop_over_drawn_contents_and_textures()
     assert (gap.n, gap.method) == (120, "crossed bootstrap")
     low, high = np.percentile(drawn(shape, texture), [2.5, 97.5])
     assert (gap.low, gap.high) == pytest.approx((low, high), abs=1.5)
-    (said,) = [f.sentence for f in ShapeBias().findings(with_a_bias(found)) if "Part its pictures" in f.sentence]
+    (said,) = [f.sentence for f in ShapeBias().findings(with_a_bias(found)) if "Split into" in f.sentence]
     assert "texture lives in finer detail than shape" in said
 
 

@@ -140,8 +140,8 @@ class Gallery:
     """Kept cases whose key starts with ``key``: pictures in the order of ``pictures`` (name, heading).
 
     ``lines``, one a picture, and headings are templates over the case's facts: ``"{label}: {confidence:.0%}"``. ``flicker``:
-    the first two pictures are nearly alike, and alternate in one place while the reader points at a case. ``shared``: no case or
-    picture depends on the model, so that several share one gallery. ``most``: cases of a key that are shown at most.
+    the first two pictures are nearly alike, and alternate in one place while the reader points at a case. ``shared``: cases and
+    pictures do not depend on the model, so that several share one gallery. ``most``: cases of a key that are shown at most.
     """
 
     title: str

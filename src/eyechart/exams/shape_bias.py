@@ -38,8 +38,8 @@ class ShapeBias(Exam):
     {aggregation: mean | sum | max} of the probabilities of their outputs, or that of its top output (strict; other where that
     belongs to none). Stimuli whose cues agree, or name a category that the model lacks, are counted and left out.
 
-    Measures at {aggregation}, and with radii also at {aggregation, band: low | high, radius, radius_nyquist} of the parts of
-    the images with D <= radius cycles per image, and of the rest:
+    Measures at {aggregation}; by the chosen one, for each of ``radii``, also at {aggregation, band: low | high, radius,
+    radius_nyquist}, of the part of the images with D <= radius cycles per image, and of the rest:
         shape_bias: of the answers that name shape or texture, the share that names the shape; n counts these answers.
         shape_bias_wilson: the same, with Wilson's interval: as if images were independent, so a least width.
         either_cue_accuracy: share of answers that name shape or texture.
@@ -60,8 +60,8 @@ class ShapeBias(Exam):
     stimuli {fate: conflict | agreeing | absent | no_stimulus}: numbers of images; conflict alone counts above.
 
     Intervals resample contents and styles (crossed bootstrap), since images that share one are not independent; Wilson's takes
-    over where that says nothing, its n the number of contents or of styles, whichever is less. A shape bias of fewer than five answers says in its reason that it is not reliable;
-    of none it is undefined.
+    over where that says nothing, its n the number of contents or of styles, whichever is less. A shape bias of fewer than five
+    answers says in its reason that it is not reliable; of none it is undefined.
 
     Rows: ``fate`` (0 conflict, 1 agreeing, 2 absent, 3 no stimulus), ``shape``, ``texture`` (places in the alphabetical list of
     the model's categories, -1 = none), ``content``, ``style`` (hashes of their names); and, an entry for each view (whole,

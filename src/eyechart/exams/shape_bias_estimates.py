@@ -47,9 +47,9 @@ class Reckoning:
     outputs: int
 
     def estimates(self) -> Iterator[Estimate]:
-        """Shares by rule and view, then by category, ranks among all outputs, and what each band holds of the cues."""
+        """Shares by rule, of bands by the chosen one alone; by category; ranks among all outputs; which band holds each cue."""
         rules = (self.rule, *(rule for rule in RULES if rule != self.rule))
-        told = [(rule, v) for rule in rules for v in range(len(self.views))]
+        told = [(rule, v) for rule in rules for v in range(len(self.views) if rule == self.rule else 1)]
         found = cue_shares_each([self._answers(*one) for one in told], self._decisions())
         for (rule, v), shares in zip(told, found, strict=True):
             yield from self._shares("", shares, {"aggregation": rule, **self.views[v]})

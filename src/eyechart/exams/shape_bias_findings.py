@@ -103,13 +103,13 @@ def _clear(e: Estimate) -> bool:
 
 
 def _beside_shape(texture: Estimate | None, shape: Estimate | None, gap: Estimate) -> str:
-    end = "texture is not shown to live in other detail than shape"
+    end = "Texture is not shown to live in other detail than shape"
     if (gap.low or 0) > 0 or (gap.high or 0) < 0:
-        end = f"texture lives in {'finer' if (gap.low or 0) > 0 else 'coarser'} detail than shape"
+        end = f"So texture lives in {'finer' if (gap.low or 0) > 0 else 'coarser'} detail than shape"
     return (
-        "Part its pictures into coarse and fine: the coarse part names the texture as often as the fine one where they are "
-        f"parted at {_waves(texture)} waves across the image, the shape where they are parted at {_waves(shape)}. So {end} "
-        f"(difference {_waves(gap)})."
+        f"Split into a coarse and a fine part at {_waves(texture)} waves across the image, its pictures give the texture away "
+        f"as often by either part; the shape, at {_waves(shape)}. {end} (difference {gap.value:.0f}, 95% interval "
+        f"{gap.low:.0f} to {gap.high:.0f})."
     )
 
 

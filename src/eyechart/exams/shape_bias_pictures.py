@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import ceil
 
 from eyechart.core.chart import Bars, Chart, Dots, Format, Gallery, Lines, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.exams.shape_bias_bands import CUES
 from eyechart.exams.shape_bias_published import CATEGORIES, OBSERVERS, STIMULI
 from eyechart.exams.shape_bias_rows import LISTS, key_of
 from eyechart.images.categories import RULES
@@ -130,7 +132,7 @@ def _between(e: Estimate | None) -> str:
 
 
 def _ranks(estimates: Estimates) -> Iterator[Bars]:
-    found = [whole(estimates, "reciprocal_rank", cue=cue) for cue in ("shape", "texture")]
+    found = [whole(estimates, "reciprocal_rank", cue=cue) for cue in CUES]
     ranks = [e for e in found if e is not None and e.value is not None]
     chance = estimates.of("reciprocal_rank_by_chance")
     if len(ranks) < 2 or len(chance) < 2:
@@ -166,7 +168,7 @@ def _bands(estimates: Estimates, rule: str) -> Iterator[Lines]:
         caption="Of the answers that name shape or texture, the share that names the shape, on pictures of which only what is "
         "coarser, or finer, than so many waves is shown.",
     )
-    cues = [(cue, side) for side in SIDES for cue in ("shape", "texture")]
+    cues = [(cue, side) for side in SIDES for cue in CUES]
     yield Lines(
         title="Where shape and texture live",
         x_label="radius (waves across the image)",
@@ -176,9 +178,15 @@ def _bands(estimates: Estimates, rule: str) -> Iterator[Lines]:
             _series(f"{cue}, {side}", estimates.of(f"{cue}_accuracy", aggregation=rule, band=side))
             for cue, side in cues
         ],
-        y_range=(0.0, 1.0),
+        y_range=(0.0, _ceiling(estimates, rule)),
         caption="Share of answers that name the shape, or the texture, on the coarse part (low) and the fine part (high).",
     )
+
+
+def _ceiling(estimates: Estimates, rule: str) -> float:
+    """The fifth that no share of either cue on a part, nor its interval, goes beyond."""
+    parts = [e for cue in CUES for e in estimates.of(f"{cue}_accuracy", aggregation=rule) if "band" in e.at]
+    return max(0.2, ceil(5 * max((e.high or e.value or 0.0 for e in parts), default=1.0)) / 5)
 
 
 def _series(name: str, found: Sequence[Estimate]) -> Series:
