@@ -30,7 +30,7 @@ FATES = {
 PUBLISHED = (
     f" Published: answers to {STIMULI:,} public stimuli (people: 10 of them, pooled; Geirhos et al., ICLR 2019)."
 )
-SHARES: tuple[Format, ...] = ("percent",) * 3
+SHARES: tuple[Format, ...] = ("percent",) * 5
 SIDES = {"low": "coarse part (low-pass)", "high": "fine part (high-pass)"}
 
 
@@ -103,7 +103,8 @@ def _aggregations(estimates: Estimates, published: bool) -> Iterator[Table]:
         found = [whole(estimates, measure, aggregation=rule) for measure in measures]
         known = [e for e in found if e is not None]
         if len(known) == len(measures):
-            least = _between(whole(estimates, "shape_bias_wilson", aggregation=rule))
+            wilson = whole(estimates, "shape_bias_wilson", aggregation=rule)
+            least = (wilson.value, wilson.low, wilson.high) if wilson else None
             figures = [(e.value, e.low, e.high) for e in known]
             rows.append([f"this model, {rule}", figures[0], least, *figures[1:], known[1].n])
     if not rows:
@@ -111,24 +112,18 @@ def _aggregations(estimates: Estimates, published: bool) -> Iterator[Table]:
     for one in OBSERVERS if published else ():
         n, counts = one.counts.n, one.counts
         shares = (counts.either / n, counts.shape / n, counts.texture / n)
-        rows.append([f"published: {one.name}", one.shape_bias, "", *shares, n])
+        rows.append([f"published: {one.name}", one.shape_bias, None, *shares, n])
     yield Table(
         title="By how outputs are summed up to categories",
         columns=[
-            "answers", "shape bias", "Wilson's interval", "either cue", "shape", "texture", "n",
+            "answers", "shape bias", "by Wilson", "either cue", "shape", "texture", "n",
         ],
         rows=rows,
-        formats=(None, "percent", None, *SHARES, "integer"),
+        formats=(None, *SHARES, "integer"),
         caption="mean, sum, max: the category with the largest mean, sum or maximum of its outputs' probabilities; strict: the "
         "category of the top output of all, if it has one. Wilson's interval takes images for independent, which is too "
         f"narrow.{PUBLISHED if published else ''}",
     )  # fmt: skip
-
-
-def _between(e: Estimate | None) -> str:
-    if e is None or e.low is None or e.high is None:
-        return "–"
-    return f"{100 * e.low:.1f}–{100 * e.high:.1f}%"
 
 
 def _ranks(estimates: Estimates) -> Iterator[Bars]:
