@@ -105,3 +105,18 @@ def test_columns_of_numbers_are_names_and_missing_cells_no_stimuli(tmp_path: Pat
     found = examined(seen_by(ConstantEye(1.0, 0.0), SIZE), images, [exam], tmp_path).estimates
     assert [e.value for e in found.of("stimuli")] == [1, 0, 1, 1]
     assert one(found, "shape_accuracy", aggregation="mean").value == 1.0
+
+
+def test_some_pictures_lead_whatever_is_answered() -> None:
+    shapes, textures = np.repeat([3, 8, 9], 3), np.tile([10, 11, 12], 3)
+    images = array_set("own", cue_pictures(shapes, textures), names(shapes, textures), {}, ())
+    led = [
+        [
+            (one.key, one.id)
+            for one in sitting(ShapeBias(gallery=2), cue_eye(by), images).whole.kept
+            if "featured" in one.key
+        ]
+        for by in ("shape", "texture")
+    ]
+    assert led[0] == led[1]
+    assert len(led[0]) == 2

@@ -69,8 +69,8 @@ class ShapeBias(Exam):
     categories, -1 = other), ``scores_mean``, ``scores_sum``, ``scores_max`` (logs, of all categories view by view),
     ``rank_shape``, ``rank_texture`` (among all outputs; 0 = not asked).
 
-    Kept: the clearest answers for the texture, the shape and neither, and the stimuli that everybody knows: cats in the texture
-    of elephants, cars in that of clocks, bears in that of bottles.
+    Kept: the clearest answers for the texture, the shape and neither; the stimuli that everybody knows (cats in the texture of
+    elephants, cars in that of clocks, bears in that of bottles); and some whatever the answer, by their names alone.
     """
 
     name: ClassVar[str] = "shape_bias"
@@ -81,6 +81,7 @@ class ShapeBias(Exam):
         "by the shape; a model that says elephant recognises surfaces, and may be lost where they change."
     )
     own_targets: ClassVar[bool] = True
+    version: ClassVar[int] = 2  # 1 kept its cases under other keys
 
     categories: Literal["auto", "imagenet16", "cifar10"] | Table = Field(
         "auto",

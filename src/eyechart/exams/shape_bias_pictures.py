@@ -20,7 +20,7 @@ HEADS = {
     "shape": "Clearest for the shape",
     "other": "Clearest for neither",
 }
-TWO = 2  # pictures of each famous pair of categories
+FAMOUS, TWO = "featured", 2  # pictures of each famous pair of categories
 FATES = {
     "conflict": "shape and texture of two categories: counted in all figures",
     "agreeing": "shape and texture agree: say nothing of which wins",
@@ -59,15 +59,18 @@ def comparable(estimates: Estimates, rule: str) -> bool:
 
 
 def _gallery(kind: str) -> Gallery:
-    lead = "The pictures that this test is known by, and what the model answers. " if kind == "featured" else ""
+    lead = (
+        "The pictures that this test is known by, where the stimuli hold them, some that are chosen by name alone, and what is "
+        "answered. "
+    )
     return Gallery(
         title=HEADS[kind],
         key=key_of(kind),
         pictures=[("whole", "shape {shape}, texture {texture}")],
         lines=[LINE],
-        shared=kind == "featured",
-        most=TWO if kind == "featured" else None,
-        caption=f"{lead}Each picture has the shape of one thing and the texture of another.",
+        shared=kind == FAMOUS,
+        most=TWO if kind == FAMOUS else None,
+        caption=f"{lead if kind == FAMOUS else ''}Each picture has the shape of one thing and the texture of another.",
     )
 
 
