@@ -39,6 +39,9 @@ EXAMS: Mapping[str, str] = {
     "feature_spectrum": "eyechart.exams.feature_spectrum:FeatureSpectrum",
     "loss_landscape": "eyechart.exams.loss_landscape:LossLandscape",
     "visibility": "eyechart.exams.visibility:Visibility",
+    "distortions": "eyechart.exams.distortions:Distortions",
+    "variants": "eyechart.exams.variants:Variants",
+    "critical_band": "eyechart.exams.critical_band:CriticalBand",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {
