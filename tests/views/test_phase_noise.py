@@ -9,8 +9,8 @@ import torch
 from eyechart.core.chance import generator
 from eyechart.core.exam import Array
 from eyechart.core.view import Pixels
+from eyechart.views.colours import Greyed
 from eyechart.views.phase_noise import PhaseNoise, PowerEqualised
-from eyechart.views.tones import Greyscale
 from eyechart.views.turns import QuarterTurn
 from eyes import SHARED
 
@@ -23,7 +23,7 @@ def batch(height: int, width: int, low: float = 0.45, high: float = 0.55) -> Pix
 
 
 def grey(x: Pixels) -> Array:
-    return Greyscale().render(x).pixels[:, 0].numpy().astype(float)
+    return Greyed().render(x).pixels[:, 0].numpy().astype(float)
 
 
 def phases_moved(picture: Array, image_id: str, width: float) -> Array:

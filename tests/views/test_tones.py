@@ -8,7 +8,8 @@ import torch
 
 from eyechart.core.exam import Array
 from eyechart.core.view import InputView, Pixels
-from eyechart.views.tones import CONES, OPPONENT, Contrast, FalseColour, Greyscale, from_light, to_light
+from eyechart.views.colours import Greyed
+from eyechart.views.tones import CONES, OPPONENT, Contrast, FalseColour, from_light, to_light
 
 
 def batch(channels: int = 3, low: float = 0.0, high: float = 1.0) -> Pixels:
@@ -27,19 +28,19 @@ def shown(view: InputView, frames: Pixels) -> Array:
 def test_grey_is_the_weighted_sum_and_grey_again_changes_nothing() -> None:
     x = batch()
     wanted = (x.tensor.numpy() * np.array([0.2125, 0.7154, 0.0721])[:, None, None]).sum(1)
-    grey = shown(Greyscale(), x)
+    grey = shown(Greyed(), x)
     for channel in range(3):
         np.testing.assert_allclose(grey[:, channel], wanted, atol=1e-6)
     again = Pixels(torch.from_numpy(grey), x.ids, x.seed)
-    np.testing.assert_allclose(shown(Greyscale(), again), grey, atol=1e-6)
+    np.testing.assert_allclose(shown(Greyed(), again), grey, atol=1e-6)
     one = batch(channels=1)
-    np.testing.assert_array_equal(shown(Greyscale(), one), one.tensor.numpy())
+    np.testing.assert_array_equal(shown(Greyed(), one), one.tensor.numpy())
 
 
 @pytest.mark.parametrize("contrast", [0.0, 0.05, 0.3, 1.0])
 def test_contrast_draws_together_about_mid_grey(contrast: float) -> None:
     x = batch()
-    grey = shown(Greyscale(), x)
+    grey = shown(Greyed(), x)
     toned = shown(Contrast(contrast), x)
     np.testing.assert_allclose(toned, 0.5 + contrast * (grey - 0.5), atol=1e-6)
     np.testing.assert_allclose(np.ptp(toned, (2, 3)), contrast * np.ptp(grey, (2, 3)), atol=1e-6)
@@ -65,7 +66,7 @@ def test_false_colour_is_the_published_change_of_channels() -> None:
 
 
 def test_false_colour_keeps_grey_and_luminance_and_undoes_itself() -> None:
-    grey = shown(Greyscale(), batch())
+    grey = shown(Greyed(), batch())
     np.testing.assert_allclose(shown(FalseColour(), Pixels(torch.from_numpy(grey), ("a",) * 3, 0)), grey, atol=1e-4)
     dull = batch(low=0.42, high=0.58)
     once = FalseColour().render(dull)

@@ -111,5 +111,5 @@ def _clipped(estimates: Estimates) -> Iterator[Lines]:
         x=[e.at["centre"] for e in mine],
         series=[Series(f"noise {strongest:g}", [e.value for e in mine], [e.low for e in mine], [e.high for e in mine])],
         x_scale="log",
-        caption="Pixels that the strongest noise took out of range were clipped, which weakens it and spreads it to other bands.",
+        caption="Pixels that the strongest noise took out of range were clipped, which weakens and spreads it.",
     )

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from eyechart.core.view import View
+from eyechart.views.colours import Greyed
 from eyechart.views.gaussian_bands import GaussianHigh, GaussianLow
 from eyechart.views.phase_noise import PhaseNoise, PowerEqualised
 from eyechart.views.pixel_noise import SaltAndPepper, UniformNoise
-from eyechart.views.tones import Contrast, FalseColour, Greyscale
+from eyechart.views.tones import Contrast, FalseColour
 from eyechart.views.turns import QuarterTurn
 
 Name = Literal[
@@ -80,13 +81,13 @@ class Condition:
 
 
 _MAKERS: dict[Name, Callable[[float, tuple[int, int]], View]] = {
-    "grey": lambda level, size: Greyscale(),
+    "grey": lambda level, size: Greyed(),
     "contrast": lambda level, size: Contrast(level),
     "low_pass": lambda level, size: GaussianLow(level),
     "high_pass": lambda level, size: GaussianHigh(level),
     "phase_noise": lambda level, size: PhaseNoise(level),
     "power_equalisation": lambda level, size: PowerEqualised.of_photographs(size),
-    "rotation": lambda level, size: Greyscale().then(QuarterTurn(round(level / 90))),
+    "rotation": lambda level, size: Greyed().then(QuarterTurn(round(level / 90))),
     "uniform_noise": lambda level, size: UniformNoise(level),
     "false_colour": lambda level, size: FalseColour(),
     "salt_and_pepper": lambda level, size: SaltAndPepper(level),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -18,10 +19,10 @@ from eyechart.core.words import figure
 from eyechart.exams.variants_pictures import SHOWN, charts, findings
 from eyechart.images.categories import Categories, Rule
 from eyechart.images.category_labels import Wish, as_wish, categories_or_none, category_labels
-from eyechart.stats.intervals import of_means, wilson
+from eyechart.stats.intervals import Interval, differences, of_means, wilson
+from eyechart.views.colours import Greyed
 from eyechart.views.outlines import Edges, Silhouette
 from eyechart.views.textures import ObjectTexture, PatchTexture
-from eyechart.views.tones import Greyscale
 from eyechart.views.whole import Whole
 
 Variant = Literal["grey", "edges", "silhouette", "object_texture", "patch_texture"]
@@ -163,7 +164,7 @@ class Variants(Exam):
     def _view(self, variant: Variant) -> View:
         match variant:
             case "grey":
-                return Greyscale()
+                return Greyed()
             case "edges":
                 return Edges(*self.edge_percentiles)
             case "silhouette":
@@ -220,11 +221,19 @@ class Variants(Exam):
             yield self._relative(at, mine, plain, why)
 
     def _relative(self, at: Mapping[str, Any], mine: Array, plain: Array, why: str) -> Estimate:
-        """Images are resampled whole; a resample with none right as it is counts one as right."""
-        least = 1 / max(1, len(plain))
-        found = of_means(lambda m: m[..., 0] / np.maximum(m[..., 1], least), np.stack([mine, plain], 1))
         why = why or ("" if plain.any() else "no image that it could be drawn of is right as it is")
-        return self.estimate("relative_accuracy", unit="ratio", at=at, **figure(found, why))
+        return self.estimate("relative_accuracy", unit="ratio", at=at, **figure(_ratio(mine, plain), why))
+
+
+def _ratio(mine: Array, plain: Array) -> Interval:
+    """Images are resampled whole, a resample with none right as it is counting one; or by the interval of the difference."""
+    least = 1 / max(1, len(plain))
+    found = of_means(lambda m: m[..., 0] / np.maximum(m[..., 1], least), np.stack([mine, plain], 1))
+    if found.low is None or found.low != found.high or not plain.any():
+        return found
+    (lost,) = differences(plain[:, None], mine[:, None])  # resamples of what is always alike say nothing
+    low, high = (1 - float(end or 0.0) / plain.mean() for end in (lost.high, lost.low))
+    return replace(found, low=max(0.0, min(low, found.low)), high=max(high, found.low), method=lost.method)
 
 
 def _undrawn(valid: Array) -> str:

@@ -12,10 +12,10 @@ from scipy import ndimage
 from eyechart.core.view import Frame, SourceView
 from eyechart.images.original import Original
 from eyechart.models.preprocessing import Preprocessing
+from eyechart.views.luminance import LUMINANCE
 
 Array = np.ndarray[Any, Any]
 
-LUMINANCE = (0.2125, 0.7154, 0.0721)  # see eyechart.views.tones
 SMOOTHING = 2 / 224  # of the side: sigma 2 at 224 pixels
 NEAR_WHITE = 0.95
 LEAST_OBJECT, MOST_OBJECT = 0.01, 0.95  # of the frame: beyond, there is no ground or no object

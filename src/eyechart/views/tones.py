@@ -1,4 +1,4 @@
-"""Views that change tones and colours by themselves: grey, contrast, opponent colours."""
+"""Grey planes and what is drawn in them: contrast; and opponent colours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from functools import lru_cache
 import torch
 
 from eyechart.core.view import InputView, Pixels, Shown
-
-LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709 on pixels as they are, as scikit-image's rgb2gray weighs them
+from eyechart.views.luminance import LUMINANCE
 
 # Geirhos et al., NeurIPS 2018 (arXiv 1808.08750): long, middle and short wave cones by red, green and blue of their monitor's
 # linear light; and the opponent channels (luminance, L - M, S - luminance) by cones less those of mid grey (Brainard, 1996).
@@ -48,15 +47,6 @@ def clipped_to_range(planes: torch.Tensor, batch: Pixels) -> Shown:
     """Grey planes (n, 1, h, w) clipped to [0, 1] in the batch's number of channels; notes ``clipped_share``, of the pixels."""
     share = ((planes < 0) | (planes > 1)).flatten(1).double().mean(1)
     return Shown(in_colour(planes.clamp(0, 1), batch.tensor.shape[1]), {"clipped_share": share.cpu().numpy()})
-
-
-@dataclass(frozen=True)
-class Greyscale(InputView):
-    """The image without its colours: ``grey`` in all channels. Idempotent."""
-
-    def render(self, batch: Pixels) -> Shown:
-        """Three planes alike."""
-        return Shown(in_colour(grey_of(batch), batch.tensor.shape[1]))
 
 
 @dataclass(frozen=True)
