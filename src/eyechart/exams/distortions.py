@@ -94,7 +94,7 @@ class Distortions(Exam):
         if so_far:
             return None
         self._known(subject)  # so that a mapping that does not fit is told at once
-        return (CLEAN, *self._queries(subject))
+        return tuple(dict.fromkeys((CLEAN, *self._queries(subject))))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry a condition."""

@@ -10,7 +10,7 @@ from eyechart.core.view import View
 from eyechart.views.colours import Greyed
 from eyechart.views.gaussian_bands import GaussianHigh, GaussianLow
 from eyechart.views.phase_noise import PhaseNoise, PowerEqualised
-from eyechart.views.pixel_noise import SaltAndPepper, UniformNoise
+from eyechart.views.pixel_noise import CONTRAST, SaltAndPepper, UniformNoise
 from eyechart.views.tones import Contrast, FalseColour
 from eyechart.views.turns import QuarterTurn
 
@@ -88,7 +88,7 @@ _MAKERS: dict[Name, Callable[[float, tuple[int, int]], View]] = {
     "phase_noise": lambda level, size: PhaseNoise(level),
     "power_equalisation": lambda level, size: PowerEqualised.of_photographs(size),
     "rotation": lambda level, size: Greyed().then(QuarterTurn(round(level / 90))),
-    "uniform_noise": lambda level, size: UniformNoise(level),
+    "uniform_noise": lambda level, size: UniformNoise(level) if level else Contrast(CONTRAST),  # asked once
     "false_colour": lambda level, size: FalseColour(),
     "salt_and_pepper": lambda level, size: SaltAndPepper(level),
 }
