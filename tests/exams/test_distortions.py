@@ -119,6 +119,7 @@ def test_an_eye_for_colour_is_lost_in_grey_and_deceived_by_opponents() -> None:
     assert "50.0 points" in weak[0].sentence
     assert "opponent colours" in exam.findings(found)[0].sentence
     cases = [case.facts for case in sat.whole.kept]
+    assert {case["named"] for case in cases} <= {"no colour", "opponent colours", "low contrast 0.5"}
     assert {case["distortion"] for case in cases} <= {"grey", "false_colour", "contrast"}
     assert all(case["before"] != case["after"] and case["level"] in (1, 0.5) for case in cases)
 

@@ -160,6 +160,7 @@ class Distortions(Exam):
                 facts = {
                     "distortion": condition.distortion,
                     "level": condition.level,
+                    "named": condition.named,
                     "size": list(batch.subject.size),
                     "before": batch.subject.class_name(int(plain.top1[i])),
                     "after": batch.subject.class_name(int(answer.top1[i])),

@@ -75,6 +75,12 @@ class Condition:
         """Whether it counts in means."""
         return self.level in KINDS[self.distortion].counted
 
+    @property
+    def named(self) -> str:
+        """For people: ``phase noise 30``, and ``no colour`` where there is one level alone."""
+        kind = KINDS[self.distortion]
+        return f"{kind.title} {self.level:g}" if kind.unit else kind.title
+
     def view(self, size: tuple[int, int]) -> View:
         """How it is shown in a frame of ``size``."""
         return _MAKERS[self.distortion](self.level, size)

@@ -136,6 +136,6 @@ def _gallery() -> Gallery:
         "Missed after a mild distortion",
         "distortions/",
         [("plain", "as it is"), ("distorted", "distorted")],
-        ["{before} {p_before:.0%}", "{after} {p_after:.0%}: {distortion} {level:g}"],
+        ["{before} {p_before:.0%}", "{after} {p_after:.0%}: {named}"],
         "Images answered otherwise with most confidence, of those right as they are, at the mildest level of any distortion.",
     )
