@@ -27,7 +27,7 @@ class PhaseNoise(InputView):
     """Every phase of the grey image moved by an angle of its own, uniform on [-width, width], clipped to [0, 1].
 
     Mirrored frequencies move oppositely, so the image stays real; the mean and the Nyquist row and column of an even size are
-    left alone, as published.
+    left alone, as published. (``PhaseScramble`` moves those, too, and keeps colours.)
 
     Attributes:
         width: degrees, 0 to 180.
