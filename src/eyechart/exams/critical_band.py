@@ -33,8 +33,9 @@ class CriticalBand(Exam):
     centre * sqrt 2) where it takes levels of a Laplacian pyramid; pixels out of range are clipped, and counted, where it moves
     or redraws them; thresholds are also fitted.
 
-    Answers are by the model's own classes, or by categories (the 16 of Geirhos et al. for ImageNet's 1,000, as published), see
-    ``answers``; measures at {classes: own | categories} say which.
+    Answers are by the model's own classes, or by categories (the 16 of Geirhos et al. for ImageNet's 1,000, as published), of
+    images whose label, or else folder, names one; measures at {classes: own | categories} say which. By guessing 1 in as many
+    as there are classes is right; where images are unevenly spread over them, saying one thing always does better.
         noiseless_accuracy: of the faint grey images, without noise.
         accuracy {centre, sd}: with noise; {centre} in cycles per image.
         threshold_sd {centre}: the noise at which half of what the noiseless accuracy has above chance is left: least squares of
@@ -43,11 +44,11 @@ class CriticalBand(Exam):
         failed_noises {centre}: the published threshold, how many noises, from the strongest down, leave no more than half of
             images right, until one does not (0: none; their number: all).
         With {fit: counted | fitted}, of a Gaussian through heights by octave, A exp(-(f - mu)^2 / (2 s^2)), bounds: A from 0 to
-            the number of noises, mu from an octave below the first to one above the last, s from .2 to 10 octaves. Heights are
-            failed_noises for counted (as published); for fitted, log2(strongest noise / threshold_sd), within 0 and the number
-            of noises.
+            the greatest height, mu from an octave below the first to one above the last, s from .2 to 10 octaves. Heights are
+            failed_noises for counted (as published; undefined where no more than half are right without noise); for fitted,
+            log2(strongest noise / threshold_sd), from 0 to an octave beyond the weakest noise. Four at most by either.
         channel_centre: 1.75 * 2^mu cycles per image. channel_bandwidth: full width at half maximum, octaves.
-        channel_sensitivity: 2^(A - the number of noises), the published peak noise sensitivity.
+        channel_sensitivity: 2^(A - the greatest height), the published peak noise sensitivity.
         at_bound: 1 where the value of a fit lies at a bound and so means little, else 0.
     clipped_share {centre, sd}: mean share of pixels that left [0, 1].
     Intervals of fits resample images and fit anew.

@@ -70,10 +70,16 @@ class Seen:
         passes = self.noisy[..., ::-1] > HALF
         return np.where(passes.any(-1), passes.argmax(-1), len(self.noises)).astype(float)
 
+    @property
+    def most(self) -> Mapping[str, float]:
+        """The greatest height by kind of fit, alike for the published noises."""
+        span = float(np.log2(self.noises.max() / self.noises.min()))
+        return {"counted": float(len(self.noises)), "fitted": span + 1}
+
     @cached_property
     def heights(self) -> Mapping[str, Array]:
         """(1 + draws, bands) by kind of fit: how many octaves of noise, or noises, below the strongest one it fails."""
-        fitted = np.clip(np.log2(self.noises.max() / self.thresholds), 0, len(self.noises))
+        fitted = np.clip(np.log2(self.noises.max() / self.thresholds), 0, self.most["fitted"])
         return {"counted": self.failed, "fitted": fitted}
 
 
@@ -97,9 +103,9 @@ def _beyond(threshold: float, seen: Seen) -> str:
 
 def channel_figures(seen: Seen, fit: str) -> Iterator[tuple[str, str, Fields]]:
     """Measure, unit and fields of the channel through thresholds of one kind."""
-    n, most = len(seen.right), float(len(seen.noises))
+    n, most = len(seen.right), seen.most[fit]
     heights = seen.heights[fit]
-    why = _no_channel(heights[0])
+    why = _no_channel(heights[0]) or (fit == "counted" and _never(seen)) or ""
     value = np.full(3, np.nan) if why else polished_channel(heights[0], most)
     drawn = channels(heights[1:][~np.isnan(heights[1:]).any(1)], most)
     drawn = drawn[~np.isnan(drawn).any(1)]
@@ -120,6 +126,12 @@ def _no_channel(heights: Array) -> str:
     if np.isnan(heights).any():
         return f"without noise it is right no more than {LEAST_ROOM:g} more often than guessing"
     return "" if (heights > 0).any() else "no noise was strong enough to do harm"
+
+
+def _never(seen: Seen) -> str:
+    return (
+        "" if seen.accuracies[0, 0] > HALF else "no more than half are right without noise, so that every noise fails"
+    )
 
 
 def _at_bound(value: Array, seen: Seen, most: float) -> bool:

@@ -29,7 +29,7 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         return [Finding("note", f"No channel of recognition was found: {place.reason}.")]
     bound = estimates.one("at_bound", classes=classes, fit="fitted")
     if bound and bound.value:
-        return [Finding("note", "Noise harms it in no clear channel: the fit of one ran into its bounds.")]
+        return [_unclear(estimates, classes)]
     sentence = (
         f"It recognises things by detail about {place.value:.3g} cycles per image{_ends(place)}, in a channel of "
         f"{width.value:.1f} octaves{_ends(width)}; people's is about {PEOPLE:.0f} octave wide. Faint and grey, without noise, "
@@ -39,6 +39,21 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         advice = "It can be upset by noise of any coarseness: try it with blurred and noisy images of your own."
         return [Finding("weak", sentence, advice)]
     return [Finding("note", sentence)]
+
+
+def _unclear(estimates: Estimates, classes: str) -> Finding:
+    """The fit ran into its bounds: mostly since noises are too strong for it."""
+    thresholds = estimates.of("threshold_sd", classes=classes)
+    weakest = min(e.at["sd"] for e in estimates.of("accuracy", classes=classes))
+    lost = [e.at["centre"] for e in thresholds if "too strong" in e.reason]
+    if not lost:
+        return Finding("note", "Noise harms it in no clear channel: the fit of one ran into its bounds.")
+    return Finding(
+        "note",
+        f"Even the weakest noise, {weakest:g}, costs it more than half of its accuracy in {len(lost)} of {len(thresholds)} "
+        f"octaves ({lost[0]:g} to {lost[-1]:g} cycles per image): the channel cannot be told by noises that strong.",
+        "Give weaker ones, such as --set critical_band.noises=[0.0025,0.01,0.04,0.16].",
+    )
 
 
 def _ends(e: Estimate) -> str:
@@ -62,7 +77,9 @@ def _curves(estimates: Estimates) -> Iterator[Lines]:
         name = f"noise {sd:g}"
         series.append(Series(name, [e.value for e in mine], [e.low for e in mine], [e.high for e in mine]))
     place = estimates.one("channel_centre", classes=classes, fit="fitted")
-    marks = [Mark(place.value, "channel")] if place and place.value is not None else []
+    bound = estimates.one("at_bound", classes=classes, fit="fitted")
+    clear = place and place.value is not None and not (bound and bound.value)
+    marks = [Mark(place.value, "channel")] if clear and place else []
     yield Lines(
         title="Accuracy in noise of one octave",
         x_label="centre of the noise, cycles per image",
@@ -88,10 +105,10 @@ def _table(estimates: Estimates) -> Iterator[Table]:
     if rows:
         yield Table(
             title="The channel",
-            columns=["answers by", "through", "centre, cycles per image", "width, octaves", "sensitivity", ""],
+            columns=["answers by", "through", "centre", "width", "sensitivity", ""],
             rows=rows,
             formats=[None, None, "number", "number", "number", None],
-            caption="A Gaussian over octaves, fitted within bounds, with 95 % intervals over images; sensitivity is at most 1.",
+            caption="A Gaussian over octaves: centre in cycles per image, width in octaves, sensitivity at most 1.",
         )
 
 
