@@ -95,7 +95,17 @@ def test_an_eye_that_loses_all_has_an_interval_that_is_not_of_zeros() -> None:
     assert relative.high is not None
     assert 0.1 < relative.high < 0.5
     (said,) = Variants(variants=("edges",)).findings(found)
-    assert "Guessing would give 50.0%" in said.sentence
+    assert "Of fewer than 30 images" in said.sentence
+
+
+def test_what_is_left_is_said_in_one_sentence_with_guessing_where_it_is_no_better() -> None:
+    images = image_set(np.concatenate([objects()[:N]] * 3), np.tile(LABELS[:N], 3))
+    found = sitting(Variants(), seen_by(AreaEye(), SIZE), images).estimates
+    (said,) = Variants().findings(found)
+    assert "100.0% (95% interval 90.4 to 100.0) are answered rightly as they are" in said.sentence
+    assert "as line drawings 66.7%" in said.sentence
+    assert "as nothing but a patch of themselves 33.3%" in said.sentence
+    assert said.sentence.endswith("Guessing would give 50.0%.")
 
 
 def test_an_eye_for_colour_sees_nothing_in_grey() -> None:

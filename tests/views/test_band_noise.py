@@ -12,7 +12,7 @@ from scipy.ndimage import convolve1d
 
 from eyechart.core.view import Pixels
 from eyechart.views.band_noise import FINEST, BandNoise, centre, octaves
-from eyechart.views.tones import Greyscale
+from eyechart.views.colours import Greyed
 
 
 def batch(size: int = 64, n: int = 2) -> Pixels:
@@ -22,7 +22,7 @@ def batch(size: int = 64, n: int = 2) -> Pixels:
 
 def test_without_noise_the_image_is_faint_and_grey() -> None:
     x = batch()
-    grey = Greyscale().render(x).pixels.numpy()
+    grey = Greyed().render(x).pixels.numpy()
     faint = (grey - grey.mean((2, 3), keepdims=True)) * 0.2 + 0.449
     for octave in (0, 3):
         np.testing.assert_allclose(BandNoise(octave, 0.0).render(x).pixels.numpy(), faint, atol=1e-5)
@@ -63,3 +63,12 @@ def test_the_strength_is_that_of_the_finest_level_of_a_laplacian_pyramid() -> No
     wide[::2, ::2] = low
     expanded = convolve1d(convolve1d(wide, 2 * kernel, 0, mode="wrap"), 2 * kernel, 1, mode="wrap")
     assert (white - expanded).std() == pytest.approx(FINEST, rel=5e-3)
+
+
+@pytest.mark.parametrize("contrast", [0.2, 0.6])
+def test_contrast_scales_the_image_and_not_the_noise(contrast: float) -> None:
+    x = batch(16)
+    faint, noisy = (BandNoise(1, sd, contrast).render(x).pixels[:, :1] for sd in (0.0, 0.01))
+    planes = Greyed().render(x).pixels[:, :1]
+    torch.testing.assert_close(faint, (planes - planes.mean((2, 3), keepdim=True)) * contrast + 0.449)
+    torch.testing.assert_close((noisy - faint).square().mean((2, 3)).sqrt(), torch.full((2, 1), 0.01 * FINEST))

@@ -19,7 +19,7 @@ from eyechart.exams.critical_band_pictures import charts, findings
 from eyechart.images.categories import Categories, Rule
 from eyechart.images.category_labels import Wish, as_wish, categories_or_none, category_labels
 from eyechart.stats.intervals import means, wilson
-from eyechart.views.band_noise import BandNoise, centre, octaves
+from eyechart.views.band_noise import CONTRAST, BandNoise, centre, octaves
 
 SETTING = "critical_band.categories"
 
@@ -27,11 +27,11 @@ SETTING = "critical_band.categories"
 class CriticalBand(Exam):
     """The frequency channel of recognition, by critical-band masking (Subramanian et al., NeurIPS 2023, arXiv 2309.13190).
 
-    Images are shown grey, at a fifth of their contrast, about the mean .449, in Gaussian noise of one octave and of strength
-    sd: centres 1.75, 3.5, ... cycles per image, as many as the frame has room for (7 at 224 pixels). Noise of every band has
-    the same root mean square, .943 sd. Differences from the published code: bands have sharp edges (centre / sqrt 2 <= D <
-    centre * sqrt 2) where it takes levels of a Laplacian pyramid; pixels out of range are clipped, and counted, where it moves
-    or redraws them; thresholds are also fitted.
+    Images are shown grey, at ``contrast`` (published: a fifth of theirs), about the mean .449, in Gaussian noise of one octave
+    and of strength sd: centres 1.75, 3.5, ... cycles per image, as many as the frame has room for (7 at 224 pixels). Noise of
+    every band has the same root mean square, .943 sd. Differences from the published code: bands have sharp edges (centre /
+    sqrt 2 <= D < centre * sqrt 2) where it takes levels of a Laplacian pyramid; pixels out of range are clipped, and counted,
+    where it moves or redraws them; thresholds are also fitted.
 
     Answers are by the model's own classes, or by categories (the 16 of Geirhos et al. for ImageNet's 1,000, as published), of
     images whose label, or else folder, names one; measures at {classes: own | categories} say which. By guessing 1 in as many
@@ -82,6 +82,7 @@ class CriticalBand(Exam):
         description="auto, imagenet16, cifar10, or a TOML FILE: [categories] name = [outputs by number or name].",
     )
     aggregation: Rule = Field("mean", description="mean, sum, max or strict: how outputs make a category's score.")
+    contrast: float = Field(CONTRAST, gt=0, le=1, description="Of the images by their own, before noise.")
     draws: int = Field(200, ge=50, description="Resamples of images for the intervals of fits.")
     images: int = Field(1000, ge=1, description="At most so many images, the first of the seeded order.")
 
@@ -147,7 +148,8 @@ class CriticalBand(Exam):
         return [(octave, sd) for octave in range(octaves(subject.size)) for sd in self.noises]
 
     def _views(self, subject: Subject) -> list[BandNoise]:
-        return [BandNoise(0, 0.0), *(BandNoise(octave, sd) for octave, sd in self._places(subject))]
+        places = [(0, 0.0), *self._places(subject)]
+        return [BandNoise(octave, sd, self.contrast) for octave, sd in places]
 
     def _by_category(self, known: Categories, asked: Sequence[Answer], batch: Batch) -> Array:
         told = np.stack([known.answers(a.log_p, self.aggregation) for a in asked], 1)

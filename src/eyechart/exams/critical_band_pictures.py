@@ -26,7 +26,10 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     if not (plain and place and width):
         return [Finding("note", "No image has a class that is known: noise could be seen to harm nothing.")]
     if place.value is None or width.value is None:
-        return [Finding("note", f"No channel of recognition was found: {place.reason}.")]
+        more = (
+            "Show them at more contrast: --set critical_band.contrast=0.6." if "without noise" in place.reason else ""
+        )
+        return [Finding("note", f"No channel of recognition was found: {place.reason}.", more)]
     bound = estimates.one("at_bound", classes=classes, fit="fitted")
     if bound and bound.value:
         return [_unclear(estimates, classes)]

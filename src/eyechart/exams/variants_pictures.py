@@ -19,7 +19,7 @@ TITLES = {
 }
 CLASSES = {"own": "the model's own classes", "categories": "categories"}
 SHOWN = ("grey", "edges", "patch_texture")  # in the gallery: drawn of any image
-FEW = 30  # images: fewer are told as few
+FEW = 30  # images: of fewer nothing is said
 
 
 def charts(estimates: Estimates) -> Sequence[Chart]:
@@ -29,7 +29,7 @@ def charts(estimates: Estimates) -> Sequence[Chart]:
 
 
 def findings(estimates: Estimates) -> Sequence[Finding]:
-    """Ready stimuli, or one sentence on shape and one on texture."""
+    """Ready stimuli, or what is left of accuracy, cue by cue."""
     classes = "own" if estimates.of("chance", classes="own") else "categories"
     ready = estimates.one("accuracy", variant="ready", classes="categories")
     ready = ready or estimates.one("accuracy", variant="ready", classes="own")
@@ -40,25 +40,22 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
                 f"Of these stimuli {percent(ready)} get the right answer (n = {ready.n}).{_guess(estimates, ready)}",
             )
         ]
-    found = [f for name in ("edges", "patch_texture", "grey", "silhouette") for f in _left(estimates, name, classes)]
-    return found or [Finding("note", "Nothing could be drawn of images whose class is known.")]
-
-
-def _left(estimates: Estimates, variant: str, classes: str) -> Iterator[Finding]:
-    e = estimates.one("accuracy", variant=variant, classes=classes)
-    plain = estimates.one("original_accuracy", variant=variant, classes=classes)
-    if not (e and plain) or e.value is None:
-        return
-    few = f", of only {e.n} images that it could be drawn of" if e.n < FEW else ""
-    sentence = f"As {_AS[variant]} {percent(e)} of images are answered rightly{few} (as they are: {percent(plain)})."
-    yield Finding("note", sentence + _guess(estimates, e))
+    left = [e for name in _AS for e in estimates.of("accuracy", variant=name, classes=classes)]
+    told = [e for e in left if e.value is not None and e.n >= FEW]
+    plain = estimates.one("accuracy", variant="original", classes=classes)
+    if not told or plain is None:
+        return [Finding("note", f"Of fewer than {FEW} images whose class is known anything could be drawn.")]
+    shares = ", ".join(f"{_AS[e.at['variant']]} {percent(e)}" for e in told)
+    lowest = min(told, key=lambda e: e.value or 0.0)
+    sentence = f"Of the images {percent(plain)} are answered rightly as they are; {shares}.{_guess(estimates, lowest)}"
+    return [Finding("note", sentence)]
 
 
 _AS = {
-    "grey": "grey pictures",
-    "edges": "line drawings",
-    "silhouette": "silhouettes",
-    "patch_texture": "nothing but a patch of themselves, repeated,",
+    "edges": "as line drawings",
+    "patch_texture": "as nothing but a patch of themselves",
+    "grey": "as grey pictures",
+    "silhouette": "as silhouettes, of those with a white ground,",
 }
 
 

@@ -37,7 +37,7 @@ def centre(octave: int) -> float:
 
 @dataclass(frozen=True)
 class BandNoise(InputView):
-    """(grey - its mean) * 0.2 + 0.449 with noise of one octave added, alike in all channels, clipped to [0, 1].
+    """(grey - its mean) * contrast + 0.449 with noise of one octave added, alike in all channels, clipped to [0, 1].
 
     The noise is white Gaussian noise of standard deviation ``sd`` cut to centre / sqrt(2) <= D < centre * sqrt(2) and scaled
     to the root mean square that the finest level of a Laplacian pyramid of it would have, .943 sd, in every image alike. (The
@@ -47,12 +47,14 @@ class BandNoise(InputView):
     Attributes:
         octave: 0, 1, ...; see ``centre``.
         sd: in units of [0, 1]; 0 adds none, whatever the octave.
+        contrast: theirs is .2.
 
     Notes: ``clipped_share``, of the pixels that left [0, 1].
     """
 
     octave: int
     sd: float
+    contrast: float = CONTRAST
 
     @property
     def stream(self) -> str:
@@ -62,7 +64,7 @@ class BandNoise(InputView):
     def render(self, batch: Pixels) -> Shown:
         """Noise is drawn once a batch, cut once a band."""
         planes = grey_of(batch)
-        faint = (planes - planes.mean((2, 3), keepdim=True)) * CONTRAST + MEAN
+        faint = (planes - planes.mean((2, 3), keepdim=True)) * self.contrast + MEAN
         if not self.sd:
             return clipped_to_range(faint, batch)
         noise = batch.shared(("band noise", self.octave), lambda: self._noise(batch))
