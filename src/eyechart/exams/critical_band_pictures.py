@@ -81,8 +81,8 @@ def _curves(estimates: Estimates) -> Iterator[Lines]:
         series.append(Series(name, [e.value for e in mine], [e.low for e in mine], [e.high for e in mine]))
     place = estimates.one("channel_centre", classes=classes, fit="fitted")
     bound = estimates.one("at_bound", classes=classes, fit="fitted")
-    clear = place and place.value is not None and not (bound and bound.value)
-    marks = [Mark(place.value, "channel")] if clear and place else []
+    clear = not (bound and bound.value)
+    marks = [Mark(place.value, "channel")] if clear and place and place.value is not None else []
     yield Lines(
         title="Accuracy in noise of one octave",
         x_label="centre of the noise, cycles per image",
