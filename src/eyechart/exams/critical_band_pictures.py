@@ -39,7 +39,7 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         f"it is right {percent(plain)} of the time."
     )
     if (width.low or 0.0) > WIDE:
-        advice = "It can be upset by noise of any coarseness: try it with blurred and noisy images of your own."
+        advice = "Noise of many kinds can upset it: try it with noisy and blurred images of your own."
         return [Finding("weak", sentence, advice)]
     return [Finding("note", sentence)]
 
