@@ -42,6 +42,9 @@ EXAMS: Mapping[str, str] = {
     "visibility": "eyechart.exams.visibility:Visibility",
     "shape_bias": "eyechart.exams.shape_bias:ShapeBias",
     "cue_suppression": "eyechart.exams.cue_suppression:CueSuppression",
+    "distortions": "eyechart.exams.distortions:Distortions",
+    "variants": "eyechart.exams.variants:Variants",
+    "critical_band": "eyechart.exams.critical_band:CriticalBand",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {

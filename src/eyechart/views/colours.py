@@ -9,9 +9,8 @@ import torch
 
 from eyechart.core.chance import generator
 from eyechart.core.view import InputView, Pixels, Shown
+from eyechart.views.luminance import LUMINANCE
 from eyechart.views.patches import another_order
-
-LUMINANCE = (0.2125, 0.7154, 0.0721)  # ITU-R BT.709, of pixels as they are, as scikit-image's rgb2gray has it
 
 
 @dataclass(frozen=True)
