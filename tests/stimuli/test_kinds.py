@@ -14,7 +14,9 @@ from eyechart.views.bands import Band
 @pytest.mark.parametrize("name", sorted(KINDS))
 def test_every_kind_can_be_made(name: str) -> None:
     needed = [setting for setting, default in settings_of_kind(name).items() if default == "(needed)"]
-    made = recipe(name, {setting: "file" if setting in ("weights", "decoder") else 2 for setting in needed})
+    within = KINDS[name].within
+    given = {setting: max(1, within.get(setting, (1, 1))[0]) for setting in needed}
+    made = recipe(name, {setting: "file" if setting in ("weights", "decoder") else v for setting, v in given.items()})
     assert set(made.settings) == {*settings_of_kind(name), *made.kind.fixed}
     assert made.kind.about
 

@@ -57,7 +57,28 @@ KINDS: Mapping[str, Kind] = {
     "band-pass": Kind(f"{_BANDS}:BandPass", "detail between two radii, on mid grey", grey=True),
     "low-rank": Kind("eyechart.views.splits:LowRank", "largest singular values alone", {"band": "low"}),
     "grey": Kind("eyechart.views.colours:Greyed", "without colour", within={"amount": (0, 1)}),
-    "false-colour": Kind("eyechart.views.colours:ChannelShuffle", "colour channels in another order", {"number": 0}),
+    "channel-shuffle": Kind("eyechart.views.colours:ChannelShuffle", "colour channels in another order", {"number": 0}),
+    "false-colour": Kind("eyechart.views.tones:FalseColour", "in opponent colours"),
+    "contrast": Kind("eyechart.views.tones:Contrast", "grey, with less contrast", within={"contrast": (0, 1)}),
+    "edges": Kind("eyechart.views.outlines:Edges", "lines alone (Canny), black on white", texture=False),
+    "silhouette": Kind(
+        "eyechart.views.outlines:Silhouette", "black on white, of objects before a near-white ground", texture=False
+    ),
+    "object-texture": Kind(
+        "eyechart.views.textures:ObjectTexture",
+        "a square of the object, repeated, before a near-white ground",
+        shape=False,
+    ),
+    "patch-texture": Kind(
+        "eyechart.views.textures:PatchTexture",
+        "a patch of the picture, repeated",
+        shape=False,
+        within={"share": (0, 1)},
+    ),
+    "uniform-noise": Kind("eyechart.views.pixel_noise:UniformNoise", "grey, with noise", within={"width": (0, ANY)}),
+    "salt-and-pepper": Kind(
+        "eyechart.views.pixel_noise:SaltAndPepper", "grey, some pixels black or white", within={"share": (0, 1)}
+    ),
     "blur": Kind(
         "eyechart.views.blurs:GaussianBlur",
         "blurred by a Gaussian",
