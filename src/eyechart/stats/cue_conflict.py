@@ -1,0 +1,121 @@
+"""Does an observer go by shape or by texture? Counts and shares of answers to images whose two cues disagree.
+
+Geirhos et al. (ICLR 2019, arXiv 1811.12231): of the answers that name one of the two cues, the share that names the shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from eyechart.stats.crossed import crossed_ratios
+from eyechart.stats.intervals import Interval, wilson
+
+Array = np.ndarray[Any, Any]
+
+FEW = 5  # cue decisions: a shape bias of fewer is not reliable (ours)
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Answers to images, one an entry; an image that several observers answered stands there several times.
+
+    Attributes:
+        answers: (n,) category that was answered; anything that is no category (other, none, na) counts as another answer.
+        shapes, textures: (n,) categories of the two cues.
+        contents, styles: (n,) which object, and which texture sample, the image was made of (see ``stats.crossed``).
+
+    Categories, contents and styles are numbers or strings. Raises ValueError if lengths differ.
+    """
+
+    answers: Array
+    shapes: Array
+    textures: Array
+    contents: Array
+    styles: Array
+
+    def __post_init__(self) -> None:
+        lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"columns of different lengths: {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    def where(self, chosen: Array) -> Decisions:
+        """Some of them: ``chosen`` (n,) bool."""
+        return replace(self, **{field.name: getattr(self, field.name)[chosen] for field in fields(self)})
+
+    @property
+    def conflicting(self) -> Decisions:
+        """Those whose cues differ: only these say which cue wins."""
+        return self.where(np.asarray(self.shapes != self.textures))
+
+
+@dataclass(frozen=True)
+class CueCounts:
+    """How many answers named the shape, the texture, and neither."""
+
+    shape: int
+    texture: int
+    other: int
+
+    @property
+    def either(self) -> int:
+        """Cue decisions: answers that named one of the two cues."""
+        return self.shape + self.texture
+
+    @property
+    def n(self) -> int:
+        """All answers."""
+        return self.either + self.other
+
+    @property
+    def reliable(self) -> bool:
+        """Whether there are cue decisions enough for a shape bias, five (ours)."""
+        return self.either >= FEW
+
+
+@dataclass(frozen=True)
+class CueShares:
+    """Shares of the answers, with intervals that resample contents and textures.
+
+    Attributes:
+        counts: what they are shares of.
+        shape_bias: shape by shape or texture; undefined where neither was ever answered. Its n counts cue decisions.
+        shape_bias_wilson: the same with Wilson's interval, as if images were independent: a lower bound of the uncertainty.
+        either, shape, texture, other: by all answers.
+    """
+
+    counts: CueCounts
+    shape_bias: Interval
+    shape_bias_wilson: Interval
+    either: Interval
+    shape: Interval
+    texture: Interval
+    other: Interval
+
+
+def cue_counts(decisions: Decisions) -> CueCounts:
+    """Count the answers to images whose cues differ; the others are left out.
+
+    >>> seen = np.array(["cat", "cat", "dog"])
+    >>> cue_counts(Decisions(np.array(["cat", "dog", "na"]), seen, seen[[2, 2, 0]], seen, seen))
+    CueCounts(shape=1, texture=1, other=1)
+    """
+    asked = decisions.conflicting
+    shape, texture = int((asked.answers == asked.shapes).sum()), int((asked.answers == asked.textures).sum())
+    return CueCounts(shape, texture, len(asked) - shape - texture)
+
+
+def cue_shares(decisions: Decisions, *, seed: int = 0) -> CueShares:
+    """All shares of the answers to images whose cues differ; the others are left out."""
+    asked, counts = decisions.conflicting, cue_counts(decisions)
+    shape, texture = asked.answers == asked.shapes, asked.answers == asked.textures
+    either = shape | texture
+    events = np.stack([shape, either, shape, texture, ~either], axis=1)
+    trials = np.stack([either, *[np.ones(len(asked), bool)] * 4], axis=1)
+    found = crossed_ratios(events, trials, asked.contents, asked.styles, share=True, seed=seed)
+    return CueShares(counts, found[0], wilson(counts.shape, counts.either), *found[1:])
