@@ -31,6 +31,11 @@ app.command(
 app.command(
     "eyechart.cli.boxes:boxes", name="boxes", help="Measure where objects lie in annotated images; needs no model."
 )
+app.command(
+    "eyechart.cli.decisions:decisions",
+    name="decisions",
+    help="Compare what people and networks answered, from tables; needs no model.",
+)
 app.command("eyechart.cli.report:report", name="report", help="Write the report of a run again (needs no model).")
 app.command("eyechart.cli.catalogue:list_", name="list", help="List exams, suites or models.")
 app.command("eyechart.cli.catalogue:show", name="show", help="Show an exam's measures and settings.")
