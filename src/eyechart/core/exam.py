@@ -19,6 +19,7 @@ from eyechart.core.view import View
 if TYPE_CHECKING:
     import torch
 
+    from eyechart.images.image_set import ImageSet
     from eyechart.models.geometry import LayerGeometry
     from eyechart.models.layers import Layer
 
@@ -97,6 +98,8 @@ class Exam(BaseModel, ABC):
         right_by: the row column with the model's top class on the image as it is. Where several models sit the exam, what it
             estimates at {given: correct} is also estimated at {given: all_models_correct}, on the images that all get right:
             accuracy confounds figures of stability.
+        own_targets: what it asks about an image stands in the image's name or in further targets. Where that is so of all exams
+            asked for, it is no error that the classes of the images match no outputs: the images then have no labels.
         only_estimates: settings that neither ``ask`` nor ``read`` looks at: when they change, nothing is asked again.
     """
 
@@ -114,6 +117,7 @@ class Exam(BaseModel, ABC):
     needs_training: ClassVar[bool] = False
     chosen: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     right_by: ClassVar[str] = ""
+    own_targets: ClassVar[bool] = False
     only_estimates: ClassVar[tuple[str, ...]] = ()
 
     @field_validator("*", mode="before")
@@ -124,6 +128,10 @@ class Exam(BaseModel, ABC):
         if bool not in (kind, *get_args(kind)) and any(isinstance(entry, bool) for entry in entries):
             raise ValueError("give a number or a name: this is no setting to switch on or off")
         return value
+
+    def unsuited(self, subject: Subject, images: ImageSet) -> str:
+        """Why it has nothing to ask about these images, so that it is skipped; empty if it has. Decodes none."""
+        return ""
 
     def most(self, subject: Subject) -> int | None:
         """At most so many images, the first of the seeded order; None = all. For exams that ask much of each image."""

@@ -45,3 +45,14 @@ def labels_for(model: ImageModel, images: ImageSet, mode: str) -> tuple[Array, l
     count = len(images.class_names)
     matched = f"{count:,} class{'' if count == 1 else 'es'} of the images matched with {model.n_outputs:,} outputs {found.how}."
     return table[np.asarray(labels, np.int64)], [matched, *found.lines]
+
+
+def labels_or_none(model: ImageModel, images: ImageSet, mode: str) -> tuple[Array, list[str]]:
+    """As ``labels_for``; no labels where the classes cannot be matched, for exams that need none."""
+    try:
+        return labels_for(model, images, mode)
+    except ClassMapError:
+        if mode != "auto":  # the user said how
+            raise
+        line = "The classes of the images match no outputs of the model; the exams asked for go by other targets."
+        return np.full(len(images), -1, np.int64), [line]

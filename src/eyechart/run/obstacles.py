@@ -53,6 +53,8 @@ def _obstacles(exam: Exam, engine: Engine, beside: bool) -> Iterator[str]:
         yield "the images have no labels: give class folders or --labels"
     if not _can_alter(exam, engine, queries):
         yield "it changes weights that cannot be found in this model"
+    if reason := exam.unsuited(engine.subject, engine.images):
+        yield reason
     if any(query.tap for query in queries) and not engine.subject.layers:
         yield "it reads layers, and this model cannot be watched while it answers"
     if gradients and not engine.differentiable:

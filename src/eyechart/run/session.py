@@ -21,7 +21,7 @@ from eyechart.run.common_ground import on_common_ground
 from eyechart.run.engine import Engine
 from eyechart.run.finish import Fates, Finished, finish, finish_without_images, write_kept, write_rows
 from eyechart.run.identity import digests, identity
-from eyechart.run.labels import labels_for
+from eyechart.run.labels import labels_for, labels_or_none
 from eyechart.run.obstacles import obstacles
 from eyechart.run.options import RunOptions
 from eyechart.run.plan import Work, source_views, tasks
@@ -68,7 +68,7 @@ class Session:
             )
         self.models = distinct(self.models)
         self.finished = False  # results are written
-        matched = [labels_for(model, self.images, self.classes) for model in self.models]
+        matched = [self._matched(model, self.images) for model in self.models]
         self.labels, self.class_lines = [m[0] for m in matched], [m[1] for m in matched]
         self.identity = identity(self.models, self.labels, self.images, self.options.seed)
         self.record = Record(self.folder, self.identity)
@@ -80,6 +80,11 @@ class Session:
         self.n = self._number(self.images, self.record.limit)
         self.engines = self._engines(self.images, self.labels, self.n)
         self.beside = self._beside()
+
+    def _matched(self, model: ImageModel, images: ImageSet) -> tuple[Array, list[str]]:
+        """Labels as output numbers, and how they were matched."""
+        match = labels_or_none if all(exam.own_targets for exam in self.exams) else labels_for
+        return match(model, images, self.classes)
 
     def _number(self, images: ImageSet, covered: int) -> int:
         """How many images are examined: as many as asked for, or as the run covers already."""
@@ -115,7 +120,7 @@ class Session:
                 way_out="Give the images that the model was fitted to, or leave the setting off.",
             )
         known = self.record.training if self.record.training.get("fingerprint") == self.training.fingerprint else {}
-        labels = [labels_for(model, self.training, self.classes)[0] for model in self.models]
+        labels = [self._matched(model, self.training)[0] for model in self.models]
         n = self._number(self.training, int(known.get("limit", 0)))
         return self._engines(self.training, labels, n, training=True)
 
