@@ -5,6 +5,7 @@ Geirhos et al. (ICLR 2019, arXiv 1811.12231): of the answers that name one of th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -112,10 +113,22 @@ def cue_counts(decisions: Decisions) -> CueCounts:
 
 def cue_shares(decisions: Decisions, *, seed: int = 0) -> CueShares:
     """All shares of the answers to images whose cues differ; the others are left out."""
-    asked, counts = decisions.conflicting, cue_counts(decisions)
-    shape, texture = asked.answers == asked.shapes, asked.answers == asked.textures
-    either = shape | texture
-    events = np.stack([shape, either, shape, texture, ~either], axis=1)
-    trials = np.stack([either, *[np.ones(len(asked), bool)] * 4], axis=1)
-    found = crossed_ratios(events, trials, asked.contents, asked.styles, share=True, seed=seed)
-    return CueShares(counts, found[0], wilson(counts.shape, counts.either), *found[1:])
+    return cue_shares_each([decisions.answers], decisions, seed=seed)[0]
+
+
+def cue_shares_each(answers: Sequence[Array], images: Decisions, *, seed: int = 0) -> list[CueShares]:
+    """As ``cue_shares``, for several columns of answers to the same images at once; ``images.answers`` is not looked at."""
+    several = [replace(images, answers=column).conflicting for column in answers]
+    events, trials = [], []
+    for asked in several:
+        shape, texture = (np.asarray(asked.answers == cue) for cue in (asked.shapes, asked.textures))
+        events += [shape, shape | texture, shape, texture, ~(shape | texture)]
+        trials += [shape | texture, *[np.ones(len(asked), bool)] * 4]
+    whole = images.conflicting
+    columns = np.stack(events, axis=1), np.stack(trials, axis=1)
+    found = crossed_ratios(*columns, whole.contents, whole.styles, share=True, seed=seed)
+    counts = [cue_counts(asked) for asked in several]
+    return [
+        CueShares(one, found[5 * k], wilson(one.shape, one.either), *found[5 * k + 1 : 5 * k + 5])
+        for k, one in enumerate(counts)
+    ]
