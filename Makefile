@@ -9,7 +9,7 @@ demo: $(READY)
 	$(BIN)/eyechart demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 slow: $(READY)
 	$(BIN)/python -m pytest -m slow

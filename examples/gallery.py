@@ -1,9 +1,9 @@
 """Make docs/gallery.md and its pictures: one figure an exam, from the report of a run, as a browser draws it.
 
-    python examples/gallery.py RUN [docs]
+    python examples/gallery.py RUN [RUN ...]
 
-RUN is a run folder with a report (``eyechart demo``, or ``eyechart exam ... --suite full --out RUN``). Needs selenium,
-Chromium and its driver.
+RUN is a run folder with a report (``eyechart demo``, or ``eyechart exam ... --suite full --out RUN``); several, as no images
+suit every exam. Writes docs/gallery.md and docs/gallery/. Needs selenium, Chromium and its driver.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 import eyechart
-from eyechart.core.catalogue import exam_class
+from eyechart.core.catalogue import EXAMS, exam_class
 
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-background-networking --no-first-run --hide-scrollbars"
 # Which of an exam's figures tells most, if it is not the first.
@@ -53,40 +53,37 @@ def photograph(driver: Any, element: Any) -> bytes:
     return b64decode(driver.execute_cdp_cmd("Page.captureScreenshot", asked)["data"])
 
 
-def main(run: str, docs: str = "docs") -> None:
-    """Photograph each exam's figure and write the page around them."""
-    found, pictures = eyechart.open_run(run), Path(docs) / "gallery"
+def entries(driver: Any, folder: str, pictures: Path) -> dict[str, list[str]]:
+    """Photograph each exam's figure in a run's report: the lines about each."""
+    run, found = eyechart.open_run(folder), dict[str, list[str]]()
+    model, images = run.record["models"][0]["name"], run.record["images"]["name"].split("/")[-1]
+    driver.get((Path(folder) / "report.html").resolve().as_uri())
+    for section in driver.find_elements(By.CSS_SELECTOR, "section.exam"):
+        name = section.get_attribute("id").rpartition("-")[0].replace("-", "_")
+        figures = section.find_elements(By.CSS_SELECTOR, "figure")
+        if name not in run.exams or not figures or name in found:
+            continue
+        (pictures / f"{name}.png").write_bytes(photograph(driver, figures[FIGURE.get(name, 0)]))
+        exam = exam_class(name)
+        picture = f"![{exam.title}](gallery/{name}.png)"
+        source = f"{run.results['images']:,} images of `{images}`, model `{model}`"
+        found[name] = [f"## `{name}`: {exam.title}", "", exam.explanation, "", picture, "", source, ""]
+    return found
+
+
+def main(*runs: str, docs: str = "docs") -> None:
+    """Photograph each exam's figure, from the last of the runs that has it, and write the page around them."""
+    pictures, found = Path(docs) / "gallery", dict[str, list[str]]()
     pictures.mkdir(parents=True, exist_ok=True)
-    lines = [
-        "# Gallery",
-        "",
-        "One figure an exam. Made by `examples/gallery.py` from one run on "
-        f"{found.results['images']:,} images of {found.record['images']['name'].split('/')[-1]}, "
-        f"model {found.record['models'][0]['name']}. `eyechart show EXAM` prints the exact definitions.",
-        "",
-    ]
     with tempfile.TemporaryDirectory() as profile:
         driver = browser(profile)
         try:
-            driver.get((Path(run) / "report.html").resolve().as_uri())
-            for section in driver.find_elements(By.CSS_SELECTOR, "section.exam"):
-                name = section.get_attribute("id").rpartition("-")[0].replace("-", "_")
-                figures = section.find_elements(By.CSS_SELECTOR, "figure")
-                if name not in found.exams or not figures:
-                    continue
-                figure = figures[FIGURE.get(name, 0)]
-                (pictures / f"{name}.png").write_bytes(photograph(driver, figure))
-                exam = exam_class(name)
-                lines += [
-                    f"## `{name}`: {exam.title}",
-                    "",
-                    exam.explanation,
-                    "",
-                    f"![{exam.title}](gallery/{name}.png)",
-                    "",
-                ]
+            for run in runs:
+                found |= entries(driver, run, pictures)
         finally:
             driver.quit()
+    lines = ["# Gallery", "", "One figure an exam. `eyechart show EXAM` prints the exact definitions.", ""]
+    lines += [line for name in EXAMS if name in found for line in found[name]]
     (Path(docs) / "gallery.md").write_text("\n".join(lines), encoding="utf-8")
 
 

@@ -20,8 +20,9 @@ from eyechart.images.arrays import ArraySet, array_set
 from eyechart.models.image_model import ImageModel
 from eyechart.models.load import wrap
 from eyechart.models.preprocessing import Preprocessing
-from eyechart.run.draw import Job, draw
+from eyechart.run.draw import draw
 from eyechart.run.forward import Forwarder
+from eyechart.run.jobs import Jobs
 from eyechart.run.plan import source_views
 from eyechart.run.subject import subject_of
 from eyechart.store.run_folder import Run
@@ -286,7 +287,7 @@ def sitting(exam: Exam, model: ImageModel, images: ArraySet, seed: int = 0, trai
     if not queries:
         return Sitting(exam, subject, Answers({}), Batch(ids, labels, subject))
     views = source_views(queries)
-    job = Job(ids, tuple(images.source(i) for i in range(len(ids))), views, model.preprocessing, seed)
+    job = Jobs(images, labels, np.arange(len(ids)), model.preprocessing, seed).of(range(len(ids)), views)
     answers = Forwarder(model, 64, seed).answers(queries, views, draw(job), ids, labels)
     return Sitting(exam, subject, answers, Batch(ids, labels, subject))
 

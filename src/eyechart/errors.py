@@ -45,6 +45,12 @@ class SettingError(EyechartError):
     """A setting whose value cannot be used."""
 
 
+def at_most(setting: str, value: float | None, limit: float, sentence: str) -> None:
+    """Raise SettingError for a value, if one is set, above its limit; ``sentence`` says why it cannot be."""
+    if value is not None and value > limit:
+        raise SettingError(sentence, setting=setting, value=value, way_out=f"Give {limit:g} or less.")
+
+
 class PreprocessingError(EyechartError):
     """It is not known how an image becomes this model's input."""
 

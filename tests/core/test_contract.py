@@ -138,6 +138,36 @@ def test_a_setting_that_does_not_fit_is_named_with_its_value() -> None:
 
 
 @pytest.mark.parametrize(
+    ("exam", "field", "value", "way_out"),
+    [
+        ("shift", "step", -1, "Give 0 or more."),
+        ("shift", "step", 1.5, "Give a whole number."),
+        ("jitter", "deviation", 0, "Give a number above 0."),
+        ("spatial_robustness", "degrees", 200, "Give 180 or less."),
+        ("spatial_robustness", "border", "wrap", "Give zero, reflect or margin."),
+        ("spatial_robustness", "grid", "perhaps", "Give true or false."),
+        ("affine", "rotate", "ten", 'Give a list, such as [1, 2] or ["a", "b"].'),
+        ("affine", "rotate", ["ten"], "Give a number."),
+        ("affine", "scale", ["pixels"], "Give a number or pixel."),
+        ("affine", "families", [], "Give a list of 1 or more."),
+        ("affine", "families", ["flip", "flip"], "Name each once."),
+        (
+            "affine",
+            "smoothing",
+            "bicubic",
+            "Set affine.control=there_and_back: in_place knows bilinear interpolation alone.",
+        ),
+        ("jitter", "neighbourhood", 40, "Give 15 or less: the shortest clip has 31 frames."),
+    ],
+)
+def test_settings_are_refused_in_our_own_words(exam: str, field: str, value: object, way_out: str) -> None:
+    with pytest.raises(SettingError) as caught:
+        make_exams([exam], {exam: {field: value}})
+    assert caught.value.setting.partition("[")[0] == f"{exam}.{field}"
+    assert caught.value.way_out == f"{way_out} See: eyechart show {exam}."
+
+
+@pytest.mark.parametrize(
     ("exam", "field", "value"),
     [
         ("bands", "radii", []),

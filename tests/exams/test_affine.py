@@ -19,6 +19,7 @@ from eyechart.exams.affine import Affine
 from eyechart.models.load import wrap
 from eyechart.models.preprocessing import Preprocessing
 from eyes import ConstantEye, LowPassEye, OnePixelEye, Sitting, image_set, noise_images, sitting
+from figures import value
 
 N, WHOLE, SIZE = 24, 23, 15  # an odd frame has a pixel in its centre
 
@@ -27,12 +28,6 @@ def sat(eye: nn.Module, labels: Array | None = None, size: int = SIZE, **setting
     model = wrap(eye, preprocessing=Preprocessing(size=(size, size)), device="cpu")
     found = sitting(Affine(**settings), model, image_set(noise_images(N, WHOLE), labels))
     return found, found.exam.estimates(found.whole, found.batch.labels, found.subject)
-
-
-def value(found: Estimates, measure: str, **at: Any) -> float:
-    (e,) = found.of(measure, **at)
-    assert e.value is not None
-    return e.value
 
 
 CHANGES = ("p_top1_change", "control_change", "mean_absolute_change", "control_absolute_change", "excess_change")
@@ -126,7 +121,8 @@ def test_enlarged_invents_nothing_and_margin_counts_what_it_does() -> None:
 
 def tally(plain: Array, moved: Array, control: Array) -> Tally:
     one = {"flip_top1": moved, "flip_control_top1": control}
-    zeros = {f"flip_{k}": np.zeros(moved.shape) for k in ("absolute_change", "control_absolute_change", "invented")}
+    columns = ("absolute_change", "control_absolute_change", "invented", "control_invented")
+    zeros = {f"flip_{column}": np.zeros(moved.shape) for column in columns}
     return Tally({"image_top1": plain, **one, **zeros})
 
 
@@ -143,26 +139,63 @@ def test_excess_is_what_moving_adds_image_by_image() -> None:
 
 
 def test_a_small_turn_is_judged_by_what_it_adds() -> None:
-    def verdict(moved: int, blurred: int) -> tuple[str, str]:
+    def verdict(moved: int, blurred: int, usual: int = 0) -> tuple[str, str]:
         exam = Affine(families=("rotate",), rotate=(1.0,))
         rows = tally(np.zeros(400, int), (np.arange(400) < moved).astype(int)[:, None], np.zeros((400, 1), int)).rows
         turned = {k.replace("flip", "rotate"): v for k, v in rows.items()}
         turned["rotate_control_top1"] = (np.arange(400) < blurred).astype(int)[:, None]
+        spread = np.arange(400) % 4 * (np.arange(400) >= usual)  # answers, so that no class is the usual one
+        turned = {k: (v.T + spread).T if "top1" in k else v for k, v in turned.items()}
         first = exam.findings(exam.estimates(Tally(turned), np.full(400, -1), Subject((16, 16), 3)))[0]
         return first.verdict, first.sentence
 
     assert verdict(80, 0)[0] == "weak"
     assert verdict(0, 0)[0] == "strong"
+    assert verdict(0, 0, usual=300)[0] == "note"  # an answer that cannot change earns no praise
     assert verdict(80, 80)[0] != "weak"
     assert "no less often" in verdict(40, 80)[1]
+
+
+def test_the_smallest_changes_are_judged_together_whichever_is_largest() -> None:
+    """One family of 5 changes 10 % of 200 answers: 2 % over all, by an interval of images."""
+    exam, subject = Affine(families=("rotate", "scale", "shear", "stretch", "perspective")), Subject((16, 16), 3)
+    rows = {"image_top1": np.arange(200) % 3}
+    for family, amounts in (("rotate", 6), ("scale", 5), ("shear", 4), ("stretch", 4), ("perspective", 4)):
+        still = np.repeat(rows["image_top1"][:, None], amounts, 1)
+        moved = still + (np.arange(200) < (20 if family == "shear" else 0))[:, None]
+        rows |= {f"{family}_top1": moved, f"{family}_control_top1": still}
+        for column in ("absolute_change", "control_absolute_change", "invented", "control_invented"):
+            rows[f"{family}_{column}"] = np.zeros(still.shape)
+    found = exam.estimates(Tally(rows), np.full(200, -1), subject)
+    assert value(found, "least_change", given="all") == pytest.approx(0.02)
+    (e,) = found.of("least_excess", given="all")
+    assert (e.value, e.n) == (pytest.approx(0.02), 200)
+    first = exam.findings(found)[0]
+    assert first.verdict == "note"  # by the shear alone it would be called weak
+    assert "sheared by 1 degree" in first.sentence
+
+
+def test_a_blur_in_place_is_the_control_unless_set() -> None:
+    assert Affine().control == "in_place"
+    with pytest.raises(ValidationError, match="there_and_back"):
+        Affine(smoothing="bicubic")
+    assert Affine(smoothing="bicubic", control="there_and_back")
+    with pytest.raises(ValidationError, match="once"):
+        Affine(families=("rotate", "scale", "rotate"))
+
+
+def test_what_a_change_taken_back_shows_from_beyond_the_frame_is_counted() -> None:
+    _, found = sat(LowPassEye(4, SIZE), border="zero", control="there_and_back")
+    at = {"family": "rotate", "amount": 15.0}
+    moved = value(found, "invented_share", **at)
+    assert value(found, "control_invented_share", **at) == pytest.approx(moved, abs=1e-6)
+    assert moved > 0.05
+    assert value(found, "control_invented_share", family="flip") == 0
+    _, in_place = sat(LowPassEye(4, SIZE), border="zero")
+    assert value(in_place, "control_invented_share", **at) == 0
 
 
 @pytest.mark.parametrize("settings", [{"rotate": (0.0,)}, {"perspective": (60.0,)}, {"shear": ()}])
 def test_amounts_that_cannot_be_are_named(settings: dict[str, Any]) -> None:
     with pytest.raises(SettingError, match=f"affine.{next(iter(settings))}"):
         Affine(**settings).ask(Subject((16, 16), 3), ())
-
-
-def test_the_blur_of_bicubic_is_not_known_in_place() -> None:
-    with pytest.raises(ValidationError, match="there_and_back"):
-        Affine(smoothing="bicubic", control="in_place")

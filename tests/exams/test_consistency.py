@@ -14,6 +14,7 @@ from eyechart.core.chance import generator
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
+from eyechart.errors import SettingError
 from eyechart.exams.consistency import Consistency
 from eyes import (
     ConstantEye,
@@ -30,22 +31,17 @@ from eyes import (
     sitting,
     tinted_images,
 )
+from figures import value
 
 N, PASSES, SIZE, REACH = 40, 3, 16, 4
 
 
 def consistent(
-    eye: nn.Module, images: Array, labels: Array | None = None, **settings: Any
+    eye: nn.Module, images: Array, labels: Array | None = None, size: int = SIZE, **settings: Any
 ) -> tuple[Sitting, Estimates]:
     exam = Consistency(**{"passes": PASSES, "modes": ("crop", "roll"), "reach": REACH, **settings})
-    sat = sitting(exam, seen_by(eye, SIZE), image_set(images, labels))
+    sat = sitting(exam, seen_by(eye, size), image_set(images, labels))
     return sat, exam.estimates(sat.whole, sat.batch.labels, sat.subject)
-
-
-def value(found: Estimates, measure: str, **at: Any) -> float:
-    (e,) = found.of(measure, **at)
-    assert e.value is not None
-    return e.value
 
 
 def test_a_shift_blind_eye_is_consistent_under_rolls_alone() -> None:
@@ -174,7 +170,7 @@ def test_an_eye_that_says_one_thing_is_not_praised() -> None:
     assert value(found, "consistency", given="all") == 1.0
     said = Consistency().findings(found)
     assert [f.verdict for f in said if "get one answer" in f.sentence] == ["note"]
-    assert any("One and the same class" in f.sentence for f in said)
+    assert any("one and the same answer" in f.sentence for f in said)
     assert any("guessing" in f.sentence for f in said)
 
 
@@ -211,6 +207,21 @@ def test_the_verdict_follows_the_interval() -> None:
         return Consistency().findings(found)[0].verdict
 
     assert [verdict(changes) for changes in (0, 12, 60)] == ["strong", "note", "weak"]
+
+
+def test_rolls_are_binned_by_what_they_spread_over() -> None:
+    """Places of a reach of 32 spread over 64 pixels: eight steps of 8, as 64 of margin would have."""
+    _, found = consistent(OnePixelEye(7, 7), noise_images(N, 64), modes=("roll",), reach=32, size=64, passes=8)
+    edges = [(e.at["from"], e.at["to"]) for e in found.of("roll_distance_change")]
+    assert (0, 8) in edges
+    assert max(stop for _, stop in edges) <= 48  # the shorter way round
+
+
+@pytest.mark.parametrize("wrong", [{"margin": 17}, {"reach": 9}])
+def test_more_than_the_frame_holds_is_refused(wrong: dict[str, int]) -> None:
+    (name,) = wrong
+    with pytest.raises(SettingError, match=f"consistency.{name}.*Give {wrong[name] - 1} or less"):
+        Consistency(**wrong).ask(SUBJECT, ())
 
 
 def test_modes_never_share_a_figure() -> None:

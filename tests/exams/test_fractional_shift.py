@@ -11,9 +11,22 @@ from PIL import Image
 from torch import nn
 
 from eyechart.core.estimate import Estimates
-from eyechart.core.exam import Array
+from eyechart.core.exam import Array, Subject
+from eyechart.errors import SettingError
 from eyechart.exams.fractional_shift import FractionalShift
-from eyes import LowPassEye, OnePixelEye, Sitting, StrideEye, answered, image_set, noise_images, seen_by, sitting
+from eyes import (
+    ConstantEye,
+    LowPassEye,
+    OnePixelEye,
+    Sitting,
+    StrideEye,
+    answered,
+    image_set,
+    noise_images,
+    seen_by,
+    sitting,
+)
+from figures import value
 
 N, SIZE = 30, 16
 NESTED = ("identity", "1/2", "1/4", "all")
@@ -23,12 +36,6 @@ def moved(eye: nn.Module, images: Array, labels: Array | None = None, **settings
     exam = FractionalShift(**settings)
     sat = sitting(exam, seen_by(eye, SIZE), image_set(images, labels))
     return sat, exam.estimates(sat.whole, sat.batch.labels, sat.subject)
-
-
-def value(found: Estimates, measure: str, **at: Any) -> float:
-    (e,) = found.of(measure, **at)
-    assert e.value is not None
-    return e.value
 
 
 def test_shifts_are_all_shares_the_identity_and_the_axes_included() -> None:
@@ -145,5 +152,16 @@ def test_settings_that_do_not_fit() -> None:
     for units in ((1,), (9,), (2, 2)):
         with pytest.raises(ValueError, match="from 2 to 8"):
             FractionalShift(units=units)
-    with pytest.raises(ValueError, match="method"):
+    with pytest.raises(ValueError, match="once"):
         FractionalShift(methods=("fourier", "fourier"))
+    with pytest.raises(SettingError, match=r"fractional_shift\.margin = 5000.*Give 224 or less"):
+        FractionalShift(margin=5000).ask(Subject((224, 224), 10), ())
+
+
+def test_an_eye_that_says_one_thing_is_not_praised() -> None:
+    sat, found = moved(ConstantEye(1, 0, 0), noise_images(N))
+    assert value(found, "set_p_top1_change", method="fourier", set="all", given="all") == 0
+    assert value(found, "commonest_answer_share") == 1
+    said = sat.exam.findings(found)
+    assert {f.verdict for f in said} == {"note"}
+    assert any("one and the same answer" in f.sentence for f in said)

@@ -19,6 +19,7 @@ from eyechart.exams.jitter_ranks import top_distance, zipf_distance
 from eyechart.models.load import wrap
 from eyechart.models.preprocessing import Preprocessing
 from eyes import ConstantEye, LowPassEye, OnePixelEye, Sitting, image_set, noise_images, sitting
+from figures import value
 
 N, WHOLE, SIZE = 30, 24, 16
 ALL = ("walk", "shake", "translate", "rotate", "shear", "scale", "tilt")
@@ -28,12 +29,6 @@ def sat(eye: nn.Module, labels: Array | None = None, **settings: Any) -> tuple[S
     model = wrap(eye, preprocessing=Preprocessing(size=(SIZE, SIZE)), device="cpu")
     found = sitting(Jitter(**settings), model, image_set(noise_images(N, WHOLE), labels))
     return found, found.exam.estimates(found.whole, found.batch.labels, found.subject)
-
-
-def value(found: Estimates, measure: str, **at: Any) -> float:
-    (e,) = found.of(measure, **at)
-    assert e.value is not None
-    return e.value
 
 
 def ranks(values: Array) -> list[int]:
@@ -88,7 +83,16 @@ def test_a_constant_eye_never_flips_and_is_called_out() -> None:
     _, found = sat(ConstantEye(*range(7)), motions=ALL)
     for measure in ("flip_probability", "top5_distance", "zipf_distance", "flipped_clips", "change_from_anchor"):
         assert {e.value for e in found.of(measure)} == {0.0}
-    assert any("one and the same answer" in f.sentence for f in Jitter(motions=ALL).findings(found))
+    said = Jitter(motions=ALL).findings(found)
+    assert any("one and the same answer" in f.sentence for f in said)
+    assert {f.verdict for f in said} == {"note"}
+
+
+def test_a_short_clip_has_a_short_neighbourhood() -> None:
+    _, found = sat(OnePixelEye(5, 11), np.arange(N) % 2, frames=5, motions=("walk", "rotate"))
+    assert [e.at["frames"] for e in found.of("neighbourhood_drop")] == [2, 10]
+    told = " ".join(f.sentence for f in Jitter(motions=("walk", "rotate")).findings(found))
+    assert "in the 2 frames before and after" in told
 
 
 def walked(image: int, frames: int, reach: int) -> list[tuple[int, int]]:
@@ -178,10 +182,18 @@ def test_few_classes_are_said() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"flip_reference": {"run": 1.0}}, {"top5_reference": {"walk": 0}}, {"frames": 5, "apart": 5}]
+    "settings",
+    [
+        {"flip_reference": {"run": 1.0}},
+        {"top5_reference": {"walk": 0}},
+        {"frames": 5, "apart": 5},
+        {"neighbourhood": 16},
+        {"motions": ("translate", "shear"), "neighbourhood": 20},
+        {"motions": ("walk", "walk")},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError, match=r"give numbers above 0|have none"):
+    with pytest.raises(ValidationError, match=r"give numbers above 0|or less: the shortest clip has|once"):
         Jitter(**settings)
 
 

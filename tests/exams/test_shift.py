@@ -16,7 +16,6 @@ from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.tally import Tally
 from eyechart.errors import SettingError
 from eyechart.exams.shift import PROTOCOLS, Shift
-from eyechart.exams.shift_rows import absolute_change
 from eyechart.views import telea
 from eyes import (
     LowPassEye,
@@ -53,7 +52,7 @@ def shifted(eye: nn.Module, images: Array, labels: Array | None = None, **settin
 
 
 def test_two_logits_swapped() -> None:
-    change = absolute_change(said([[2, 0], [0, 2], [1, 1]]), said([[0, 2], [0, 2], [5, 0]]))
+    change = said([[2, 0], [0, 2], [1, 1]]).absolute_change(said([[0, 2], [0, 2], [5, 0]]))
     np.testing.assert_allclose(change, [0.761594, 0.0, 1 / (1 + np.exp(-5)) - 0.5], atol=1e-6)
 
 
@@ -318,10 +317,10 @@ def test_few_classes_have_no_top_five() -> None:
 
 def test_the_mean_of_both_choices_is_symmetric() -> None:
     one, two = said([[2.0, 0, 0]]), said([[0, 1.0, 0]])
-    forth, back = absolute_change(one, two)[0], absolute_change(two, one)[0]
+    forth, back = one.absolute_change(two)[0], two.absolute_change(one)[0]
     assert forth != pytest.approx(back)
-    for pair in ((one, two), (two, one)):
-        assert absolute_change(*pair, symmetric=True)[0] == pytest.approx((forth + back) / 2)
+    for first, second in ((one, two), (two, one)):
+        assert first.absolute_change(second, symmetric=True)[0] == pytest.approx((forth + back) / 2)
     rows = tally(np.zeros((8, 1), int), np.zeros((8, 1), int), image=np.zeros(8, int))
     found = EXAM.estimates(rows, np.zeros(8, int), SUBJECT)
     for symmetric in (False, True):

@@ -18,7 +18,7 @@ from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
 from eyechart.errors import SettingError
 from eyechart.examination import write_report
-from eyechart.exams.shift_path import ShiftPath, among
+from eyechart.exams.shift_path import ShiftPath
 from eyechart.exams.shift_path_figures import chosen_curves, total_variation
 from eyes import (
     ConstantEye,
@@ -138,9 +138,9 @@ def test_the_usual_number_of_steps() -> None:
 
 def test_among_the_top_ties_go_to_the_lower_index() -> None:
     answer = said([[3, 1, 2, 2, 0, 2], [0, 0, 0, 0, 0, 0], [1, 2, 3, 4, 5, 6]])
-    assert among(answer, np.array([3, 4, 0]), 5).tolist() == [True, True, False]
-    assert among(answer, np.array([3, 1, 5]), 1).tolist() == [False, False, True]
-    assert among(answer, np.array([3, 2, -1]), 3).tolist() == [True, True, False]
+    assert answer.among(np.array([3, 4, 0]), 5).tolist() == [True, True, False]
+    assert answer.among(np.array([3, 1, 5]), 1).tolist() == [False, False, True]
+    assert answer.among(np.array([3, 2, -1]), 3).tolist() == [True, True, False]
 
 
 def tally(p: Any, top1: Any = None, valid: Any = None, image: Any = None) -> Tally:

@@ -6,6 +6,7 @@ from eyechart.core.chart import (
     Bars,
     Chart,
     Circle,
+    Dots,
     Finding,
     Gallery,
     Heatmap,
@@ -81,10 +82,22 @@ def charts() -> tuple[Chart, ...]:
         Tiles(SCRIPT, [[[[i / 8, 0, 1]] * 3] * 2 for i in range(8)], NAMES, LONG),
         Bars("Signed", "points", ("a", LONG, SCRIPT), losses, rules=rules[:2], format="number"),
         Bars(IMAGE, LONG, NAMES, (Series("one", [1e6, 2e5, 0, None, 3, 4, 5, 6]),), format="integer"),
+        dots(),
         Table(SCRIPT, (SCRIPT, LONG, "n"), [(name, name, 0.5) for name in NAMES], (None, None, "percent"), IMAGE),
         Gallery(IMAGE, "k/", (("a", SCRIPT), ("b", LONG), ("missing", "none")), ("{label}", LONG, "{none}"), SCRIPT),
         Gallery("Nothing was kept", "absent", (("a", "a"),), ("{label}",)),
     )
+
+
+def dots() -> Dots:
+    """A row for each name, a series for each name, values far beyond the axis."""
+    values = ([0.5, None, 1e9, -1e9, 0, 0.1, 1, 0.2], [None] * 8)
+    series = [
+        Series(name, values[i % 2], [0.4, None, 0, 0, 0, 0, 0, 0], [0.6, None, *[1e9] * 6])
+        for i, name in enumerate(NAMES)
+    ]
+    pooled, rules = [0.5, None, 1e9, *[-1.0] * 5], (Rule(0.5, SCRIPT), Rule(0.51, "half"), Rule(0.1, LONG))
+    return Dots(SCRIPT, LONG, NAMES, series, IMAGE, pooled, rules, x_range=(0, 1), ends=(LONG, SCRIPT))
 
 
 def heatmap(name: str) -> Heatmap:

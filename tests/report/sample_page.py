@@ -13,6 +13,7 @@ from eyechart.core.chart import (
     Bars,
     Chart,
     Circle,
+    Dots,
     Finding,
     Gallery,
     Heatmap,
@@ -24,8 +25,8 @@ from eyechart.core.chart import (
     Surface,
     Table,
     Tiles,
-    plain_numbers,
 )
+from eyechart.core.chart_numbers import plain_numbers
 from eyechart.report.page import BadImage, Counts, KeptCase, ModelCard, Page, PageSection, Picture, render_page
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -282,6 +283,23 @@ def kernels(count: int = 64, size: int = 7) -> Tiles:
     )
 
 
+def cues() -> Dots:
+    """Two observers over sixteen categories, with published values."""
+    chance, names = np.random.default_rng(5), [*CLASSES, "bear", "chair", "clock", "keyboard", "knife", "oven"]
+    made = [[round(float(v), 3) for v in chance.beta(2, 2 + 3 * k, len(names))] for k in range(2)]
+    return Dots(
+        title="Shape or texture, by category",
+        x_label="share of shape among answers that name shape or texture",
+        categories=names,
+        series=[series("resnet20", *made[0], half=0.1), series("resnet20 with stylised images", *made[1], half=0.1)],
+        caption="Upright lines: over all categories.",
+        pooled=[0.44, 0.3],
+        rules=(Rule(0.9587, "people, published"), Rule(0.2207, "ResNet-50, published")),
+        x_range=(0.0, 1.0),
+        ends=("texture", "shape"),
+    )
+
+
 def surfaces() -> PageSection:
     """Spectra, planes, landscapes and kernels."""
     charts: tuple[Chart, ...] = (
@@ -290,6 +308,7 @@ def surfaces() -> PageSection:
         plane(63, 1),
         landscape(2, diverging=0.0),
         kernels(),
+        cues(),
         Panels(
             "The loss at low and high frequencies",
             (landscape(2), landscape(0, 0.4), landscape(1, 1.6)),

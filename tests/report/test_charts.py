@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from eyechart.core.chart import Bars, Chart, Gallery, Lines, Mark, Rule, Series, Table
+from eyechart.core.chart import Bars, Chart, Dots, Gallery, Lines, Mark, Rule, Series, Table
 from eyechart.errors import SettingError, UnknownNameError
 from eyechart.report.captions import caption
 from eyechart.report.charts import Drawn, figures, from_dict
@@ -25,7 +25,7 @@ from report.sample_page import sample, spectrum
 
 EVERY: list[Chart] = [chart for section in sample().sections for chart in section.charts] + list(hostile_charts())
 DRAWN: list[Drawn] = [chart for chart in EVERY if not isinstance(chart, Table | Gallery)]
-NUMBERED = [chart for chart in DRAWN if isinstance(chart, Lines | Bars)]
+NUMBERED = [chart for chart in DRAWN if isinstance(chart, Lines | Bars | Dots)]
 GAP = Lines("t", "x", "y", (1, 2, 3, 4, 5), (Series("a", (0.1, 0.2, None, 0.4, 0.5)),), y_range=(0, 1))
 
 
@@ -58,7 +58,7 @@ def test_drawings_are_well_formed_named_and_on_the_sheet(chart: Drawn) -> None:
 
 
 @pytest.mark.parametrize("chart", NUMBERED, ids=lambda chart: chart.kind)
-def test_every_number_is_in_the_table(chart: Lines | Bars) -> None:
+def test_every_number_is_in_the_table(chart: Lines | Bars | Dots) -> None:
     grid: Grid = figures([chart], "f")[0].grids[0]
     places = [plain(x) for x in chart.x] if isinstance(chart, Lines) else list(chart.categories)
     told = [places.index(row[0].text) for row in grid.rows]
@@ -190,6 +190,8 @@ def test_degenerate_charts_are_drawn() -> None:
         Lines("t", "x", "y", tuple(range(1, 40)), (Series("a", [0.0] * 39),), format="number"),
         Bars("t", "x", (), ()),
         Bars("t", "x", ("a",), (Series("s", (None,)),)),
+        Dots("t", "x", (), ()),
+        Dots("t", "x", ("a",), (Series("s", (None,)),), pooled=(None,)),
     ):
         assert figures([chart], "f")[0].drawings
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from eyechart.core.chart import Table
+from eyechart.core.chart import Lines, Table
 from eyechart.core.estimate import Estimate
 from eyechart.exams.loss_landscape import LossLandscape
 from eyechart.report.comparison import compare, with_comparisons
@@ -103,6 +103,40 @@ def test_many_columns_are_cut_and_counted() -> None:
     (table,) = compare(estimates, ("a", "b"), ())
     assert len(table.columns) == 9
     assert "3 more columns are in results.json" in table.caption
+
+
+def curve(model: str, radii: list[int], half: int = 16, **at: Any) -> list[Estimate]:
+    return [figure(model, r / 100, band="low", radius=r, radius_nyquist=r / half, **at) for r in radii]
+
+
+def test_curves_over_the_radius_are_drawn_with_a_line_a_model() -> None:
+    radii = [8, 1, 2, 4, 16]
+    others = [figure(model, 0.5, band="whole") for model in "ab"]
+    estimates = [*curve("a", radii), *curve("b", [*radii, 12]), *others]
+    lines, table = compare(estimates, ("a", "b"), ())
+    assert isinstance(lines, Lines)
+    assert lines.title == "Accuracy, low"
+    assert lines.x == [r / 16 for r in sorted(radii)]
+    assert [(s.name, s.y) for s in lines.series] == [(m, [r / 100 for r in sorted(radii)]) for m in "ab"]
+    assert lines.series[0].low == [r / 100 - 0.05 for r in sorted(radii)]
+    assert "n = 10" in lines.caption
+    assert isinstance(table, Table)
+    assert table.columns == ("model", "whole", "low, radius nyquist 0.75")  # at that radius stands one model alone
+    assert table.rows[0][2] is None
+
+
+@pytest.mark.parametrize(
+    "estimates",
+    [
+        [e for m in "ab" for e in curve(m, [1, 2, 4, 8])],  # few
+        [*curve("a", [1, 2, 4, 8, 16]), *curve("b", [1, 2, 4, 8, 16], half=15)],  # of frames whose radii do not meet
+        [e for m in "abcdefghi" for e in curve(m, [1, 2, 4, 8, 16])],  # many models
+    ],
+    ids=["few", "apart", "many"],
+)
+def test_what_makes_no_clear_curves_stays_in_the_table(estimates: list[Estimate]) -> None:
+    (table,) = compare(estimates, tuple(dict.fromkeys(e.model for e in estimates)), ())
+    assert isinstance(table, Table)
 
 
 @pytest.mark.parametrize("models", [("a",), ("a", "b"), ("a", "b", "c")])

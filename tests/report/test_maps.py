@@ -19,7 +19,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from PIL import Image
 
-from eyechart.core.chart import Circle, Heatmap, Panels, Surface, Tiles, plain_numbers
+from eyechart.core.chart import Circle, Heatmap, Panels, Surface, Tiles
+from eyechart.core.chart_numbers import plain_numbers
 from eyechart.report.charts import figures
 from eyechart.report.contours import isolines
 from eyechart.report.heatmap import draw_heatmap

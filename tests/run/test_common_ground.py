@@ -40,6 +40,28 @@ def test_figures_are_those_of_the_common_images(tmp_path: Path) -> None:
             assert e.value == pytest.approx((pairs[0] != pairs[1]).mean())
 
 
+def test_exams_of_stability_share_their_ground(tmp_path: Path) -> None:
+    settings: dict[str, dict[str, object]] = {
+        "consistency": {"passes": 1, "modes": ["roll"]},
+        "phase_map": {"period": 2, "every": 2, "modes": ["roll"]},
+        "fractional_shift": {"units": [2], "methods": ["fourier"]},
+        "affine": {"families": ["flip", "shear"], "shear": [5.0]},
+        "spatial_robustness": {"draws": 1},
+        "jitter": {"frames": 3},
+    }
+    eyes = [seen_by(LowPassEye(1, SIDE), name="coarse"), seen_by(LowPassEye(7, SIDE), name="fine")]
+    run = small_run(tmp_path, IMAGES, list(settings), model=eyes, settings=settings)
+    for name in settings:
+        kinds = {
+            given: [e for e in run.estimates if e.exam == name and e.at.get("given") == given]
+            for given in ("correct", "all_models_correct")
+        }
+        places = [{(e.model, e.measure, *map(str, {**e.at, "given": ""}.items())) for e in kinds[k]} for k in kinds]
+        assert places[0] == places[1]
+        assert {e.model for e in kinds["all_models_correct"]} == {"coarse", "fine"}
+        assert len({e.n for e in kinds["all_models_correct"]}) == 1 < len({e.n for e in kinds["correct"]})
+
+
 def test_one_model_has_no_one_to_share_with(tmp_path: Path) -> None:
     run = small_run(tmp_path, IMAGES, ["shift"], model=seen_by(LowPassEye(5, SIDE)), settings=SETTINGS)
     assert not run.estimates.of("p_top1_change", given="all_models_correct")

@@ -31,6 +31,7 @@ EXAMS: Mapping[str, str] = {
     "aliasing": "eyechart.exams.aliasing:Aliasing",
     "layer_shift": "eyechart.exams.layer_shift:LayerShift",
     "layer_probe": "eyechart.exams.layer_probe:LayerProbe",
+    "hybrids": "eyechart.exams.hybrids:Hybrids",
     "spectrum": "eyechart.exams.spectrum:Spectrum",
     "fourier_heatmap": "eyechart.exams.fourier_heatmap:FourierHeatmap",
     "gradient_spectrum": "eyechart.exams.gradient_spectrum:GradientSpectrum",
@@ -39,6 +40,8 @@ EXAMS: Mapping[str, str] = {
     "feature_spectrum": "eyechart.exams.feature_spectrum:FeatureSpectrum",
     "loss_landscape": "eyechart.exams.loss_landscape:LossLandscape",
     "visibility": "eyechart.exams.visibility:Visibility",
+    "shape_bias": "eyechart.exams.shape_bias:ShapeBias",
+    "cue_suppression": "eyechart.exams.cue_suppression:CueSuppression",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+
+from eyechart.core.chart_numbers import ascending, even, finite
 
 Number = float | None
 Format = Literal["percent", "number", "integer"]
 AxisScale = Literal["linear", "log"]
 MOST_TILES = 256
-
-
-def plain_numbers(values: ArrayLike, digits: int = 4) -> Any:
-    """An array as the nested tuples that specs hold: rounded to significant digits, None for what is not finite.
-
-    >>> plain_numbers([[0.123456, float("nan")], [2.0, -float("inf")]])
-    ((0.1235, None), (2.0, None))
-    """
-    array = np.asarray(values, dtype=float)
-    if array.ndim:
-        return tuple(plain_numbers(part, digits) for part in array)
-    return float(f"{array:.{digits}g}") if np.isfinite(array) else None
 
 
 @dataclass(frozen=True)
@@ -100,6 +88,38 @@ class Bars:
 
 
 @dataclass(frozen=True)
+class Dots:
+    """A row for each category, with a mark for each series and its interval, over a horizontal axis.
+
+    Attributes:
+        pooled: for each series, what it is over all categories: an upright line in its colour; none, or one each.
+        rules: further upright lines, dashed, such as published values.
+        ends: what the left and the right end of the axis stand for.
+
+    Raises:
+        ValueError: numbers of categories, values or pooled values do not agree.
+    """
+
+    title: str
+    x_label: str
+    categories: Sequence[str]
+    series: Sequence[Series]
+    caption: str = ""
+    pooled: Sequence[Number] = ()
+    rules: Sequence[Rule] = ()
+    format: Format = "percent"
+    x_range: tuple[float, float] | None = None
+    ends: tuple[str, str] = ("", "")
+    kind: Literal["dots"] = "dots"
+
+    def __post_init__(self) -> None:
+        if any(len(one.y) != len(self.categories) for one in self.series):
+            raise ValueError(f"a series has not one value for each of {len(self.categories)} categories")
+        if len(self.pooled) not in (0, len(self.series)):
+            raise ValueError(f"{len(self.pooled)} pooled values for {len(self.series)} series")
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows of text and numbers; ``columns`` are the headings, ``formats`` one per column (None = text).
 
@@ -119,8 +139,8 @@ class Table:
 class Gallery:
     """Kept cases whose key starts with ``key``: pictures in the order of ``pictures`` (name, heading).
 
-    ``line`` is a template over the case's facts, such as ``"{label}: {confidence:.0%}"``, one per picture. ``flicker``: the
-    first two pictures are nearly alike, and alternate in one place while the reader points at a case.
+    ``lines``, one a picture, and headings are templates over the case's facts: ``"{label}: {confidence:.0%}"``. ``flicker``:
+    the first two pictures are nearly alike, and alternate in one place while the reader points at a case.
     """
 
     title: str
@@ -165,14 +185,14 @@ class Heatmap:
     def __post_init__(self) -> None:
         if {len(row) for row in self.z} != {len(self.x)} or len(self.z) != len(self.y):
             raise ValueError(f"z is not {len(self.y)} rows (y) of {len(self.x)} numbers (x)")
-        _finite("z", (value for row in self.z for value in row))
-        _ascending(self.z_range)
-        _finite("contours or diverging", (*self.contours, self.diverging))
-        _finite("circles", (circle.radius for circle in self.circles))
+        finite("z", (value for row in self.z for value in row))
+        ascending(self.z_range)
+        finite("contours or diverging", (*self.contours, self.diverging))
+        finite("circles", (circle.radius for circle in self.circles))
         if any(circle.radius < 0 for circle in self.circles):
             raise ValueError("circles: a radius is negative")
-        _even("x", self.x)
-        _even("y", self.y)
+        even("x", self.x)
+        even("y", self.y)
 
 
 @dataclass(frozen=True)
@@ -238,7 +258,7 @@ class Tiles:
             raise ValueError(f"{len(self.labels)} labels for {len(array)} tiles")
 
 
-Chart = Lines | Bars | Heatmap | Panels | Surface | Tiles | Table | Gallery
+Chart = Lines | Bars | Dots | Heatmap | Panels | Surface | Tiles | Table | Gallery
 
 
 @dataclass(frozen=True)
@@ -272,27 +292,7 @@ class Section:
         return asdict(self)
 
 
-def _finite(name: str, numbers: Iterable[Number]) -> None:
-    if not all(number is None or math.isfinite(number) for number in numbers):
-        raise ValueError(f"{name}: a number is not finite; write None for a hole")
-
-
 def _of_one_kind(panels: Sequence[Heatmap], z_range: tuple[float, float] | None) -> None:
     if len({(one.z_label, one.format, one.diverging) for one in panels}) != 1:
         raise ValueError("panels do not share one z_label, format and diverging")
-    _ascending(z_range)
-
-
-def _ascending(z_range: tuple[float, float] | None) -> None:
-    _finite("z_range", z_range or ())
-    if z_range and z_range[0] > z_range[1]:
-        raise ValueError(f"z_range {z_range} does not ascend")
-
-
-def _even(name: str, places: Sequence[float]) -> None:
-    array = np.asarray(places, dtype=float)
-    steps = np.diff(array)
-    rounding = 0.02 * abs(steps).max(initial=0.0)
-    even = array.size and np.allclose(array, np.linspace(array[0], array[-1], array.size), rtol=0, atol=rounding)
-    if not (even and np.isfinite(array).all() and (steps > 0).all()):
-        raise ValueError(f"{name} is not ascending and evenly spaced")
+    ascending(z_range)

@@ -57,6 +57,11 @@ class Estimate:
         return found
 
 
+def ends(found: Sequence[Estimate | None]) -> tuple[list[float | None], ...]:
+    """Values, lower and upper ends, None for what there is not: the numbers of a ``Series``."""
+    return tuple([getattr(e, part) if e else None for e in found] for part in ("value", "low", "high"))
+
+
 class Estimates(tuple[Estimate, ...]):
     """Estimates of one exam on one model, with look-up by measure and coordinates."""
 

@@ -37,7 +37,7 @@ class Subject:
         kind: what the model answers, ``logits`` or ``embedding``; ``none`` where images are looked at without a model.
         labelled: whether the images have labels that the model can be right about.
         training: whether these are the training images beside those to be examined.
-        layers: the steps that the net takes, in their order (see ``eyechart show-layers``); empty if it cannot be watched.
+        layers: the steps that the net takes, in their order (see ``eyechart layers``); empty if it cannot be watched.
         geometry: by layer, its stride and receptive field, found when first asked for.
         convolutions: names of the convolutions' kernels, in the order of use.
         weights: the net's parameters and floating buffers before folding, by name; float32 tensors on the CPU when asked for.

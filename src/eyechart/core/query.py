@@ -104,6 +104,21 @@ class Answer:
         picked = self.log_p[np.arange(len(classes)), np.maximum(classes, 0)]
         return np.where(classes >= 0, np.exp(picked), 0.0)
 
+    def absolute_change(self, other: Answer, *, symmetric: bool = False) -> np.ndarray[Any, Any]:
+        """(n,) |p1[c] - p2[c]|, c the top class here; symmetric: the mean of that and of the other's to this one.
+
+        Logits (2, 0) then (0, 2): p of class 0 falls from .880797 to .119203, a change of .761594.
+        """
+        change = np.abs(self.confidence - other.p(self.top1))
+        return np.asarray((change + other.absolute_change(self)) / 2 if symmetric else change)
+
+    def among(self, classes: np.ndarray[Any, Any], top: int) -> np.ndarray[Any, Any]:
+        """(n,) bool: whether ``classes[i]`` is among the ``top`` largest outputs, lower indices first on ties; False for -1."""
+        index = np.maximum(classes, 0)
+        own = self.values[np.arange(len(index)), index][:, None]
+        before = (self.values > own) | ((self.values == own) & (np.arange(self.values.shape[1]) < index[:, None]))
+        return np.asarray((before.sum(1) < top) & (classes >= 0))
+
     def nll(self, labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """(n,) negative log likelihood of the labels in nats; NaN where the label is -1."""
         picked = self.log_p[np.arange(len(labels)), np.maximum(labels, 0)]

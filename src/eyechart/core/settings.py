@@ -1,11 +1,11 @@
-"""What is wrong with a setting, in plain words: wherever settings are checked, whoever gave them."""
+"""What is wrong with a setting, in plain words: wherever settings are checked, whoever gave them; and a check of many."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 from pydantic_core import ErrorDetails
 
 from eyechart.errors import SettingError
@@ -34,6 +34,15 @@ WANTED: Mapping[str, str] = {  # kind of error -> what is to be given; limits co
     "too_short": "a list of {min_length} or more",
     "tuple_type": 'a list, such as [1, 2] or ["a", "b"]',
 }
+
+
+def _each_once(names: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("name each once")
+    return names
+
+
+Distinct = AfterValidator(_each_once)  # of a tuple: nothing twice
 
 
 def misfit(error: ValidationError, named: Callable[[str], str], hint: str) -> SettingError:

@@ -69,6 +69,11 @@ class SourceView(View):
 
     stage = "source"
 
+    @property
+    def partner(self) -> int | None:
+        """Number of the image's partner whose original is drawn; None: its own."""
+        return None
+
     @abstractmethod
     def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
         """Draw the input frame. ``rng`` is seeded by (run seed, stream, image id)."""
@@ -91,12 +96,20 @@ class Pixels:
         ids: of the images, for streams.
         seed: of the run.
         notes: what the views before say about it.
+        beside: the frames of other source views of the same images, for views that mix them in.
     """
 
     def __init__(
-        self, tensor: torch.Tensor, ids: tuple[str, ...], seed: int, notes: Notes | None = None, remember: int = 4
+        self,
+        tensor: torch.Tensor,
+        ids: tuple[str, ...],
+        seed: int,
+        notes: Notes | None = None,
+        beside: Mapping[SourceView, Pixels] | None = None,
+        remember: int = 4,
     ) -> None:
         self.tensor, self.ids, self.seed, self.notes = tensor, ids, seed, notes or {}
+        self.beside: Mapping[SourceView, Pixels] = beside or {}
         self._remember = remember
         self._kept: dict[object, Any] = {}
 
@@ -118,6 +131,11 @@ class InputView(View):
 
     stage = "input"
 
+    @property
+    def beside(self) -> SourceView | None:
+        """The source view whose frame it mixes in, to be found in ``batch.beside``; None: it shows the batch alone."""
+        return None
+
     @abstractmethod
     def render(self, batch: Pixels) -> Shown:
         """Render the batch."""
@@ -129,6 +147,30 @@ class Plain(SourceView):
 
     def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
         """Resize and crop as the model's preprocessing says."""
+        return Frame(preprocessing.frame(original.picture))
+
+
+@dataclass(frozen=True)
+class Partner(SourceView):
+    """Another image of the set as the model's own preprocessing shows it: B, to be set against the image itself, A.
+
+    Which image that is: see ``eyechart.run.partners``. Not valid where that cannot be decoded, or there is none.
+
+    Attributes:
+        number: which of the image's partners, from 0.
+
+    Notes: ``partner_label`` (as the model's output number, -1 = none) and ``partner_position`` in the seeded order.
+    """
+
+    number: int = 0
+
+    @property
+    def partner(self) -> int:
+        """``number``."""
+        return self.number
+
+    def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
+        """Resize and crop the partner's original."""
         return Frame(preprocessing.frame(original.picture))
 
 
@@ -160,6 +202,12 @@ def split_stages(view: View) -> tuple[SourceView, tuple[InputView, ...]]:
     if isinstance(steps[0], SourceView):
         return steps[0], tuple(s for s in steps[1:] if isinstance(s, InputView))
     return Plain(), tuple(s for s in steps if isinstance(s, InputView))
+
+
+def sources_of(view: View) -> tuple[SourceView, ...]:
+    """The source view a view starts from, then those that its steps mix in; each once."""
+    first, steps = split_stages(view)
+    return tuple(dict.fromkeys((first, *(step.beside for step in steps if step.beside is not None))))
 
 
 def _steps(view: View) -> tuple[View, ...]:

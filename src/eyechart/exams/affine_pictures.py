@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Lines, Series, Table
-from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.estimate import Estimate, Estimates, ends
+from eyechart.core.findings import called_out, judged, stuck
 from eyechart.core.words import percent, points
 
 AXES: Mapping[str, tuple[str, str]] = {
@@ -16,11 +17,10 @@ AXES: Mapping[str, tuple[str, str]] = {
     "perspective": ("Tilted in perspective", "percent larger at one edge"),
 }
 BLURS: Mapping[str, str] = {
-    "there_and_back": "has the blur of the change twice, there and back, so that it may lie above the change itself",
     "in_place": "has the blur of the change",
+    "there_and_back": "has the blur of the change twice, there and back, so that it may lie above the change itself",
 }
-ALONE: Mapping[str, str] = {"there_and_back": "its blur twice over", "in_place": "its blur"}
-SMALL: Mapping[str, float] = {"rotate": 1.0, "scale": 1.0, "shear": 1.0, "stretch": 1.0, "perspective": 1.0}
+ALONE: Mapping[str, str] = {"in_place": "their blur", "there_and_back": "their blur twice over"}
 SERIES = {
     "p_top1_change": "moved",
     "control_change": "control: blurred, nothing moved",
@@ -54,46 +54,41 @@ def charts(estimates: Estimates, border: str, control: str) -> Sequence[Chart]:
 
 
 def findings(estimates: Estimates, control: str) -> Sequence[Finding]:
-    """The small changes, the one first that adds most; then mirrors; then whether stability is an illusion."""
-    found = []
-    excess = [e for e in estimates.of("excess_change", given="all") if e.at["family"] in SMALL and e.value is not None]
-    small = [e for e in excess if e.at["amount"] <= SMALL[e.at["family"]]] or excess[:1]
-    if small:
-        found.append(_verdict(max(small, key=lambda e: e.value or 0.0), estimates, control))
-    blur = [e for e in estimates.of("control_change", given="all") if e.at["family"] != "flip" and e.low is not None]
-    worst = max(blur, key=lambda e: e.low or 0.0, default=None)
-    if worst and (worst.low or 0.0) > 0.05:
+    """The smallest changes, all together; their blur; mirrors; whether stability is an illusion."""
+    found: list[Finding] = []
+    usual, blur = estimates.one("commonest_answer_share"), estimates.one("least_control_change", given="all")
+    excess = estimates.one("least_excess", given="all")
+    if excess and excess.value is not None:
+        found.append(_verdict(excess, estimates, control, praise=not stuck(usual)))
+    if blur and (blur.low or 0.0) > 0.05:
         sentence = (
-            f"The blur of interpolation alone, with nothing moved, changes {percent(worst)} of its answers ({ALONE[control]} "
-            f"when {said(worst)}): it lives on the finest grain, too."
+            f"The blur of interpolation alone, with nothing moved, changes {percent(blur)} of its answers: it lives on the "
+            "finest grain, too."
         )
         found.append(Finding("note", sentence))
     flip = estimates.one("p_top1_change", family="flip", given="all")
     if flip and flip.value is not None:
         found.append(Finding("note", f"Mirrored left to right, images get another answer {percent(flip)} of the time."))
-    usual = estimates.one("commonest_answer_share")
-    if usual and (usual.low or 0.0) > 0.5:
-        found.append(
-            Finding("note", f"It gives one and the same answer {percent(usual)} of the time: little can change.")
-        )
+    found += called_out(usual, "little can change")
     return found or [Finding("note", "No image was changed.")]
 
 
-def _verdict(e: Estimate, estimates: Estimates, control: str) -> Finding:
-    change = estimates.one("p_top1_change", **e.at)
-    sentence = f"Images {said(e)} get another answer {percent(change) if change else ''} of the time"
-    if (e.value or 0.0) > 0:
-        sentence += f", {points(e)} more than by {ALONE[control]} alone."
+def _verdict(excess: Estimate, estimates: Estimates, control: str, *, praise: bool) -> Finding:
+    change, blurred = (estimates.one(m, **excess.at) for m in ("least_change", "least_control_change"))
+    moved = [e for e in estimates.of("p_top1_change", **excess.at) if e.at["family"] != "flip"]
+    least = {e.at["family"]: said(e) for e in reversed(moved)}  # the smallest amount comes first
+    sentence = (
+        f"Images {', '.join(reversed(least.values()))}, each by itself, get another answer "
+        f"{percent(change) if change else ''} of the time"
+    )
+    if (excess.value or 0.0) > 0:
+        sentence += f", {points(excess)} more than by {ALONE[control]} alone."
     else:
-        blurred = estimates.one("control_change", **e.at)
         sentence += (
             f"; {ALONE[control]}, with nothing moved, does so no less often: {percent(blurred) if blurred else ''}."
         )
-    if (e.low or 0.0) > 0.03:
-        return Finding(
-            "weak", sentence, "Train with small turns and scalings, or average its answers over a few of them."
-        )
-    return Finding("strong" if e.high is not None and e.high < 0.02 else "note", sentence)
+    advice = "Train with small turns and scalings, or average its answers over a few of them."
+    return judged(sentence, excess, 0.03, 0.02, advice, praise=praise)
 
 
 def said(e: Estimate) -> str:
@@ -132,20 +127,16 @@ def _curve(estimates: Estimates, family: str, control: str) -> Lines:
 def _series(estimates: Estimates, family: str) -> Iterator[Series]:
     for measure, name in SERIES.items():
         shown = estimates.of(measure, family=family, given="all")
-        yield Series(name, [e.value for e in shown], [e.low for e in shown], [e.high for e in shown])
+        yield Series(name, *ends(shown))
     right = estimates.of("p_top1_change", family=family, given="correct")
     if right:
-        yield Series(
-            "moved; images it gets right", [e.value for e in right], [e.low for e in right], [e.high for e in right]
-        )
+        yield Series("moved; images it gets right", *ends(right))
 
 
 def _bars(estimates: Estimates, changes: Sequence[Estimate]) -> Bars:
     series = []
     for measure, name in SERIES.items():
-        shown = [estimates.one(measure, **e.at) for e in changes]
-        ends = [[getattr(e, f) if e else None for e in shown] for f in ("value", "low", "high")]
-        series.append(Series(name, *ends))
+        series.append(Series(name, *ends([estimates.one(measure, **e.at) for e in changes])))
     return Bars(
         title="How often the answer changes",
         x_label="share of images",

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
-from eyechart.core.query import CLEAN, Answer, Answers, Query
+from eyechart.core.query import CLEAN, Answers, Query
+from eyechart.core.settings import Distinct
 from eyechart.core.tally import Tally
+from eyechart.core.told import figures
 from eyechart.core.view import View
 from eyechart.core.words import figure
+from eyechart.errors import at_most
 from eyechart.exams.consistency_figures import told, worst
-from eyechart.exams.consistency_pictures import charts, findings
-from eyechart.stats.intervals import ratios, wilson
+from eyechart.exams.consistency_pictures import PREFIX, charts, findings
+from eyechart.stats.intervals import pooled, share_of
 from eyechart.views.rolls import RandomRoll, usual_reach
 from eyechart.views.windows import FrameNumber, RandomWindow, usual_margin
 
@@ -36,7 +39,8 @@ class Consistency(Exam):
     published, unless ``distinct``.
 
     Measures of ``crop``; those of ``roll`` are named roll_consistency and so on, since the two are not comparable. {given: all
-    | correct}: all images, or those right on the clean view, which takes out part of what mere accuracy does:
+    | correct | all_models_correct}: all images; those right on the clean view, which takes out part of what mere accuracy
+    does; those that all models get right, where several sit the exam:
         consistency, roll_consistency {given}: share of pairs with one top class.
         mean_absolute_change, roll_mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of the first window.
         accuracy, roll_accuracy: share of windows whose top class is the label.
@@ -57,13 +61,15 @@ class Consistency(Exam):
 
     name: ClassVar[str] = "consistency"
     headline: ClassVar[tuple[str, ...]] = ("consistency", "accuracy", "roll_consistency", "roll_accuracy")
+    version: ClassVar[int] = 2  # distances of rolls in steps of what they spread over
+    right_by: ClassVar[str] = "image_top1"
     title: ClassVar[str] = "Consistency under shifts"
     explanation: ClassVar[str] = (
         "Two windows are cut at random from each picture, a few pixels apart, and the model is asked about both. A person "
         "would give one answer; a model that gives two goes, at least in part, by how the picture happens to lie on its grid."
     )
 
-    modes: tuple[Mode, ...] = Field(
+    modes: Annotated[tuple[Mode, ...], Distinct] = Field(
         ("crop",), min_length=1, description="crop (a real margin), roll (cyclic), or both."
     )
     passes: int = Field(5, ge=1, description="Pairs an image (published: 5 passes over the set).")
@@ -74,17 +80,15 @@ class Consistency(Exam):
     )
     distinct: bool = Field(False, description="The two places of a pair are never the same.")
 
-    @field_validator("modes")
-    @classmethod
-    def _distinct_modes(cls, modes: tuple[Mode, ...]) -> tuple[Mode, ...]:
-        if len(set(modes)) < len(modes):
-            raise ValueError("name each mode once")
-        return modes
-
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
-        """The clean pass and two frames a pair."""
+        """The clean pass and two frames a pair. Raises SettingError where margin or reach exceed the model's input."""
         if so_far:
             return None
+        side = min(subject.size)
+        at_most("consistency.margin", self.margin, side, "The margin is wider than the model's input.")
+        at_most(
+            "consistency.reach", self.reach, side // 2, "Shifts by more than half of the model's input meet others."
+        )
         pairs = [(m, k) for m in self.modes for k in range(self.passes)]
         return (CLEAN, *(Query(self._view(m, k, f, subject)) for m, k in pairs for f in (1, 2)))
 
@@ -105,7 +109,7 @@ class Consistency(Exam):
         whole, known = tally.rows["image_top1"], labels >= 0
         found: list[Estimate] = []
         if known.any():
-            right = wilson(int((whole == labels)[known].sum()), int(known.sum()))
+            right = share_of((whole == labels)[known])
             at = {"chance": 1 / max(1, subject.n_classes)}
             found.append(self.estimate("clean_accuracy", at=at, **figure(right)))
         for mode in self.modes:
@@ -124,12 +128,15 @@ class Consistency(Exam):
     def _view(self, mode: Mode, number: int, frame: FrameNumber, subject: Subject) -> View:
         if mode == "crop":
             return RandomWindow(frame, number, self.margin, self.last, self.distinct)
-        return RandomRoll(frame, number, self._room("roll", subject), self.distinct)
+        return RandomRoll(frame, number, self._reach(subject), self.distinct)
 
     def _room(self, mode: Mode, subject: Subject) -> int:
-        """Pixels: the margin, or the reach of rolls."""
+        """Pixels that places spread over on one axis: the margin, or twice the reach of rolls."""
         if mode == "crop":
             return self.margin or usual_margin(min(subject.size))
+        return 2 * self._reach(subject)
+
+    def _reach(self, subject: Subject) -> int:
         return self.reach or usual_reach(min(subject.size))
 
     def _pair(self, answers: Answers, mode: Mode, number: int, subject: Subject) -> Mapping[str, Array]:
@@ -139,7 +146,7 @@ class Consistency(Exam):
         return {
             "top1_1": first.top1.astype(np.int32),
             "top1_2": second.top1.astype(np.int32),
-            "absolute_change": absolute_change(first, second).astype(np.float32),
+            "absolute_change": first.absolute_change(second).astype(np.float32),
             **{name: _shorter(pixels, mode, subject.size[name == "right"]) for name, pixels in way.items()},
             "valid": valid,
         }
@@ -148,20 +155,15 @@ class Consistency(Exam):
         self, mode: Mode, rows: Mapping[str, Array], image_top1: Array, labels: Array, subject: Subject
     ) -> Iterator[Estimate]:
         """All figures of a mode, from one resampling of its images."""
-        prefix = "" if mode == "crop" else "roll_"
-        ones = [*told(rows, image_top1, labels, self._room(mode, subject))]
-        sums = [np.stack([getattr(one, part).sum(1) for one in ones], axis=1) for part in ("events", "pairs")]
-        intervals = ratios(*sums, share=[one.unit == "share" for one in ones])
-        for one, interval in zip(ones, intervals, strict=True):
-            why = "" if interval.value is not None else "no image gave a pair that counts here"
-            yield self.estimate(prefix + one.measure, unit=one.unit, at=one.at, **figure(interval, why))
+
+        def named(measure: str, **fields: Any) -> Estimate:
+            return self.estimate(PREFIX[mode] + measure, **fields)
+
+        yield from figures(named, [*told(rows, image_top1, labels, self._room(mode, subject))], {})
         for windows, right in worst(rows, image_top1, labels):
-            at = {"windows": windows}
-            yield self.estimate(f"{prefix}worst_accuracy", at=at, **figure(wilson(int(right.sum()), len(right))))
+            yield named("worst_accuracy", at={"windows": windows}, **figure(share_of(right)))
         if mode == "crop":
-            enlarged = rows["enlarged"].astype(float)[:, None]
-            (mean,) = ratios(enlarged, np.ones_like(enlarged))
-            yield self.estimate("enlarged", unit="ratio", at={}, **figure(mean))
+            yield self.estimate("enlarged", unit="ratio", **figure(pooled(rows["enlarged"][:, None])))
 
 
 def _shorter(pixels: Array, mode: Mode, length: int) -> Array:
@@ -170,8 +172,3 @@ def _shorter(pixels: Array, mode: Mode, length: int) -> Array:
     if mode == "crop":
         return whole
     return ((whole + length // 2) % length - length // 2).astype(np.int32)
-
-
-def absolute_change(first: Answer, second: Answer) -> Array:
-    """(n,) |p1[c] - p2[c]| with c the top class of the first answer."""
-    return np.asarray(np.abs(first.confidence - second.p(first.top1)))

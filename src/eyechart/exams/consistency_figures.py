@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 import numpy as np
 
 from eyechart.core.exam import Array
+from eyechart.core.told import Told
 
 BINS = 8  # steps of distance in the room on one axis
-
-
-@dataclass(frozen=True)
-class Told:
-    """One figure: events of (n, pairs) that count, each 0/1 or a change of probability, of the ``pairs`` that are asked."""
-
-    measure: str
-    unit: str
-    at: Mapping[str, Any]
-    events: Array
-    pairs: Array
 
 
 def told(rows: Mapping[str, Array], image_top1: Array, labels: Array, room: int) -> Iterator[Told]:

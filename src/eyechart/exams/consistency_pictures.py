@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from math import sqrt
 
 from eyechart.core.chart import Chart, Finding, Lines, Rule, Series, Table
-from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.estimate import Estimate, Estimates, ends
+from eyechart.core.findings import called_out
 from eyechart.core.words import percent
 
 LOW, HIGH = 0.95, 0.98  # verdicts: below is weak, above strong
@@ -50,11 +51,7 @@ def _verdict(e: Estimate, estimates: Estimates, mode: str, doubtful: bool) -> Fi
 def _idle(estimates: Estimates, mode: str) -> Iterator[Finding]:
     """Whether it is consistent because it has little to say."""
     clean, most = estimates.one("clean_accuracy"), estimates.one(f"{PREFIX[mode]}commonest_answer_share")
-    if most is not None and (most.value or 0.0) > 0.5:
-        said = (
-            f"One and the same class is {percent(most)} of its answers on {WHERE[mode]}: consistency then says little."
-        )
-        yield Finding("note", said)
+    yield from called_out(most, f"on {WHERE[mode]} consistency then says little")
     if clean is None or clean.value is None or not clean.n:
         return
     chance = clean.at["chance"]
@@ -113,10 +110,7 @@ def _distances(estimates: Estimates, mode: str) -> Iterator[Lines]:
     )
     if len(found) < 2:
         return
-    series = [
-        Series(name, [e.value for e in ones], [e.low for e in ones], [e.high for e in ones])
-        for name, ones in (("another answer", found), ("confidence moves by", moved))
-    ]
+    series = [Series(name, *ends(ones)) for name, ones in (("another answer", found), ("confidence moves by", moved))]
     yield Lines(
         title=f"Change against distance ({WHERE[mode]})",
         x_label="pixels apart",
@@ -134,7 +128,7 @@ def _worst(estimates: Estimates, mode: str) -> Iterator[Lines]:
     usual = estimates.one(f"{PREFIX[mode]}accuracy")
     if len(found) < 2:
         return
-    series = Series("right on all of them", [e.value for e in found], [e.low for e in found], [e.high for e in found])
+    series = Series("right on all of them", *ends(found))
     rules = [Rule(usual.value, "right on one")] if usual and usual.value is not None else []
     yield Lines(
         title=f"Accuracy when every one counts ({WHERE[mode]})",

@@ -113,8 +113,7 @@ class EmbeddedSize(Exam):
                 first, second = (answers[Query(self._view(size, pair, moved))] for moved in (False, True))
                 columns["top1_1"].append(first.top1.astype(np.int32))
                 columns["top1_2"].append(second.top1.astype(np.int32))
-                moved_by = np.abs(first.confidence - second.p(first.top1))
-                columns["absolute_change"].append(moved_by.astype(np.float32))
+                columns["absolute_change"].append(first.absolute_change(second).astype(np.float32))
                 columns["valid"].append(first.valid & second.valid)
             shape = [first.notes.get(name, np.full(len(batch.ids), np.nan)) for name in ("rows", "columns")]
             of_size["pixels"].append(np.minimum(*shape).astype(np.float32))

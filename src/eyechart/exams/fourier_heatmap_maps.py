@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eyechart.core.chart import Chart, Circle, Format, Heatmap, Panels, plain_numbers
+from eyechart.core.chart import Chart, Circle, Format, Heatmap, Panels
+from eyechart.core.chart_numbers import plain_numbers
 from eyechart.core.estimate import Estimates
 from eyechart.core.words import percent
 from eyechart.exams.fourier_heatmap_waves import Array, Chosen, Grid

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -13,11 +13,13 @@ from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
+from eyechart.core.settings import Distinct
 from eyechart.core.tally import Tally
 from eyechart.core.view import View
 from eyechart.core.words import figure
+from eyechart.errors import at_most
 from eyechart.exams.fractional_shift_pictures import charts, findings
-from eyechart.stats.intervals import Interval, differences, means, ratios, wilson
+from eyechart.stats.intervals import commonest, differences, means, pooled, share_of
 from eyechart.views.subpixel import FourierShift
 from eyechart.views.windows import Window, usual_margin
 
@@ -36,8 +38,9 @@ class FractionalShift(Exam):
     2303.08085, whose code leaves out shifts along one axis; here they are in).
 
     Measures at {method: fourier | bicubic}; those of a shift also at {down, right} (pixels); those of a set at {set: identity |
-    1/u | all} (the unshifted frame, which belongs to every set; all k/u; all of them together); {given: all | correct}
-    where named (correct: right on the clean view):
+    1/u | all} (the unshifted frame, which belongs to every set; all k/u; all of them together); {given: all | correct |
+    all_models_correct} where named (correct: right on the clean view; all_models_correct: images that all models get right,
+    where several sit the exam):
         p_top1_change {down, right, given}: share of images whose top class differs from that of the unshifted frame.
         mean_absolute_change {down, right}: mean |p0[c] - p[c]|, c the top class of the unshifted frame.
         set_p_top1_change {set, given}: mean of p_top1_change over the set but the identity.
@@ -49,7 +52,8 @@ class FractionalShift(Exam):
             (fourier), over the set but the identity.
         outside_most {set}: how far out the farthest value lies (of a range of 1), mean over images and these shifts.
         enlarged: mean pixels of the scaled picture for a pixel of the original (bicubic); above 1 the margin is not its own.
-    And clean_accuracy. For ``fourier`` the unshifted frame is the clean view, for ``bicubic`` the middle window of the margin.
+    And clean_accuracy; commonest_answer_share on the clean view: near 1 stability means nothing. For ``fourier`` the unshifted
+    frame is the clean view, for ``bicubic`` the middle window of the margin.
     worst_accuracy can only fall from a set to one that holds it, and never exceeds mean_accuracy.
 
     ``n`` counts images. Rows: ``image_top1``, and per method arrays in the order of the shifts, row by row:
@@ -57,6 +61,7 @@ class FractionalShift(Exam):
     """
 
     name: ClassVar[str] = "fractional_shift"
+    right_by: ClassVar[str] = "image_top1"
     headline: ClassVar[tuple[str, ...]] = ("set_p_top1_change", "worst_accuracy")
     title: ClassVar[str] = "Shifts by shares of a pixel"
     explanation: ClassVar[str] = (
@@ -66,7 +71,9 @@ class FractionalShift(Exam):
     )
 
     units: tuple[int, ...] = Field((2, 3, 4), min_length=1, description="Shares u of a pixel: shifts are all k/u.")
-    methods: tuple[Method, ...] = Field(("fourier", "bicubic"), min_length=1, description="fourier, bicubic, or both.")
+    methods: Annotated[tuple[Method, ...], Distinct] = Field(
+        ("fourier", "bicubic"), min_length=1, description="fourier, bicubic, or both."
+    )
     clip: bool = Field(False, description="fourier: cut values off at 0 and 1 (ringing leaves that range).")
     margin: int | None = Field(
         None, ge=ROOM, description="bicubic: pixels of margin on both axes; default round(n / 7), at least 4."
@@ -79,13 +86,6 @@ class FractionalShift(Exam):
         if len(set(units)) < len(units) or min(units) < 2 or max(units) > 8:
             raise ValueError("name each u once, from 2 to 8")
         return units
-
-    @field_validator("methods")
-    @classmethod
-    def _distinct_methods(cls, methods: tuple[Method, ...]) -> tuple[Method, ...]:
-        if len(set(methods)) < len(methods):
-            raise ValueError("name each method once")
-        return methods
 
     def most(self, subject: Subject) -> int:
         """``images``."""
@@ -106,9 +106,11 @@ class FractionalShift(Exam):
         return {**found, "all": np.ones(len(self.places), bool)}
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
-        """The clean pass and every shift."""
+        """The clean pass and every shift. Raises SettingError where the margin is wider than the model's input."""
         if so_far:
             return None
+        widest = max(ROOM, *subject.size)
+        at_most("fractional_shift.margin", self.margin, widest, "The margin is wider than the model's input.")
         asked = [q for method in self.methods for q in self._queries(method, subject)]
         return tuple(dict.fromkeys((CLEAN, *asked)))
 
@@ -118,7 +120,7 @@ class FractionalShift(Exam):
         for method in self.methods:
             shown = [answers[q] for q in self._queries(method, batch.subject)]
             first = shown[0]
-            moved = [np.abs(first.confidence - answer.p(first.top1)) for answer in shown]
+            moved = [first.absolute_change(answer) for answer in shown]
             rows[f"{method}_top1"] = np.stack([answer.top1 for answer in shown], 1).astype(np.int32)
             rows[f"{method}_absolute_change"] = np.stack(moved, 1).astype(np.float32)
             for note in ("outside", "outside_most") if method == "fourier" else ():
@@ -132,18 +134,17 @@ class FractionalShift(Exam):
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Per method: every shift, and the sets of them."""
         right, known = (tally.rows["image_top1"] == labels) & (labels >= 0), labels >= 0
-        found = []
+        found = [self.estimate("commonest_answer_share", **figure(commonest(tally.rows["image_top1"])))]
         if known.any():
-            clean = wilson(int(right.sum()), int(known.sum()))
-            found.append(self.estimate("clean_accuracy", **figure(clean)))
+            found.append(self.estimate("clean_accuracy", **figure(share_of(right[known]))))
         for method in self.methods:
             rows = {c.removeprefix(f"{method}_"): v for c, v in tally.rows.items() if c.startswith(f"{method}_")}
             groups = {"all": np.ones(len(labels), bool), **({"correct": right} if known.any() else {})}
             found += self._by_set(method, rows, labels, groups)
             found += self._by_shift(method, rows, groups)
             if method == "bicubic":
-                (enlarged,) = means(rows["enlarged"][:, None])
-                found.append(self.estimate("enlarged", unit="ratio", at={"method": method}, **figure(enlarged)))
+                enlarged = figure(pooled(rows["enlarged"][:, None]))
+                found.append(self.estimate("enlarged", unit="ratio", at={"method": method}, **enlarged))
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
@@ -175,18 +176,18 @@ class FractionalShift(Exam):
         for name, chosen in self.sets.items():
             at = {"method": method, "set": name}
             moved = chosen & ~self.sets["identity"]
-            yield self.estimate("any_change", at=at, **figure(_share(changed[:, chosen].any(1))))
+            yield self.estimate("any_change", at=at, **figure(share_of(changed[:, chosen].any(1))))
             if moved.any():
                 for given, group in groups.items():
-                    mean = _mean(changed[group][:, moved], share=True)
+                    mean = pooled(changed[group][:, moved], share=True)
                     yield self.estimate("set_p_top1_change", at={**at, "given": given}, **figure(mean))
                 for note, unit in (("outside", "share"), ("outside_most", "pixel range")):
                     if note in rows:
-                        yield self.estimate(note, unit=unit, at=at, **figure(_mean(rows[note][:, moved])))
+                        yield self.estimate(note, unit=unit, at=at, **figure(pooled(rows[note][:, moved])))
             if known.any():
                 every = fine[:, chosen].all(1)
-                yield self.estimate("worst_accuracy", at=at, **figure(_share(every)))
-                yield self.estimate("mean_accuracy", at=at, **figure(_mean(fine[:, chosen], share=True)))
+                yield self.estimate("worst_accuracy", at=at, **figure(share_of(every)))
+                yield self.estimate("mean_accuracy", at=at, **figure(pooled(fine[:, chosen], share=True)))
                 (drop,) = differences(fine[:, :1], every[:, None])
                 yield self.estimate("accuracy_drop", unit="difference of shares", at=at, **figure(drop))
 
@@ -195,21 +196,10 @@ class FractionalShift(Exam):
         places = [self._at(method, place) for place in self.places]
         for given, group in groups.items():
             for at, column in zip(places, changed[group].T, strict=True):
-                yield self.estimate("p_top1_change", at={**at, "given": given}, **figure(_share(column)))
+                yield self.estimate("p_top1_change", at={**at, "given": given}, **figure(share_of(column)))
         for at, interval in zip(places, means(rows["absolute_change"]), strict=True):
             yield self.estimate("mean_absolute_change", unit="probability", at=at, **figure(interval))
 
     def _at(self, method: str, place: Place) -> dict[str, Any]:
         down, right = (round(float(share), 4) for share in place)
         return {"method": method, "down": down, "right": right}
-
-
-def _share(events: Array) -> Interval:
-    return wilson(int(events.sum()), len(events))
-
-
-def _mean(values: Array, share: bool = False) -> Interval:
-    """Mean of (n, k) over all, images resampled whole."""
-    sums = values.sum(1, keepdims=True, dtype=np.float64)
-    (interval,) = ratios(sums, np.full_like(sums, values.shape[1]), share=share)
-    return interval

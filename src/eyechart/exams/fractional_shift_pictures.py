@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from eyechart.core.chart import Bars, Chart, Finding, Heatmap, Panels, Series, Table, plain_numbers
-from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.chart import Bars, Chart, Finding, Heatmap, Panels, Series, Table
+from eyechart.core.chart_numbers import plain_numbers
+from eyechart.core.estimate import Estimates, ends
+from eyechart.core.findings import called_out, judged, stuck
 from eyechart.core.words import percent, points
 
 MUCH, LITTLE = 0.05, 0.02  # verdicts: share of changed answers
@@ -29,7 +31,9 @@ def charts(estimates: Estimates, methods: Sequence[str], sets: Sequence[str], un
 
 def findings(estimates: Estimates, methods: Sequence[str]) -> Sequence[Finding]:
     """Per method: change, and what it costs; then the ringing."""
-    return [*(f for method in methods for f in _change(estimates, method)), *_rings(estimates)]
+    changes = (f for method in methods for f in _change(estimates, method))
+    usual = estimates.one("commonest_answer_share")
+    return [*changes, *called_out(usual, "little can change"), *_rings(estimates)]
 
 
 def _change(estimates: Estimates, method: str) -> Iterator[Finding]:
@@ -41,13 +45,11 @@ def _change(estimates: Estimates, method: str) -> Iterator[Finding]:
         f"Moved by less than one pixel ({NAMES[method]}), its answer differs {percent(e)} of the time, and on {percent(ever)} "
         f"of the images at least once; {e.n:,} images.{_more(estimates, method)}"
     )
-    if (e.low or 0.0) > MUCH:
-        advice = (
-            "Anti-alias where it subsamples, average its answers over small shifts, or train with random resized crops."
-        )
-        yield Finding("weak", sentence, advice)
-    else:
-        yield Finding("strong" if e.high is not None and e.high < LITTLE else "note", sentence)
+    advice = (
+        "Anti-alias where it subsamples, average its answers over small shifts, or train with random resized crops."
+    )
+    due = not stuck(estimates.one("commonest_answer_share"))
+    yield judged(sentence, e, MUCH, LITTLE, advice, praise=due)
 
 
 def _more(estimates: Estimates, method: str) -> str:
@@ -75,13 +77,9 @@ def _rings(estimates: Estimates) -> Iterator[Finding]:
         )
 
 
-def _bars(name: str, found: Sequence[Estimate | None]) -> Series:
-    return Series(name, *([getattr(e, end) if e else None for e in found] for end in ("value", "low", "high")))
-
-
 def _accuracy(estimates: Estimates, method: str, sets: Sequence[str]) -> Bars:
     series = [
-        _bars(name, [estimates.one(measure, method=method, set=one) for one in sets])
+        Series(name, *ends([estimates.one(measure, method=method, set=one) for one in sets]))
         for name, measure in (("right on average", "mean_accuracy"), ("right under all", "worst_accuracy"))
     ]
     return Bars(
@@ -97,7 +95,7 @@ def _accuracy(estimates: Estimates, method: str, sets: Sequence[str]) -> Bars:
 def _changes(estimates: Estimates, methods: Sequence[str], sets: Sequence[str]) -> Bars:
     shown = [one for one in sets if one != "identity"]
     series = [
-        _bars(NAMES[m], [estimates.one("set_p_top1_change", method=m, set=one, given="all") for one in shown])
+        Series(NAMES[m], *ends([estimates.one("set_p_top1_change", method=m, set=one, given="all") for one in shown]))
         for m in methods
     ]
     return Bars(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from eyechart.core.chart import Chart, Circle, Finding, Heatmap, Lines, Mark, Rule, Series, Table, plain_numbers
+from eyechart.core.chart import Chart, Circle, Finding, Heatmap, Lines, Mark, Rule, Series, Table
+from eyechart.core.chart_numbers import plain_numbers
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
 

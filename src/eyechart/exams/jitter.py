@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
+from eyechart.core.settings import Distinct
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.jitter_pictures import charts, findings
 from eyechart.exams.jitter_ranks import top_distance, zipf_distance
-from eyechart.stats.intervals import Interval, differences, means, ratios, wilson
+from eyechart.stats.intervals import commonest, differences, means, pooled, share_of
 from eyechart.views.motions import Motion, Shake, Swept, Walk, pixels_at
 from eyechart.views.moved import Margin, Smoothing
 
@@ -31,6 +32,7 @@ SWEEPS: Mapping[str, tuple[float, ...]] = {
 }
 Reference = tuple[tuple[str, float], ...]
 KEPT = 2  # clips a motion
+NEIGHBOURHOOD = 10  # frames to each side
 
 
 class Jitter(Exam):
@@ -45,7 +47,8 @@ class Jitter(Exam):
     pixels at 224, else in proportion, ``rotate``, ``shear`` and ``tilt`` -15 to 15 degrees by 1, ``scale`` 0.4 to 1.15 by
     0.025. Frames are compared with those ``apart`` later (ImageNet-P's difficulty).
 
-    Measures at {motion}, and of clips with {given: all | correct} (correct: images right as they are):
+    Measures at {motion}, and of clips with {given: all | correct | all_models_correct} (correct: images right as they are;
+    all_models_correct: images that all models get right, where several sit the exam):
         flip_probability {given}: share of compared frames whose top class differs, mean over each clip, then over clips.
         flipped_clips {given}: share of clips with at least one flip.
         top5_distance {given}: sum over ranks r = 1 to 5 of |min(s_r, 6) - r|, s_r the rank in the later frame of the class of
@@ -54,13 +57,14 @@ class Jitter(Exam):
         zipf_distance {given}: sum over all classes of (1 / r) |1 / r - 1 / s_r|.
         frame_accuracy: share of frames whose top class is the label.
         anchor_accuracy: share of middle frames that are right (for walk the image as it is).
-        neighbourhood_accuracy: share of clips right in the middle frame and all frames within ``neighbourhood`` of it (Shankar
-            et al., arXiv 1906.02168: their anchors lose 16 and 10 points so).
-        neighbourhood_drop: anchor_accuracy less neighbourhood_accuracy, paired by image.
+        neighbourhood_accuracy {frames}: share of clips right in the middle frame and in so many before and after it, 10 where
+            the clip has as many (Shankar et al., arXiv 1906.02168: their anchors lose 16 and 10 points so).
+        neighbourhood_drop {frames}: anchor_accuracy less neighbourhood_accuracy, paired by image.
         change_from_anchor {frame}: share of clips whose frame (numbered from the middle one) is answered otherwise than it.
         invented_share: mean share of pixels that show what lies beyond the picture's end.
-        flip_rate, top5_rate: the above (all clips) divided by a reference model's, where ``flip_reference`` or
-            ``top5_reference`` give it; ImageNet-P divides by AlexNet's. mean_flip_rate, mean_top5_rate: over those motions.
+        flip_rate, top5_rate: the above (all clips) divided by a reference model's, which ``flip_reference`` and
+            ``top5_reference`` give by motion, such as {"walk": 0.02, "rotate": 0.05}: what another run of this exam found for
+            that model. ImageNet-P divides by AlexNet's. mean_flip_rate, mean_top5_rate: over those motions.
     ranks_compared; commonest_answer_share, of images as they are: near 1 steadiness means nothing.
 
     Published, ResNet-50 on ImageNet-P, divided by AlexNet's and over its ten perturbations, of which five are made here: mean
@@ -73,6 +77,7 @@ class Jitter(Exam):
     """
 
     name: ClassVar[str] = "jitter"
+    right_by: ClassVar[str] = "image_top1"
     headline: ClassVar[tuple[str, ...]] = ("flip_probability", "top5_distance", "neighbourhood_drop")
     title: ClassVar[str] = "Jitter: clips from one still"
     explanation: ClassVar[str] = (
@@ -80,14 +85,24 @@ class Jitter(Exam):
         "model says the same in every frame; what flips here would flicker on video."
     )
 
-    motions: tuple[MotionName, ...] = Field(("walk",), min_length=1, description="Which clips to make of each image.")
+    motions: Annotated[tuple[MotionName, ...], Distinct] = Field(
+        ("walk",), min_length=1, description="Which clips to make of each image."
+    )
     frames: int = Field(31, ge=3, description="Frames of a walk or shake.")
     reach: int | None = Field(None, ge=1, description="walk: farthest from the start, pixels; default 8 at 224.")
     deviation: float = Field(0.7, gt=0, description="shake: standard deviation of each move, pixels.")
     apart: int = Field(1, ge=1, le=30, description="Frames are compared with those so many later (difficulty).")
-    neighbourhood: int = Field(10, ge=1, description="Frames to each side of the middle one that must be right, too.")
-    flip_reference: Reference = Field((), description="Flip probabilities of a reference model, by motion.")
-    top5_reference: Reference = Field((), description="Top-5 distances of a reference model, by motion.")
+    neighbourhood: int | None = Field(
+        None,
+        ge=1,
+        description="Frames to each side of the middle one that must be right, too; default 10, or all there are.",
+    )
+    flip_reference: Reference = Field(
+        (), description='A reference model\'s flip_probability by motion, such as {"walk": 0.02, "rotate": 0.05}.'
+    )
+    top5_reference: Reference = Field(
+        (), description='A reference model\'s top5_distance by motion, such as {"walk": 0.4}.'
+    )
     smoothing: Smoothing = Field("bilinear", description="Interpolation: bilinear or bicubic.")
     images: int = Field(200, ge=1, description="At most so many images, the first of the seeded order.")
     only_estimates: ClassVar[tuple[str, ...]] = ("neighbourhood", "flip_reference", "top5_reference")
@@ -102,16 +117,21 @@ class Jitter(Exam):
     def _usable(cls, given: Reference) -> Reference:
         known = {"walk", "shake", *SWEEPS}
         if not all(name in known and value > 0 for name, value in given):
-            raise ValueError(f"give numbers above 0 for motions among {', '.join(sorted(known))}")
+            raise ValueError(
+                f'give numbers above 0 for motions among {", ".join(sorted(known))}, such as {{"walk": 0.02}}'
+            )
         return given
 
-    @field_validator("apart")
+    @field_validator("apart", "neighbourhood")
     @classmethod
-    def _within(cls, apart: int, info: Any) -> int:
-        frames = info.data.get("frames", 31)
-        if apart >= frames and {"walk", "shake"} & set(info.data.get("motions", ())):
-            raise ValueError(f"clips of {frames} frames have none {apart} apart")
-        return apart
+    def _within(cls, given: int | None, info: ValidationInfo) -> int | None:
+        if given is None or not {"motions", "frames"} <= info.data.keys():
+            return given
+        shortest = min(len(SWEEPS.get(motion, range(info.data["frames"]))) for motion in info.data["motions"])
+        most = shortest - 1 if info.field_name == "apart" else (shortest - 1) // 2
+        if given > most:
+            raise ValueError(f"give {most} or less: the shortest clip has {shortest} frames")
+        return given
 
     def most(self, subject: Subject) -> int:
         """``images``."""
@@ -121,14 +141,14 @@ class Jitter(Exam):
         """The image and every frame."""
         if so_far:
             return None
-        return tuple(dict.fromkeys((CLEAN, *(q for motion in self._motions() for q in self._clip(motion, subject)))))
+        return tuple(dict.fromkeys((CLEAN, *(q for motion in self.motions for q in self._clip(motion, subject)))))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry a frame."""
         plain = answers[CLEAN]
         rows: dict[str, Array] = {"image_top1": plain.top1.astype(np.int32)}
         cases: list[Kept] = []
-        for motion in self._motions():
+        for motion in self.motions:
             clip = [answers[q] for q in self._clip(motion, batch.subject)]
             pairs = list(zip(clip, clip[self.apart :], strict=False))
             rows[f"{motion}_top1"] = np.stack([a.top1 for a in clip], 1).astype(np.int32)
@@ -141,14 +161,13 @@ class Jitter(Exam):
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """By motion, over all clips and those of images that are right as they are."""
         plain, known = tally.rows["image_top1"], labels >= 0
-        commonest = int(np.bincount(plain).max()) if len(plain) else 0
         ranks = float(min(5, subject.n_classes - 1))
         found = [
-            self.estimate("commonest_answer_share", **figure(wilson(commonest, len(plain)))),
+            self.estimate("commonest_answer_share", **figure(commonest(plain))),
             self.estimate("ranks_compared", unit="count", value=ranks, n=len(plain)),
         ]
         groups = {"all": np.ones(len(plain), bool)} | ({"correct": known & (plain == labels)} if known.any() else {})
-        for motion in self._motions():
+        for motion in self.motions:
             rows = {k.removeprefix(f"{motion}_"): v for k, v in tally.rows.items() if k.startswith(f"{motion}_")}
             for given, group in groups.items():
                 found += self._steadiness({k: v[group] for k, v in rows.items()}, {"motion": motion, "given": given})
@@ -168,7 +187,7 @@ class Jitter(Exam):
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """The least steady motion first."""
-        return findings(estimates, self.neighbourhood)
+        return findings(estimates)
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """Two frames that are compared."""
@@ -177,12 +196,9 @@ class Jitter(Exam):
         ]
         return dict(zip(("first", "second"), views, strict=True))
 
-    def _motions(self) -> tuple[MotionName, ...]:
-        return tuple(dict.fromkeys(self.motions))
-
     def _amounts(self) -> dict[str, list[float]]:
         """What each motion's frames are told by: the amount of a sweep, else the number from the middle."""
-        length = {motion: len(SWEEPS.get(motion, range(self.frames))) for motion in self._motions()}
+        length = {motion: len(SWEEPS.get(motion, range(self.frames))) for motion in self.motions}
         return {m: list(SWEEPS.get(m, [float(i - n // 2) for i in range(n)])) for m, n in length.items()}
 
     def _reach(self, subject: Subject) -> int:
@@ -232,30 +248,30 @@ class Jitter(Exam):
         flips = top1[:, : -self.apart] != top1[:, self.apart :]
         distances = means(np.stack([rows["top5_distance"], rows["zipf_distance"]], 1))
         units = {"flip_probability": "share", "top5_distance": "ranks", "zipf_distance": "sum of 1/rank differences"}
-        for (measure, unit), interval in zip(units.items(), [_share(flips), *distances], strict=True):
+        for (measure, unit), interval in zip(units.items(), [pooled(flips, share=True), *distances], strict=True):
             yield self.estimate(measure, unit=unit, at=at, **figure(interval))
-        yield self.estimate("flipped_clips", at=at, **figure(wilson(int(flips.any(1).sum()), len(flips))))
+        yield self.estimate("flipped_clips", at=at, **figure(share_of(flips.any(1))))
 
     def _accuracies(self, top1: Array, labels: Array, at: Mapping[str, Any]) -> Iterator[Estimate]:
         """Of clips that all have a label."""
-        right, n = top1 == labels[:, None], len(labels)
-        middle = top1.shape[1] // 2
-        anchor = right[:, middle]
-        near = right[:, max(0, middle - self.neighbourhood) : middle + self.neighbourhood + 1].all(1)
-        yield self.estimate("frame_accuracy", at=at, **figure(_share(right)))
-        yield self.estimate("anchor_accuracy", at=at, **figure(wilson(int(anchor.sum()), n)))
-        yield self.estimate("neighbourhood_accuracy", at=at, **figure(wilson(int(near.sum()), n)))
+        right, middle = top1 == labels[:, None], top1.shape[1] // 2
+        reach = min(middle, NEIGHBOURHOOD) if self.neighbourhood is None else self.neighbourhood
+        anchor, near = right[:, middle], right[:, middle - reach : middle + reach + 1].all(1)
+        yield self.estimate("frame_accuracy", at=at, **figure(pooled(right, share=True)))
+        yield self.estimate("anchor_accuracy", at=at, **figure(share_of(anchor)))
         (drop,) = differences(anchor[:, None], near[:, None])
+        at = {**at, "frames": reach}
+        yield self.estimate("neighbourhood_accuracy", at=at, **figure(share_of(near)))
         yield self.estimate("neighbourhood_drop", unit="difference of shares", at=at, **figure(drop))
 
     def _along(self, rows: Mapping[str, Array], at: Mapping[str, Any]) -> Iterator[Estimate]:
         top1 = rows["top1"]
         middle = top1.shape[1] // 2
-        for frame, count in enumerate((top1 != top1[:, middle : middle + 1]).sum(0).tolist()):
+        for frame, changed in enumerate((top1 != top1[:, middle : middle + 1]).T):
             place = {**at, "frame": frame - middle}
-            yield self.estimate("change_from_anchor", at=place, **figure(wilson(count, len(top1))))
-        (share,) = means(rows["invented"][:, None])
-        yield self.estimate("invented_share", unit="share of pixels", at=at, **figure(share))
+            yield self.estimate("change_from_anchor", at=place, **figure(share_of(changed)))
+        invented = figure(pooled(rows["invented"][:, None]))
+        yield self.estimate("invented_share", unit="share of pixels", at=at, **invented)
 
     def _relative(self, found: Estimates, measure: str, rate: str, reference: Reference) -> Iterator[Estimate]:
         """Divided by a reference model's, and the mean over motions (without an interval: motions share their images)."""
@@ -272,12 +288,6 @@ class Jitter(Exam):
         if values:
             n = found.of(measure, given="all")[0].n
             yield self.estimate(f"mean_{rate}", unit="ratio", value=float(np.mean(values)), n=n)
-
-
-def _share(events: Array) -> Interval:
-    """Share of the events (n, k) that happened, the n clips as the units."""
-    (found,) = ratios(events.sum(1, keepdims=True), np.full((len(events), 1), events.shape[1]), share=True)
-    return found
 
 
 def _mean(columns: Sequence[Array]) -> Array:

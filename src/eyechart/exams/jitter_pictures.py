@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Lines, Series, Table
-from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.estimate import Estimate, Estimates, ends
+from eyechart.core.findings import called_out, judged, stuck
 from eyechart.core.words import percent, points
 
 NAMES: Mapping[str, str] = {
@@ -42,23 +43,18 @@ def charts(estimates: Estimates, amounts: Mapping[str, Sequence[float]]) -> Sequ
     return found
 
 
-def findings(estimates: Estimates, neighbourhood: int) -> Sequence[Finding]:
+def findings(estimates: Estimates) -> Sequence[Finding]:
     """Flips by motion, the worst first; what a neighbourhood costs; whether steadiness is an illusion."""
     flips = [e for e in estimates.of("flip_probability", given="all") if e.value is not None]
     found = [_verdict(e, estimates) for e in sorted(flips, key=lambda e: -(e.value or 0.0))]
-    drops = [e for e in estimates.of("neighbourhood_drop") if e.value is not None]
-    if drops:
-        worst = max(drops, key=lambda e: e.value or 0.0)
-        sentence = (
-            f"Asked to be right in the {neighbourhood} frames before and after, too, it loses {points(worst)} "
-            f"({NAMES[worst.at['motion']]})."
-        )
-        found.append(Finding("note", sentence))
-    usual = estimates.one("commonest_answer_share")
-    if usual and (usual.low or 0.0) > 0.5:
-        found.append(
-            Finding("note", f"It gives one and the same answer {percent(usual)} of the time: little can flip.")
-        )
+    for e in estimates.of("neighbourhood_drop"):
+        if e.value is not None:
+            sentence = (
+                f"Asked to be right in the {e.at['frames']} frames before and after, too, it loses {points(e)} "
+                f"({NAMES[e.at['motion']]})."
+            )
+            found.append(Finding("note", sentence))
+    found += called_out(estimates.one("commonest_answer_share"), "little can flip")
     ranks = estimates.one("ranks_compared")
     if ranks and ranks.value is not None and ranks.value < 5:
         sentence = f"With so few classes the top-5 distance compares the first {ranks.value:g} ranks only."
@@ -72,15 +68,9 @@ def _verdict(e: Estimate, estimates: Estimates) -> Finding:
         f"In clips ({NAMES[e.at['motion']]}) its answer flips {percent(e)} of the time from frame to frame; "
         f"{percent(clips) if clips else ''} of clips flip at least once."
     )
-    if (e.low or 0.0) > 0.02:
-        return Finding(
-            "weak", sentence, "Average answers over a few frames, anti-alias where it subsamples, or train with moves."
-        )
-    return Finding("strong" if e.high is not None and e.high < 0.01 else "note", sentence)
-
-
-def _ends(found: Sequence[Estimate | None]) -> tuple[list[float | None], ...]:
-    return tuple([getattr(e, f) if e else None for e in found] for f in ("value", "low", "high"))
+    advice = "Average answers over a few frames, anti-alias where it subsamples, or train with moves."
+    due = not stuck(estimates.one("commonest_answer_share"))
+    return judged(sentence, e, 0.02, 0.01, advice, praise=due)
 
 
 def _bars(estimates: Estimates) -> Bars:
@@ -89,7 +79,7 @@ def _bars(estimates: Estimates) -> Bars:
     for given, name in GROUPS.items():
         found = [estimates.one("flip_probability", motion=m, given=given) for m in motions]
         if any(found):
-            series.append(Series(name, *_ends(found)))
+            series.append(Series(name, *ends(found)))
     return Bars(
         title="How often the answer flips",
         x_label="share of compared frames",
@@ -106,7 +96,7 @@ def _curve(estimates: Estimates, motion: str, amounts: Sequence[float]) -> Lines
         x_label=AXES.get(motion, "frames from the middle one"),
         y_label="share of clips",
         x=list(amounts),
-        series=[Series("answered otherwise than the middle frame", *_ends(found))],
+        series=[Series("answered otherwise than the middle frame", *ends(found))],
         caption="How often each frame of a clip is answered otherwise than the clip's middle frame.",
     )
 

@@ -15,7 +15,7 @@ from eyechart.core.query import Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.view import Plain, View
 from eyechart.core.words import figure, percent, points
-from eyechart.stats.intervals import differences, wilson
+from eyechart.stats.intervals import commonest, differences, wilson
 from eyechart.views.bands import Band
 from eyechart.views.kernels import SmoothedKernels
 
@@ -137,8 +137,7 @@ class KernelSmoothing(Exam):
         yield self.estimate("accuracy", at=at, **figure(wilson(int(right.sum()), n)))
         (loss,) = differences(before[:, None], right[:, None])
         yield self.estimate("accuracy_loss", unit="difference of shares", at=at, **figure(loss))
-        most = int(np.bincount(top1).max()) if n else 0
-        yield self.estimate("commonest_answer_share", at=at, **figure(wilson(most, n)))
+        yield self.estimate("commonest_answer_share", at=at, **figure(commonest(top1)))
 
 
 TITLES = {"raw": "as published", "normalised": "at constant gain"}

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from eyechart.core.chart import MOST_TILES, Chart, Finding, Format, Lines, Series, Table, Tiles, plain_numbers
+from eyechart.core.chart import MOST_TILES, Chart, Finding, Format, Lines, Series, Table, Tiles
+from eyechart.core.chart_numbers import plain_numbers
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array
 from eyechart.core.words import percent

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
-from eyechart.core.query import Answer, Answers, Query
+from eyechart.core.query import Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.view import Plain, View
 from eyechart.core.words import figure
@@ -114,7 +114,7 @@ class LayerProbe(Exam):
         rows["valid"] = own[1].valid & own[2].valid
         classes = own[0].kind == "logits"
         rows["top1"] = np.stack([one.top1 if classes else np.full(n, -1) for one in own], 1).astype(np.int32)
-        moved = _absolute_change(own[1], own[2]) if classes else np.full(n, np.nan)
+        moved = own[1].absolute_change(own[2]) if classes else np.full(n, np.nan)
         rows["absolute_change"] = moved.astype(np.float32)
         return Tally(rows)
 
@@ -224,8 +224,3 @@ class LayerProbe(Exam):
         for j, frame in enumerate(FRAMES):
             (interval,) = means((tops[:, j] == labels)[:, None], share=True)
             yield self.estimate("accuracy", at={**at, "frame": frame}, **figure(interval))
-
-
-def _absolute_change(first: Answer, second: Answer) -> Array:
-    """(n,) |p1[c] - p2[c]| with c the top class of the first answer."""
-    return np.asarray(np.abs(first.confidence - second.p(first.top1)))

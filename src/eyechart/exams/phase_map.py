@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from eyechart.core.chart import Chart, Finding
+from eyechart.core.embeddings import NO_SCALE, PER_BUCKET, Between, between, references
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
-from eyechart.core.query import CLEAN, Answer, Answers, Query
-from eyechart.core.tally import Tally, sums_by_block
+from eyechart.core.query import CLEAN, Answers, Query
+from eyechart.core.settings import Distinct
+from eyechart.core.tally import Tally
+from eyechart.core.told import figures
 from eyechart.core.view import View
 from eyechart.core.words import figure
-from eyechart.exams.phase_map_figures import changes_by_shift, embedding_scale, overall, squares
+from eyechart.exams.phase_map_figures import answered, changes, embedded
 from eyechart.exams.phase_map_period import found_period
 from eyechart.exams.phase_map_pictures import charts, findings
 from eyechart.exams.phase_map_shifts import Shifts, period_of, shifts_of
-from eyechart.stats.intervals import means
+from eyechart.stats.intervals import commonest, means, pooled
 from eyechart.views.rolls import Rolled
 from eyechart.views.windows import Window, usual_margin
 
@@ -30,37 +33,42 @@ class PhaseMap(Exam):
     """How the answer changes with each shift (down, right) within a sampling period, against the unshifted frame.
 
     A net that keeps every S-th place on its way (its total stride, or a transformer's patch) meets the same picture on another
-    grid after any shift but a multiple of S. Shifts run over 0, every, 2 every .. on both axes, up to the period P and that
-    included, so that the map shows its return; where P is 4 or less, up to the first multiple from 8 on. P is ``period``; by
-    default the total stride as far as the sizes of the net's maps tell, else 8 at 32 pixels and 32 at 224. ``every`` is 1 for
-    short periods, else the divisor of P that leaves about nine shifts an axis.
+    grid after any shift but a multiple of S. Shifts run over 0, every, 2 every .. on both axes, up to the period P (where P is
+    4 or less, the first multiple from 8 on) and one step beyond, so that the map shows the return and what follows. P is
+    ``period``; by default the total stride as far as the sizes of the net's maps tell, else 8 at 32 pixels and 32 at 224.
+    ``every`` is 1 for short periods, else the divisor of P that leaves about ten shifts an axis; where P has none, the step to
+    P is a shorter one.
 
     ``roll`` moves the frame cyclically, which is exact, but puts a seam into it. ``crop`` moves a window over a real margin
     (the picture scaled to n + m, m the larger of round(n / 7) and the largest shift), which is what moving the camera does, and
     lets new content in. Its unshifted window lies in the middle of the margin, or as near to it as the largest shift allows.
     Both move the content down and to the right.
 
-    Measures at {mode: roll | crop}, those of a shift also at {down, right}, {given: all | correct} where named (correct: right
-    on the clean view). Models that classify:
+    Measures at {mode: roll | crop}, those of a shift also at {down, right}, {given: all | correct | all_models_correct} where
+    named (correct: right on the clean view; all_models_correct: images that all models get right, where several sit the exam).
+    Models that classify:
         p_top1_change {down, right, given}: share of images whose top class differs from that of the unshifted frame.
         mean_absolute_change {down, right}: mean |p0[c] - p[c]|, c the top class of the unshifted frame.
-        mean_p_top1_change {given}: mean of p_top1_change over all shifts of less than P but (0, 0).
+        mean_p_top1_change {every, given}: mean of p_top1_change over the map's shifts of less than P but (0, 0). Where every is
+            above 1 the shifts left out may change more: maps of another ``every`` do not compare.
         any_change {below}: share of images whose top class changes for at least one shift of less than ``below`` pixels down
             and right.
         worst_accuracy, mean_accuracy {below}: share of images right under every such shift (the unshifted frame included), and
             the mean share over these shifts. The first can only fall as ``below`` grows, and never exceeds the second.
+        commonest_answer_share: share of answers on the clean view that are the commonest class; near 1 stability means nothing.
     Models that embed, at {down, right}:
-        embed_change: mean |e - e0| by the root mean square distance of two images of the set (0 = invariant, 1 = like another
-            image); the interval takes that scale as known.
+        embed_change: mean norm of the difference of the two embeddings over ``reference_distance`` (0 = invariant, 1 = like
+            another image), as in the exam of shifts; the interval takes that scale as known.
         cosine_change: mean 1 - cosine of the two.
+        reference_distance: mean norm of the difference between (up to 48) different images of the set, as they are.
     And:
         enlarged: mean pixels of the scaled picture for a pixel of the original (crop); above 1 the margin is not its own.
         period {source: setting | layers | size}: P, and what it was taken from.
-        period_found: the period with which the map repeats. Mean change is fitted, for each candidate t from twice ``every`` to
-            the largest shift, by a + b r + c r^2 + (d + e r) z + f (u + v) + g w (r the distance; z: the shift is along one
-            axis; u, v: the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0 included). The
-            t with the least squares left is taken, with the range that resamples of the images take. It stands if its dip is
-            above 0.
+        period_found: the period with which the map repeats. Mean change is fitted, for each candidate t from the third shift of
+            an axis to the last but one, by a + b r + c r^2 + (d + e r) z + f (u + v) + g w (r the distance; z: the shift is
+            along one axis; u, v: the shift down, or right, is a multiple of t other than 0; w: both are multiples of t, 0
+            included). The t with the least squares left is taken, with the range that resamples of the images take. It stands
+            if its dip is above 0.
         dip: how much less change there is at multiples of period_found than a + b r + c r^2 + (d + e r) z, as a share (1: none
             at all); its interval holds for all candidates at once.
 
@@ -70,6 +78,8 @@ class PhaseMap(Exam):
 
     name: ClassVar[str] = "phase_map"
     headline: ClassVar[tuple[str, ...]] = ("mean_p_top1_change", "period_found", "dip", "embed_change")
+    version: ClassVar[int] = 2  # embeddings: the same scale as shift; maps go on beyond the period
+    right_by: ClassVar[str] = "image_top1"
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     title: ClassVar[str] = "Phase map"
     explanation: ClassVar[str] = (
@@ -78,19 +88,14 @@ class PhaseMap(Exam):
         "where the picture lies on the grid as before, light ones between."
     )
 
-    modes: tuple[Mode, ...] = Field(("roll", "crop"), min_length=1, description="roll (cyclic), crop (a real margin).")
+    modes: Annotated[tuple[Mode, ...], Distinct] = Field(
+        ("roll", "crop"), min_length=1, description="roll (cyclic), crop (a real margin)."
+    )
     period: int | None = Field(
         None, ge=1, description="Pixels P after which sampling repeats; default: the net's total stride."
     )
     every: int | None = Field(None, ge=1, description="Pixels from one shift to the next; a divisor of the period.")
     images: int = Field(200, ge=1, description="At most so many images, the first of the seeded order.")
-
-    @field_validator("modes")
-    @classmethod
-    def _distinct_modes(cls, modes: tuple[Mode, ...]) -> tuple[Mode, ...]:
-        if len(set(modes)) < len(modes):
-            raise ValueError("name each mode once")
-        return modes
 
     def most(self, subject: Subject) -> int:
         """``images``."""
@@ -111,35 +116,33 @@ class PhaseMap(Exam):
             rows["image_top1"] = answers[CLEAN].top1.astype(np.int32)
         for mode in self.modes:
             shown = [answers[q] for q in self._queries(mode, self._shifts(batch.subject), batch.subject)]
-            columns = _answered(shown) if classes else _embedded(shown)
+            columns = answered(shown) if classes else embedded(shown)
             rows |= {f"{mode}_{name}": column for name, column in columns.items()}
             if mode == "crop":
                 rows["crop_enlarged"] = shown[0].notes["enlarged"].astype(np.float32)
-        sums = {} if classes else squares(answers[CLEAN].values)
-        return Tally(rows, {name: sums_by_block(column, batch.ids) for name, column in sums.items()})
+        kept = () if classes else tuple(references(answers[CLEAN], batch))
+        return Tally(rows, kept=kept, limit=PER_BUCKET)
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Per mode: every shift, all of them together, and the period with which they repeat."""
-        shifts, rows = self._shifts(subject), tally.rows
-        period = period_of(subject, self.period)
-        at = {"source": period.source}
-        found = [self.estimate("period", unit="pixels", value=float(shifts.period), n=len(labels), at=at)]
+        shifts, whole, scale = self._shifts(subject), tally.rows.get("image_top1"), between(tally.kept)
+        source = {"source": period_of(subject, self.period).source}
+        found = [self.estimate("period", unit="pixels", value=float(shifts.period), n=len(labels), at=source)]
+        if whole is not None:
+            found.append(self.estimate("commonest_answer_share", **figure(commonest(whole))))
+        elif scale:
+            found.append(self.estimate("reference_distance", unit="distance", value=scale.mean, n=scale.images))
         for mode in self.modes:
-            if subject.kind == "logits":
-                right = (rows["image_top1"] == labels) & (labels >= 0)
-                top1, moved = rows[f"{mode}_top1"], rows[f"{mode}_absolute_change"]
-                for one in (
-                    *overall(top1, labels, right, shifts),
-                    *changes_by_shift(top1, moved, labels, right, shifts),
-                ):
-                    found.append(self._estimate(mode, one.measure, one.at, unit=one.unit, **figure(one.interval)))
+            rows = {c.removeprefix(f"{mode}_"): v for c, v in tally.rows.items() if c.startswith(f"{mode}_")}
+            if whole is None:
+                found += self._embedded(mode, rows, scale, shifts)
             else:
-                moved = rows[f"{mode}_distance"] / embedding_scale(tally.sums)
-                found += self._embedded(mode, moved, rows[f"{mode}_cosine"], shifts)
+                right = (whole == labels) & (labels >= 0)
+                found += figures(self.estimate, [*changes(rows, labels, right, shifts)], {"mode": mode})
+                found += self._period(mode, rows["absolute_change"], shifts)
             if mode == "crop":
-                (enlarged,) = means(rows["crop_enlarged"][:, None])
-                found.append(self._estimate(mode, "enlarged", {}, unit="ratio", **figure(enlarged)))
-            found += self._period(mode, moved, shifts)
+                enlarged = figure(pooled(rows["enlarged"][:, None]))
+                found.append(self.estimate("enlarged", unit="ratio", at={"mode": mode}, **enlarged))
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
@@ -165,40 +168,21 @@ class PhaseMap(Exam):
         start = max(margin // 2, reach)
         return Window((start - down, start - right), margin)
 
-    def _estimate(self, mode: Mode, measure: str, at: Mapping[str, object], **fields: object) -> Estimate:
-        return self.estimate(measure, at={"mode": mode, **at}, **fields)
-
-    def _embedded(self, mode: Mode, moved: Array, cosine: Array, shifts: Shifts) -> Iterator[Estimate]:
-        for measure, values, unit in (("embed_change", moved, "ratio"), ("cosine_change", cosine, "1 - cosine")):
+    def _embedded(
+        self, mode: Mode, rows: Mapping[str, Array], scale: Between | None, shifts: Shifts
+    ) -> Iterator[Estimate]:
+        moved = rows["distance"] / (scale.mean if scale else 1.0)
+        for measure, values, unit in (
+            ("embed_change", moved, "ratio"),
+            ("cosine_change", rows["cosine"], "1 - cosine"),
+        ):
+            why = NO_SCALE if measure == "embed_change" and scale is None else ""
             for at, interval in zip(shifts.places, means(values), strict=True):
-                yield self._estimate(mode, measure, at, unit=unit, **figure(interval))
+                yield self.estimate(measure, unit=unit, at={"mode": mode, **at}, **figure(interval, why))
+        yield from self._period(mode, moved, shifts, "" if scale else NO_SCALE)
 
-    def _period(self, mode: Mode, moved: Array, shifts: Shifts) -> Iterator[Estimate]:
-        found = found_period(moved, shifts.array, shifts.every, shifts.reach)
-        yield self._estimate(mode, "period_found", {}, unit="pixels", **figure(found.period, found.reason))
-        yield self._estimate(mode, "dip", {}, unit="ratio", **figure(found.dip, found.reason))
-
-
-def _answered(shown: Sequence[Answer]) -> Mapping[str, Array]:
-    """Top classes and change of probability, against the first."""
-    first = shown[0]
-    moved = [np.abs(first.confidence - answer.p(first.top1)) for answer in shown]
-    return {
-        "top1": np.stack([answer.top1 for answer in shown], 1).astype(np.int32),
-        "absolute_change": np.stack(moved, 1).astype(np.float32),
-    }
-
-
-def _embedded(shown: Sequence[Answer]) -> Mapping[str, Array]:
-    """Distances from the first embedding, and 1 - cosine."""
-    first = shown[0].values.astype(np.float64)
-    distance, cosine = [], []
-    for answer in shown:
-        other = answer.values.astype(np.float64)
-        distance.append(np.linalg.norm(other - first, axis=1))
-        lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(other, axis=1)
-        cosine.append(1 - (first * other).sum(1) / np.where(lengths > 0, lengths, 1.0))
-    return {
-        "distance": np.stack(distance, 1).astype(np.float32),
-        "cosine": np.stack(cosine, 1).clip(0, 2).astype(np.float32),
-    }
+    def _period(self, mode: Mode, moved: Array, shifts: Shifts, undefined: str = "") -> Iterator[Estimate]:
+        at, found = {"mode": mode}, found_period(moved, shifts.array, shifts.steps)
+        why = undefined or found.reason
+        yield self.estimate("period_found", unit="pixels", at=at, **figure(found.period, why))
+        yield self.estimate("dip", unit="ratio", at=at, **figure(found.dip, why))

@@ -1,74 +1,66 @@
-"""What the phase map counts: change by shift, over all shifts, and the scale of embeddings."""
+"""What the phase map counts: change by shift, and over all shifts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from eyechart.core.embeddings import cosine_distance, norm_distance
 from eyechart.core.exam import Array
+from eyechart.core.query import Answer
+from eyechart.core.told import Told
 from eyechart.exams.phase_map_shifts import Shifts
-from eyechart.stats.intervals import Interval, means, ratios, wilson
 
 
-@dataclass(frozen=True)
-class Told:
-    """A figure without its mode."""
-
-    measure: str
-    unit: str
-    at: Mapping[str, Any]
-    interval: Interval
+def answered(shown: Sequence[Answer]) -> Mapping[str, Array]:
+    """Columns (n, m): top classes, and change of probability against the first."""
+    return {
+        "top1": np.stack([answer.top1 for answer in shown], 1).astype(np.int32),
+        "absolute_change": np.stack([shown[0].absolute_change(answer) for answer in shown], 1).astype(np.float32),
+    }
 
 
-def changes_by_shift(top1: Array, moved: Array, labels: Array, right: Array, shifts: Shifts) -> Iterator[Told]:
-    """Changed answers (n, m) and moved probability, shift by shift; the unshifted frame, which has none, included."""
-    changed = top1 != top1[:, :1]
-    for given, group in _groups(labels, right).items():
-        for at, count in zip(shifts.places, changed[group].sum(0).tolist(), strict=True):
-            yield Told("p_top1_change", "share", {**at, "given": given}, wilson(count, int(group.sum())))
-    for at, interval in zip(shifts.places, means(moved), strict=True):
-        yield Told("mean_absolute_change", "probability", at, interval)
+def embedded(shown: Sequence[Answer]) -> Mapping[str, Array]:
+    """Columns (n, m): distances from the first embedding, and 1 - cosine."""
+    first = shown[0].values
+    return {
+        name: np.stack([far(first, answer.values) for answer in shown], 1).astype(np.float32)
+        for name, far in (("distance", norm_distance), ("cosine", cosine_distance))
+    }
 
 
-def overall(top1: Array, labels: Array, right: Array, shifts: Shifts) -> Iterator[Told]:
-    """All shifts of less than a period, and nested squares of them."""
-    changed = top1 != top1[:, :1]
-    inside = shifts.below(shifts.period)
-    inside[0] = False
-    if inside.any():
-        for given, group in _groups(labels, right).items():
-            events = changed[group][:, inside].sum(1, keepdims=True)
-            (interval,) = ratios(events, np.full_like(events, inside.sum()), share=True)
-            yield Told("mean_p_top1_change", "share", {"given": given}, interval)
-    known = labels >= 0
-    fine = (top1 == labels[:, None])[known]
+def changes(rows: Mapping[str, Array], labels: Array, right: Array, shifts: Shifts) -> Iterator[Told]:
+    """Changed answers and moved probability shift by shift (the unshifted frame, which has none, included); then over shifts.
+
+    Args:
+        rows: ``top1`` and ``absolute_change``, see ``answered``.
+        labels: (n,), -1 where unknown.
+        right: (n,), the images right on the clean view.
+    """
+    changed = rows["top1"] != rows["top1"][:, :1]
+    groups = {"all": np.ones(len(labels), bool)} | ({"correct": right} if (labels >= 0).any() else {})
+    for given, group in groups.items():
+        counts = np.broadcast_to(group[:, None], changed.shape)
+        for at, column in zip(shifts.places, changed.T, strict=True):
+            yield Told("p_top1_change", "share", {**at, "given": given}, (column & group)[:, None], group[:, None])
+        inside = shifts.below(shifts.period)
+        inside[0] = False
+        if inside.any():
+            at = {"every": shifts.every, "given": given}
+            yield Told("mean_p_top1_change", "share", at, (changed & counts)[:, inside], counts[:, inside])
+    for at, column in zip(shifts.places, rows["absolute_change"].T, strict=True):
+        yield Told("mean_absolute_change", "probability", at, column[:, None], np.ones((len(column), 1), bool))
+    yield from _nested(rows["top1"], changed, labels, shifts)
+
+
+def _nested(top1: Array, changed: Array, labels: Array, shifts: Shifts) -> Iterator[Told]:
+    """Squares of shifts, each within the next."""
+    known, each = (labels >= 0)[:, None], np.ones((len(labels), 1), bool)
+    fine = (top1 == labels[:, None]) & known
     for edge in shifts.edges:
         at, square = {"below": edge}, shifts.below(edge)
-        yield Told("any_change", "share", at, wilson(int(changed[:, square].any(1).sum()), len(changed)))
+        yield Told("any_change", "share", at, np.asarray(changed[:, square].any(1))[:, None], each)
         if known.any():
-            yield Told("worst_accuracy", "share", at, wilson(int(fine[:, square].all(1).sum()), len(fine)))
-            each = fine[:, square].sum(1, keepdims=True)
-            (interval,) = ratios(each, np.full_like(each, square.sum()), share=True)
-            yield Told("mean_accuracy", "share", at, interval)
-
-
-def squares(embeddings: Array) -> dict[str, Array]:
-    """What ``embedding_scale`` adds up of embeddings (n, k): columns (n, ...)."""
-    values = embeddings.astype(np.float64)
-    return {"embedding": values, "square": (values**2).sum(1), "images": np.ones(len(values))}
-
-
-def embedding_scale(sums: Mapping[str, Array]) -> float:
-    """Root mean square distance of two different images: 2 n / (n - 1) (mean |e|^2 - |mean e|^2), its root; 1 where it is 0."""
-    n = sums["images"].sum()
-    spread = sums["square"].sum() / n - ((sums["embedding"].sum(0) / n) ** 2).sum()
-    distance = float(np.sqrt(max(0.0, 2 * n / max(1.0, n - 1) * spread)))
-    return distance or 1.0
-
-
-def _groups(labels: Array, right: Array) -> Mapping[str, Array]:
-    every = {"all": np.ones(len(labels), bool)}
-    return {**every, "correct": right} if (labels >= 0).any() else every
+            yield Told("worst_accuracy", "share", at, np.asarray(fine[:, square].all(1))[:, None], known)
+            yield Told("mean_accuracy", "share", at, fine[:, square], np.repeat(known, square.sum(), 1))

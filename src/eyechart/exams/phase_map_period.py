@@ -12,6 +12,7 @@ from eyechart.stats.intervals import Interval, resamples
 
 NOTHING = 1e-5  # change of probability that is rounding
 LEAST = 12  # images
+FEWEST = 24  # shifts, for the seven numbers that are fitted
 LEVEL = 5  # columns of a design that say how change grows with distance, and that shifts along one axis change less
 
 
@@ -30,10 +31,11 @@ class Found:
     reason: str = ""
 
 
-def found_period(changes: Array, places: Array, every: int, reach: int) -> Found:
+def found_period(changes: Array, places: Array, steps: Sequence[int]) -> Found:
     """The period of the changes (n, m) at shifts ``places`` (m, 2), and how deep its dip is.
 
-    For each multiple t of ``every`` up to ``reach`` the mean changes of all shifts but (0, 0) are fitted by least squares with
+    For each t of ``steps`` (the shifts on one axis) from the third to the last but one, the mean changes of all shifts but
+    (0, 0) are fitted by least squares with
 
         a + b r + c r^2 + (d + e r) z + f (u + v) + g w,
 
@@ -43,15 +45,20 @@ def found_period(changes: Array, places: Array, every: int, reach: int) -> Found
     the 2.5 and 97.5 percentiles of what resamples of the images choose. It counts as found if the dip, 1 - (mean change at its
     multiples) / (mean level there), is above 0 with its interval. That interval holds for all candidates at once (percentiles
     of 5 % by their number), so that it is not deceived by the choice of the best.
+
+    The largest shift is no candidate: its multiples are the map's edge, and where one direction changes more than the other,
+    which the level knows nothing of, an edge passes for a dip. Within the map a dip has shifts on either side.
     """
     none = Interval(None, None, None, len(changes), "")
     moved = np.flatnonzero(places.any(1))
     changes, places = np.asarray(changes, np.float64)[:, moved], places[moved]
     if len(changes) < LEAST:
         return Found(none, none, f"fewer than {LEAST} images")
+    if len(places) < FEWEST:
+        return Found(none, none, f"fewer than {FEWEST} shifts")
     if changes.mean(0).max() < NOTHING:
         return Found(none, none, "no shift changes anything")
-    designs, means = _designs(places, every, reach), changes.mean(0)
+    designs, means = [_Design(places, t, steps[-1]) for t in steps[2:-1]], changes.mean(0)
     which = int(_best(means[None], designs)[0])
     if which < 0:
         return Found(none, none, "no period has less change at its multiples than elsewhere")
@@ -98,11 +105,6 @@ class _Design:
         expected, seen = level[..., self._at].mean(-1), means[..., self._at].mean(-1)
         small = expected <= 0  # nothing to be below of
         return np.asarray(np.where(small, 0.0, 1 - seen / np.where(small, 1.0, expected)))
-
-
-def _designs(places: Array, every: int, reach: int) -> list[_Design]:
-    """One a candidate: more than a step of the grid, at most the reach."""
-    return [_Design(places, t, reach) for t in range(2 * every, reach + 1, every)]
 
 
 def _best(means: Array, designs: Sequence[_Design]) -> Array:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from math import nan
 
-from eyechart.core.chart import Chart, Finding, Format, Heatmap, Lines, Mark, Panels, Series, plain_numbers
-from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.chart import Chart, Finding, Format, Heatmap, Lines, Mark, Panels, Series
+from eyechart.core.chart_numbers import plain_numbers
+from eyechart.core.estimate import Estimate, Estimates, ends
+from eyechart.core.findings import called_out, judged, stuck
 from eyechart.core.words import percent
 
 MUCH, LITTLE = 0.05, 0.02  # of answers: verdicts
@@ -45,7 +47,7 @@ def findings(estimates: Estimates, modes: Sequence[str]) -> Sequence[Finding]:
     found = []
     for mode in modes:
         found += [*_change(estimates, mode), *_period(estimates, mode)]
-    return found
+    return [*found, *called_out(estimates.one("commonest_answer_share"), "little can change")]
 
 
 def _change(estimates: Estimates, mode: str) -> Iterator[Finding]:
@@ -54,20 +56,15 @@ def _change(estimates: Estimates, mode: str) -> Iterator[Finding]:
     if e is None or e.value is None or period is None:
         return
     any_of = estimates.of("any_change", mode=mode)[-1]
-    downs = sorted({e.at["down"] for e in estimates.of("p_top1_change", mode=mode)})
-    every = downs[1] - downs[0] if len(downs) > 1 else 1
+    every = e.at["every"]
     steps = f" in steps of {every} pixels, between which more may change" if every > 1 else ""
     sentence = (
         f"Moved by less than {period.value:.0f} pixels{steps} ({NAMES[mode]}), its answer differs {percent(e)} of the time, "
         f"and on {percent(any_of)} of the images at least once; {e.n:,} images.{_more(estimates, mode)}"
     )
-    if (e.low or 0.0) > MUCH:
-        advice = (
-            "Average its answers over shifts within the period, anti-alias where it subsamples, or train with shifts."
-        )
-        yield Finding("weak", sentence, advice)
-    else:
-        yield Finding("strong" if e.high is not None and e.high < LITTLE and every == 1 else "note", sentence)
+    advice = "Average its answers over shifts within the period, anti-alias where it subsamples, or train with shifts."
+    due = e.at["every"] == 1 and not stuck(estimates.one("commonest_answer_share"))
+    yield judged(sentence, e, MUCH, LITTLE, advice, praise=due)
 
 
 def _period(estimates: Estimates, mode: str) -> Iterator[Finding]:
@@ -108,10 +105,11 @@ def _map(
     for mode in modes:
         shown = estimates.of(measure, mode=mode, **where)
         cells = {(e.at["down"], e.at["right"]): nan if e.value is None else e.value for e in shown}
-        down, right = sorted({d for d, _ in cells}), sorted({r for _, r in cells})
-        z = plain_numbers([[cells[d, r] for r in right] for d in down])
+        steps = sorted({d for d, _ in cells})
+        steps = [step for step in steps if step % steps[1] == 0]  # after a shorter step there are no even cells
+        z = plain_numbers([[cells[d, r] for r in steps] for d in steps])
         panels.append(
-            Heatmap(NAMES[mode].capitalize(), "pixels right", "pixels down", label, right, down, z, format=form)
+            Heatmap(NAMES[mode].capitalize(), "pixels right", "pixels down", label, steps, steps, z, format=form)
         )
     top = max((v or 0.0 for panel in panels for row in panel.z for v in row), default=0.0)
     bounds = (0.0, top or 1.0)
@@ -141,7 +139,7 @@ def _curves(estimates: Estimates, mode: str, measure: str) -> Lines:
     series = []
     for way, places in ways.items():
         along = [cells[place] for place in places]
-        series.append(Series(LINES[way], [e.value for e in along], [e.low for e in along], [e.high for e in along]))
+        series.append(Series(LINES[way], *ends(along)))
     return Lines(
         title=f"{title}: along the axes ({NAMES[mode]})",
         x_label="pixels",
@@ -169,11 +167,7 @@ def _nested(estimates: Estimates, mode: str) -> Iterator[Lines]:
         "right under all": estimates.of("worst_accuracy", mode=mode),
         "answer ever changes": estimates.of("any_change", mode=mode),
     }
-    series = [
-        Series(name, [e.value for e in ones], [e.low for e in ones], [e.high for e in ones])
-        for name, ones in shown.items()
-        if ones
-    ]
+    series = [Series(name, *ends(ones)) for name, ones in shown.items() if ones]
     edges = [e.at["below"] for e in shown["answer ever changes"]]
     if len(edges) > 1:
         yield Lines(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, log
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from eyechart.errors import SettingError
 from eyechart.models.layers import Layer
 
 STEPS = 8  # a map has about so many steps on an axis
+FEWEST_STEPS, MOST_STEPS = 5, 11
 Source = Literal["setting", "layers", "size"]
 
 
@@ -25,12 +27,13 @@ class Period(NamedTuple):
 
 @dataclass(frozen=True)
 class Shifts:
-    """The grid of shifts: 0, every, 2 every .. reach on both axes, the unshifted frame first.
+    """The grid of shifts on both axes: 0, every, 2 every .. a multiple of the period, one step beyond; the unshifted first.
 
     Attributes:
         period: pixels after which the map is expected to repeat.
-        every: pixels from one shift to the next, a divisor of the period.
-        reach: the largest shift, a multiple of the period: the map shows its return.
+        every: pixels from one shift to the next; where it does not divide the period, the last step is shorter.
+        reach: the largest shift, one step beyond a multiple of the period, so that the map shows its return and what follows;
+            that multiple itself where the frame ends before.
     """
 
     period: int
@@ -40,7 +43,8 @@ class Shifts:
     @property
     def steps(self) -> tuple[int, ...]:
         """Shifts on one axis."""
-        return tuple(range(0, self.reach + 1, self.every))
+        multiple = self.reach // self.period * self.period
+        return tuple(dict.fromkeys((*range(0, multiple, self.every), multiple, self.reach)))
 
     @property
     def all(self) -> tuple[tuple[int, int], ...]:
@@ -64,7 +68,7 @@ class Shifts:
     @property
     def edges(self) -> tuple[int, ...]:
         """Sizes of nested squares of shifts, from the unshifted frame alone to a whole period."""
-        return tuple(range(self.every, self.period + 1, self.every))
+        return tuple(step for step in self.steps if 0 < step <= self.period)
 
 
 def shifts_of(subject: Subject, period: int | None, every: int | None) -> Shifts:
@@ -77,18 +81,20 @@ def shifts_of(subject: Subject, period: int | None, every: int | None) -> Shifts
             value=found.pixels,
             way_out=f"Give {min(subject.size)} pixels or less.",
         )
-    reach = found.pixels
-    while found.pixels <= STEPS // 2 and reach < STEPS and reach + found.pixels <= min(subject.size):
-        reach += found.pixels  # short periods are shown more than once
-    step = _thinned(found.pixels, reach) if every is None else every
-    if found.pixels % step:
+    multiple = found.pixels
+    while found.pixels <= STEPS // 2 and multiple < STEPS and multiple + found.pixels <= min(subject.size):
+        multiple += found.pixels  # short periods are shown more than once
+    if every is None:
+        every = _thinned(found.pixels)
+    elif found.pixels % every:
         raise SettingError(
             f"The period of {found.pixels} pixels is no multiple of it.",
             setting="phase_map.every",
-            value=step,
+            value=every,
             way_out=f"Give one of {', '.join(map(str, _divisors(found.pixels)))}.",
         )
-    return Shifts(found.pixels, step, reach)
+    beyond = multiple + every
+    return Shifts(found.pixels, every, beyond if beyond < min(subject.size) else multiple)
 
 
 def period_of(subject: Subject, period: int | None) -> Period:
@@ -130,10 +136,11 @@ def _ratio(before: int, after: int) -> float:
     return float(round(before / after)) if before >= after else 1 / round(after / before)
 
 
-def _thinned(period: int, reach: int) -> int:
-    """The smallest divisor of the period that leaves about STEPS steps; 1 for periods that have none."""
-    fitting = [d for d in _divisors(period) if reach // d <= STEPS + 1 and d < period]
-    return min(fitting, default=1)
+def _thinned(period: int) -> int:
+    """The divisor of the period that leaves nearest to STEPS steps; one that is none, where all leave too few or too many."""
+    fitting = [d for d in _divisors(period) if FEWEST_STEPS <= period // d <= MOST_STEPS]
+    nearest = min(fitting, key=lambda d: abs(log(period / d / STEPS)), default=ceil(period / STEPS))
+    return 1 if period <= STEPS else nearest
 
 
 def _divisors(number: int) -> list[int]:

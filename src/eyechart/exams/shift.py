@@ -9,15 +9,17 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from eyechart.core.chart import Chart, Finding
+from eyechart.core.embeddings import references
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Kept, Tally
+from eyechart.core.told import figures
 from eyechart.core.view import View
 from eyechart.core.words import figure
-from eyechart.exams.shift_estimates import Scale, changes, compared_with, context, counts, design_effect, figures, turns
+from eyechart.exams.shift_estimates import Scale, changes, compared_with, context, counts, design_effect, turns
 from eyechart.exams.shift_pictures import charts, findings
-from eyechart.exams.shift_rows import SHOWN, classified, embedded, farthest, references, top_of, worst
+from eyechart.exams.shift_rows import SHOWN, classified, embedded, farthest, top_of, worst
 from eyechart.models.preprocessing import Interpolation
 from eyechart.stats.intervals import wilson
 from eyechart.views.inpaint import Inpainted

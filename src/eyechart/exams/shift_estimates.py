@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from eyechart.core.embeddings import NO_SCALE, between
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.core.tally import Kept
-from eyechart.core.words import figure
-from eyechart.exams.shift_rows import Rows, cosine_distance
-from eyechart.stats.intervals import ratios
+from eyechart.core.told import NO_PAIR, Make, Told
+from eyechart.exams.shift_rows import Rows
 
-NO_PAIR = "no image gave a pair that counts here"
-FEWEST_REFERENCES = 10
 ROUNDING = 1e-6  # cosine distances below are float32's own
-
-Make = Callable[..., Estimate]
-
-
-@dataclass(frozen=True)
-class Told:
-    """One figure before its interval: events of (n, pairs) that count, each 0/1 or a number; NaN nowhere."""
-
-    measure: str
-    unit: str
-    at: Mapping[str, Any]
-    events: Array
-    pairs: Array
 
 
 @dataclass(frozen=True)
@@ -51,27 +35,11 @@ class Scale:
     @staticmethod
     def of(cases: Sequence[Kept], quantile: float) -> Scale | None:
         """From the kept references; None if they are too few, or all alike."""
-        kept = [case for case in cases if case.key.startswith("reference/")]
-        if len(kept) < FEWEST_REFERENCES:
+        found = between(cases)
+        if found is None:
             return None
-        vectors = np.stack([np.frombuffer(b64decode(case.facts["embedding"]), "<f4") for case in kept]).astype(
-            np.float64
-        )
-        i, j = np.triu_indices(len(kept), 1)
-        mean = float(np.linalg.norm(vectors[i] - vectors[j], axis=1).mean())
-        if not mean:
-            return None
-        significant = float(np.quantile(cosine_distance(vectors[i], vectors[j]), quantile))
-        return Scale(len(kept), mean, significant) if significant > ROUNDING else None
-
-
-def figures(make: Make, told: Sequence[Told], at: Mapping[str, Any]) -> Iterator[Estimate]:
-    """Intervals of all figures of a protocol, from one resampling of its images."""
-    sums = [np.stack([getattr(one, part).sum(1) for one in told], axis=1) for part in ("events", "pairs")]
-    intervals = ratios(*sums, share=[one.unit == "share" for one in told])
-    for one, interval in zip(told, intervals, strict=True):
-        why = "" if interval.value is not None else NO_PAIR
-        yield make(one.measure, unit=one.unit, at={**at, **one.at}, **figure(interval, why))
+        significant = float(np.quantile(found.cosines, quantile))
+        return Scale(found.images, found.mean, significant) if significant > ROUNDING else None
 
 
 def changes(rows: Rows, image_top1: Array, labels: Array, top: int) -> Iterator[Told]:
@@ -142,9 +110,8 @@ def design_effect(make: Make, events: Array, pairs: Array, at: Mapping[str, Any]
 def compared_with(make: Make, scale: Scale | None, quantile: float) -> list[Estimate]:
     """The yardsticks of embeddings, and what cannot be said without them."""
     if scale is None:
-        why = f"fewer than {FEWEST_REFERENCES} images to compare with, or all answered alike"
         return [
-            make(measure, unit=unit, value=None, n=0, reason=why)
+            make(measure, unit=unit, value=None, n=0, reason=NO_SCALE)
             for measure, unit in (("embed_change", "ratio"), ("significant_change", "share"))
         ]
     threshold = {"unit": "cosine distance", "value": scale.significant, "at": {"quantile": quantile}}

@@ -186,8 +186,8 @@ class ShiftPath(Exam):
             "top1": np.stack([f.top1 for f in frames], axis=1).astype(np.int32),
             "p_true": p_true.astype(np.float32),
             "p_pred": np.stack([f.p(first) for f in frames], axis=1).astype(np.float32),
-            "in_top_true": np.stack([among(f, labels, top) for f in frames], axis=1),
-            "in_top_pred": np.stack([among(f, first, top) for f in frames], axis=1),
+            "in_top_true": np.stack([f.among(labels, top) for f in frames], axis=1),
+            "in_top_pred": np.stack([f.among(first, top) for f in frames], axis=1),
             "valid": np.logical_and.reduce([f.valid for f in frames]),
             "capped": frames[0].notes.get("capped", np.zeros(len(labels))) > 0,
         }
@@ -208,11 +208,3 @@ class ShiftPath(Exam):
         for word, t in {"first": 0, "before": at, "after": at + 1, "last": len(p) - 1}.items():
             facts |= {f"p_{word}": float(p[t]), f"answer_{word}": name(int(top1[t])), f"step_{word}": t}
         return Kept(f"shift_path/{path}", variation, batch.ids[i], facts)
-
-
-def among(answer: Answer, classes: Array, top: int) -> Array:
-    """(n,) bool: whether the class is among so many highest outputs; on a tie the lower index is higher. False for -1."""
-    index = np.maximum(classes, 0)
-    own = answer.values[np.arange(len(classes)), index][:, None]
-    before = (answer.values > own) | ((answer.values == own) & (np.arange(answer.values.shape[1]) < index[:, None]))
-    return np.asarray((before.sum(1) < top) & (classes >= 0))

@@ -6,18 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from eyechart.core.chart import (
-    Bars,
-    Chart,
-    Finding,
-    Format,
-    Gallery,
-    Heatmap,
-    Lines,
-    Series,
-    Table,
-    plain_numbers,
-)
+from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Heatmap, Lines, Series, Table
+from eyechart.core.chart_numbers import plain_numbers
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array
 from eyechart.core.words import percent

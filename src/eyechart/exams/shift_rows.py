@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterator, Mapping
-from hashlib import blake2b
+from collections.abc import Mapping
 
 import numpy as np
 
+from eyechart.core.embeddings import PER_BUCKET, cosine_distance, norm_distance
 from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.query import Answer
 from eyechart.core.tally import Kept, best
 
-SHOWN = 4  # pairs pictured a protocol, and images kept a bucket of references
-BUCKETS = 12
+SHOWN = PER_BUCKET  # pairs pictured a protocol
 TOP = 5
 
 Rows = Mapping[str, Array]
@@ -30,60 +28,19 @@ def classified(first: Answer, second: Answer, batch: Batch, *, symmetric: bool) 
     return {
         "top1_1": first.top1.astype(np.int32),
         "top1_2": second.top1.astype(np.int32),
-        "absolute_change": absolute_change(first, second, symmetric=symmetric).astype(np.float32),
-        "top5_1": among(first.values, batch.labels, top),
-        "top5_2": among(second.values, batch.labels, top),
-        "top5_pred_2": among(second.values, first.top1, top),
+        "absolute_change": first.absolute_change(second, symmetric=symmetric).astype(np.float32),
+        "top5_1": first.among(batch.labels, top),
+        "top5_2": second.among(batch.labels, top),
+        "top5_pred_2": second.among(first.top1, top),
     }
 
 
 def embedded(first: Answer, second: Answer) -> dict[str, Array]:
     """Columns (n,) of one pair, of a model without classes."""
-    one, two = first.values.astype(np.float64), second.values.astype(np.float64)
     return {
-        "distance": np.linalg.norm(one - two, axis=1).astype(np.float32),
-        "cosine_distance": cosine_distance(one, two).astype(np.float32),
+        "distance": norm_distance(first.values, second.values).astype(np.float32),
+        "cosine_distance": cosine_distance(first.values, second.values).astype(np.float32),
     }
-
-
-def absolute_change(first: Answer, second: Answer, *, symmetric: bool = False) -> Array:
-    """(n,) |p1[c] - p2[c]| with c the top class of the first answer; symmetric: the mean of that and of the reverse.
-
-    Logits (2, 0) then (0, 2): p of class 0 falls from .880797 to .119203, a change of .761594.
-    """
-    change = np.abs(first.confidence - second.p(first.top1))
-    if symmetric:
-        change = (change + np.abs(second.confidence - first.p(second.top1))) / 2
-    return np.asarray(change)
-
-
-def among(values: Array, classes: Array, top: int) -> Array:
-    """(n,) bool: whether ``classes[i]`` is among the ``top`` largest of row i, lower indices first on ties; False for -1."""
-    index = np.maximum(classes, 0)
-    own = values[np.arange(len(values)), index][:, None]
-    before = (values > own) | ((values == own) & (np.arange(values.shape[1]) < index[:, None]))
-    return np.asarray((before.sum(1) < top) & (classes >= 0))
-
-
-def cosine_distance(first: Array, second: Array) -> Array:
-    """(n,) 1 - cosine, from 0 to 2; 0 where both vectors are zero, 1 where one is."""
-    lengths = np.linalg.norm(first, axis=1), np.linalg.norm(second, axis=1)
-    both = lengths[0] * lengths[1]
-    cosine = np.where(both > 0, (first * second).sum(1) / np.where(both > 0, both, 1.0), (lengths[0] == lengths[1]))
-    return np.asarray(np.clip(1 - cosine, 0.0, 2.0))
-
-
-def references(answer: Answer, batch: Batch) -> Iterator[Kept]:
-    """Embeddings of images that their ids choose, the same in every batch: those with the largest hash of each bucket."""
-    chosen = []
-    for i, name in enumerate(batch.ids):
-        digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-        chosen.append(
-            Kept(f"reference/{digest[0] % BUCKETS:02d}", int.from_bytes(digest[1:7], "big") / 2**48, name, {"i": i})
-        )
-    for case in best(SHOWN, chosen):
-        vector = answer.values[case.facts["i"]].astype("<f4")
-        yield Kept(case.key, case.score, case.id, {"embedding": b64encode(vector.tobytes()).decode("ascii")})
 
 
 def worst(protocol: str, group: str, pairs: list[tuple[Answer, Answer]], batch: Batch) -> tuple[Kept, ...]:

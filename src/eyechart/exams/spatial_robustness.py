@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
@@ -16,8 +16,9 @@ from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.core.words import figure
+from eyechart.errors import at_most
 from eyechart.exams.spatial_robustness_pictures import charts, findings
-from eyechart.stats.intervals import Interval, differences, ratios, wilson
+from eyechart.stats.intervals import commonest, differences, pooled, share_of
 from eyechart.views.motions import Motion, Pose, RandomPose, pixels_at
 from eyechart.views.moved import Margin, Smoothing
 from eyechart.views.warp import Warp
@@ -48,7 +49,8 @@ class SpatialRobustness(Exam):
         worst_of_grid_accuracy: right at every place of the grid.
         accuracy_at {degrees}, accuracy_at {down, right}: mean over the grid's places at that angle, at that move.
         worst_case_drop {search}: natural accuracy less that of the worst case, paired by image.
-    And of all images, with {given: all | correct} (correct: those right as they are):
+    And of all images, with {given: all | correct | all_models_correct} (correct: those right as they are; all_models_correct:
+    those that all models get right, where several sit the exam):
         changed_anywhere {search, given}: share of images whose answer in any case differs from that for the image as it is.
         answer_change {search, given}: mean share of an image's cases whose answer differs from it.
     And:
@@ -63,6 +65,7 @@ class SpatialRobustness(Exam):
     """
 
     name: ClassVar[str] = "spatial_robustness"
+    right_by: ClassVar[str] = "image_top1"
     headline: ClassVar[tuple[str, ...]] = (
         "natural_accuracy",
         "one_random_accuracy",
@@ -84,22 +87,32 @@ class SpatialRobustness(Exam):
     )
     include_identity: bool = Field(True, description="Count the image as it is among the random cases.")
     smoothing: Smoothing = Field("bilinear", description="Interpolation: bilinear or bicubic.")
-    grid_moves: int = Field(5, ge=1, description="Moves along each axis on the grid.")
-    grid_angles: int = Field(31, ge=1, description="Angles on the grid.")
+    grid_moves: int = Field(5, ge=1, description="Moves along each axis on the grid, an odd number.")
+    grid_angles: int = Field(31, ge=1, description="Angles on the grid, an odd number.")
     images: int | None = Field(
         None,
         ge=1,
         description="At most so many images, the first of the seeded order; default 1,000, with the grid 100.",
     )
 
+    @field_validator("grid_moves", "grid_angles")
+    @classmethod
+    def _odd(cls, count: int) -> int:
+        if count % 2 == 0:
+            raise ValueError("give an odd number, so that the image as it is lies on the grid")
+        return count
+
     def most(self, subject: Subject) -> int:
         """``images``."""
         return self.images or (100 if self.grid else 1000)
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
-        """The image as it is, every draw, every place of the grid."""
+        """The image as it is, every draw, every place of the grid. Raises SettingError where moves leave the frame."""
         if so_far:
             return None
+        at_most(
+            "spatial_robustness.pixels", self.pixels, min(subject.size), "Nothing of the image is left in the frame."
+        )
         return tuple(dict.fromkeys((CLEAN, *self._random(subject), *self._grid(subject))))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
@@ -135,9 +148,8 @@ class SpatialRobustness(Exam):
         """Accuracies over the images with a label, changes over all."""
         rows, n, known = tally.rows, len(labels), labels >= 0
         plain = rows["image_top1"]
-        commonest = int(np.bincount(plain).max()) if n else 0
         found = [
-            self.estimate("commonest_answer_share", **figure(wilson(commonest, n))),
+            self.estimate("commonest_answer_share", **figure(commonest(plain))),
             self.estimate("limit_degrees", unit="degrees", value=self.degrees, n=n),
             self.estimate("limit_pixels", unit="pixels", value=self._pixels(subject), n=n),
         ]
@@ -188,31 +200,30 @@ class SpatialRobustness(Exam):
         differs = top1 != plain[:, None]
         among = np.concatenate([top1, plain[:, None]], 1) if self._with_plain(search) else top1
         alike = (among == among[:, :1]).all(1)
-        yield self.estimate("all_answers_alike", at={"search": search}, **figure(wilson(int(alike.sum()), len(plain))))
+        yield self.estimate("all_answers_alike", at={"search": search}, **figure(share_of(alike)))
         for given, group in groups.items():
             at, mine = {"search": search, "given": given}, differs[group]
-            yield self.estimate("changed_anywhere", at=at, **figure(wilson(int(mine.any(1).sum()), len(mine))))
-            yield self.estimate("answer_change", at=at, **figure(_share(mine)))
+            yield self.estimate("changed_anywhere", at=at, **figure(share_of(mine.any(1))))
+            yield self.estimate("answer_change", at=at, **figure(pooled(mine, share=True)))
 
     def _with_plain(self, search: str) -> bool:
         return search == "grid" or self.include_identity
 
     def _accuracies(self, rows: Mapping[str, Array], labels: Array, subject: Subject) -> Iterator[Estimate]:
         """Of images that all have a label."""
-        n = len(labels)
         natural, right = rows["image_top1"] == labels, rows["random_top1"] == labels[:, None]
-        yield self.estimate("natural_accuracy", **figure(wilson(int(natural.sum()), n)))
-        yield self.estimate("one_random_accuracy", **figure(wilson(int(right[:, 0].sum()), n)))
-        average = _share(right)
+        yield self.estimate("natural_accuracy", **figure(share_of(natural)))
+        yield self.estimate("one_random_accuracy", **figure(share_of(right[:, 0])))
+        average = pooled(right, share=True)
         yield self.estimate("average_accuracy", at={"search": "random"}, **figure(average))
         worst = np.logical_and.accumulate(right, 1) & (natural[:, None] | (not self.include_identity))
-        for k, count in enumerate(worst.sum(0).tolist(), start=1):
-            yield self.estimate("worst_of_k_accuracy", at={"k": k}, **figure(wilson(count, n)))
+        for k, every in enumerate(worst.T, start=1):
+            yield self.estimate("worst_of_k_accuracy", at={"k": k}, **figure(share_of(every)))
         yield self._drop("random", natural, worst[:, -1])
         if self.grid:
             on_grid = rows["grid_top1"] == labels[:, None]
             everywhere = on_grid.all(1)
-            yield self.estimate("worst_of_grid_accuracy", **figure(wilson(int(everywhere.sum()), n)))
+            yield self.estimate("worst_of_grid_accuracy", **figure(share_of(everywhere)))
             yield self._drop("grid", natural, everywhere)
             yield from self._on_grid(on_grid, subject)
 
@@ -223,7 +234,7 @@ class SpatialRobustness(Exam):
     def _on_grid(self, right: Array, subject: Subject) -> Iterator[Estimate]:
         """Mean accuracy on the grid, by angle and by move."""
         places = self._places(subject)
-        average = _share(right)
+        average = pooled(right, share=True)
         yield self.estimate("average_accuracy", at={"search": "grid"}, **figure(average))
         keys: dict[tuple[tuple[str, float], ...], list[int]] = {}
         for k, (degrees, down, right_by) in enumerate(places):
@@ -231,13 +242,7 @@ class SpatialRobustness(Exam):
             keys.setdefault((("down", down), ("right", right_by)), []).append(k)
         for key, cases in keys.items():
             at: dict[str, Any] = dict(key)
-            yield self.estimate("accuracy_at", at=at, **figure(_share(right[:, cases])))
-
-
-def _share(events: Array) -> Interval:
-    """Share of the events (n, cases) that happened, the n images as the units."""
-    (found,) = ratios(events.sum(1, keepdims=True), np.full((len(events), 1), events.shape[1]), share=True)
-    return found
+            yield self.estimate("accuracy_at", at=at, **figure(pooled(right[:, cases], share=True)))
 
 
 def _spread(limit: float, count: int) -> list[float]:

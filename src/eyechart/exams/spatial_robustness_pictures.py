@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Gallery, Heatmap, Lines, Rule, Series
-from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.estimate import Estimate, Estimates, ends
+from eyechart.core.findings import called_out, judged, stuck
 from eyechart.core.words import percent, points
 
+ADVICE = "Train on turned and moved images, best on the worst of several an image."
 CASES = {"random": "random turns and moves", "grid": "all of the grid"}
 
 
@@ -32,7 +34,8 @@ def charts(estimates: Estimates, with_identity: bool) -> Sequence[Chart]:
 
 def findings(estimates: Estimates, draws: int) -> Sequence[Finding]:
     """What the worst case costs, or how often answers change; and whether stability is an illusion."""
-    found = []
+    found: list[Finding] = []
+    usual = estimates.one("commonest_answer_share")
     degrees, pixels = estimates.one("limit_degrees"), estimates.one("limit_pixels")
     how = f"by up to {degrees.value:g} degrees and {pixels.value:g} pixels" if degrees and pixels else ""
     natural, one = estimates.one("natural_accuracy"), estimates.one("one_random_accuracy")
@@ -42,30 +45,18 @@ def findings(estimates: Estimates, draws: int) -> Sequence[Finding]:
             f"Turned and moved {how}, it is right {percent(one)} of the time at random, but only {percent(worst)} of images "
             f"are right in all of {draws} tries (as they are: {percent(natural)}), a loss of {points(drop)}."
         )
-        found.append(_judged(sentence, drop, 0.1, 0.03))
+        found.append(judged(sentence, drop, 0.1, 0.03, ADVICE, praise=not stuck(usual)))
     grid = estimates.one("worst_of_grid_accuracy")
     if grid and grid.value is not None:
         found.append(Finding("note", f"On a grid of turns and moves {percent(grid)} of images are right everywhere."))
     changed = estimates.one("changed_anywhere", search="random", given="all")
     if changed and changed.value is not None:
         sentence = f"For {percent(changed)} of images at least one of {draws} turns and moves {how} changes the answer."
-        found.append(Finding("note", sentence) if worst else _judged(sentence, changed, 0.1, 0.03))
-    usual = estimates.one("commonest_answer_share")
-    if usual and (usual.low or 0.0) > 0.5 and not any(finding.verdict == "weak" for finding in found):
-        found.append(
-            Finding("note", f"It gives one and the same answer {percent(usual)} of the time: little can change.")
-        )
+        verdict = judged(sentence, changed, 0.1, 0.03, ADVICE, praise=not stuck(usual))
+        found.append(Finding("note", sentence) if worst else verdict)
+    if not any(finding.verdict == "weak" for finding in found):
+        found += called_out(usual, "little can change")
     return found or [Finding("note", "No image was turned.")]
-
-
-def _judged(sentence: str, e: Estimate, much: float, little: float) -> Finding:
-    if (e.low or 0.0) > much:
-        return Finding("weak", sentence, "Train on turned and moved images, best on the worst of several an image.")
-    return Finding("strong" if e.high is not None and e.high < little else "note", sentence)
-
-
-def _ends(found: Sequence[Estimate | None]) -> tuple[list[float | None], ...]:
-    return tuple([getattr(e, f) if e else None for e in found] for f in ("value", "low", "high"))
 
 
 def _curve(estimates: Estimates, worst: Sequence[Estimate], with_identity: bool) -> Lines:
@@ -77,7 +68,7 @@ def _curve(estimates: Estimates, worst: Sequence[Estimate], with_identity: bool)
         x_label="number k of random cases",
         y_label="share of images",
         x=[e.at["k"] for e in worst],
-        series=[Series("right in every case", *_ends(worst))],
+        series=[Series("right in every case", *ends(worst))],
         rules=[Rule(e.value, label) for e, label in rules if e and e.value is not None],
         y_range=(0.0, 1.0),
         caption=f"An image counts if it is right in each of the first k cases, {also}; so the line can only fall.",
@@ -103,7 +94,7 @@ def _accuracies(estimates: Estimates) -> list[Chart]:
             title="How often it is right, turned and moved",
             x_label="share of images",
             categories=[name for name, _ in there],
-            series=[Series("right", *_ends([e for _, e in there]))],
+            series=[Series("right", *ends([e for _, e in there]))],
             x_range=(0.0, 1.0),
             caption="In the worst case an image counts only if it is right in all cases.",
         )
@@ -117,7 +108,7 @@ def _changes(estimates: Estimates) -> Bars:
     for given, name in names.items():
         found = [estimates.one("changed_anywhere", search=search, given=given) for search in searches]
         if any(found):
-            series.append(Series(name, *_ends(found)))
+            series.append(Series(name, *ends(found)))
     return Bars(
         title="Images whose answer changes somewhere",
         x_label="share of images",
@@ -140,7 +131,7 @@ def _grid(estimates: Estimates) -> list[Chart]:
                 x_label="degrees, counter-clockwise",
                 y_label="share of cases that are right",
                 x=[e.at["degrees"] for e in angles],
-                series=[Series("mean over all moves", *_ends(angles))],
+                series=[Series("mean over all moves", *ends(angles))],
                 caption="Mean over the grid's moves at each angle.",
             )
         )

@@ -125,7 +125,7 @@ def _natural(item: tuple[str, object]) -> list[tuple[float, str]]:
 def _view(gallery: Gallery, case: KeptCase) -> CaseView:
     lines = [*gallery.lines, *([""] * len(gallery.pictures))]
     shots = tuple(
-        Shot(heading, caption(line, case.facts), case.pictures.get(name))
+        Shot(caption(heading, case.facts), caption(line, case.facts), case.pictures.get(name))
         for (name, heading), line in zip(gallery.pictures, lines, strict=False)
     )
     return CaseView(case.id, shots, gallery.flicker and len([shot for shot in shots[:2] if shot.picture]) == 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,6 +12,7 @@ from eyechart.core.chart import (
     Bars,
     Chart,
     Circle,
+    Dots,
     Gallery,
     Heatmap,
     Lines,
@@ -25,24 +26,35 @@ from eyechart.core.chart import (
 )
 from eyechart.errors import UnknownNameError
 from eyechart.report.bars import draw_bars
+from eyechart.report.dots import draw_dots
 from eyechart.report.heatmap import draw_heatmap, remarks
 from eyechart.report.lines import draw_lines
 from eyechart.report.panels import draw_panels
-from eyechart.report.plot import COMPACT, REGULAR, WIDE, Sheet
+from eyechart.report.plot import COMPACT, REGULAR, WIDE
 from eyechart.report.surface import draw_surface
 from eyechart.report.tables import Grid, bars_grid, heatmap_grid, lines_grid, panels_grids, table_grid, tiles_grid
 from eyechart.report.tiles import draw_tiles
 
-Drawn = Lines | Bars | Heatmap | Panels | Surface | Tiles
+Drawn = Lines | Bars | Dots | Heatmap | Panels | Surface | Tiles
 KINDS: Mapping[str, type[Chart]] = {
     "lines": Lines,
     "bars": Bars,
+    "dots": Dots,
     "heatmap": Heatmap,
     "panels": Panels,
     "surface": Surface,
     "tiles": Tiles,
     "table": Table,
     "gallery": Gallery,
+}
+DRAW: Mapping[type[Drawn], Callable[..., Markup]] = {
+    Lines: draw_lines,
+    Bars: draw_bars,
+    Dots: draw_dots,
+    Heatmap: draw_heatmap,
+    Panels: draw_panels,
+    Surface: draw_surface,
+    Tiles: draw_tiles,
 }
 NESTED: Mapping[str, type[Series | Rule | Mark | Circle]] = {
     "series": Series,
@@ -95,31 +107,15 @@ def _figure(chart: Drawn | Table, wide: bool, ident: str) -> Figure:
         return Figure(chart.title, chart.caption, (), (table_grid(chart),), True)
     broad = wide and not isinstance(chart, Heatmap)  # a square as wide as the page would be taller than a screen
     sheets = (COMPACT, WIDE if broad else REGULAR)
-    drawings = tuple((sheet.name, _draw(chart, sheet, f"{ident}-{sheet.name}")) for sheet in sheets)
+    drawings = tuple((sheet.name, DRAW[type(chart)](chart, sheet, f"{ident}-{sheet.name}")) for sheet in sheets)
     return Figure(chart.title, _caption(chart), drawings, _grids(chart), wide)
-
-
-def _draw(chart: Drawn, sheet: Sheet, ident: str) -> Markup:
-    match chart:
-        case Lines():
-            return draw_lines(chart, sheet, ident)
-        case Bars():
-            return draw_bars(chart, sheet, ident)
-        case Heatmap():
-            return draw_heatmap(chart, sheet, ident)
-        case Panels():
-            return draw_panels(chart, sheet, ident)
-        case Surface():
-            return draw_surface(chart, sheet, ident)
-        case Tiles():
-            return draw_tiles(chart, sheet, ident)
 
 
 def _grids(chart: Drawn) -> tuple[Grid, ...]:
     match chart:
         case Lines():
             return (lines_grid(chart),)
-        case Bars():
+        case Bars() | Dots():
             return (bars_grid(chart),)
         case Heatmap():
             return (heatmap_grid(chart),)
@@ -143,7 +139,7 @@ def _caption(chart: Drawn) -> str:
 
 def _long(chart: Drawn | Table) -> bool:
     match chart:
-        case Bars():
+        case Bars() | Dots():
             return len(chart.categories) * len(chart.series) > MANY_BARS
         case Tiles():
             return len(chart.tiles) > MANY_TILES

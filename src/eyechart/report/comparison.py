@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from eyechart.core.chart import Format, Table
+from eyechart.core.chart import Chart, Format, Lines, Table
 from eyechart.core.estimate import Estimate
 from eyechart.report.contents import PageSection
+from eyechart.report.dots_overlay import joined_dots
 from eyechart.report.numerals import plain
+from eyechart.report.overlay import ALONG, Address, curves, overlaid
 
 MOST_MEASURES = 4
 MOST_PLACES = 8  # columns of a table
@@ -23,8 +25,6 @@ GIVEN = {
     "correct": "images that the model at hand gets right",
     "all_models_correct": "images that all models get right",
 }
-
-Address = tuple[str, tuple[tuple[str, Any], ...]]  # a measure, and where
 
 
 def with_comparisons(
@@ -43,17 +43,19 @@ def with_comparisons(
         if len(of_exam) > 1:
             models = [section.model for section in of_exam]
             measured = [e for e in estimates if e.exam == exam and e.model in models]
-            tables = compare(measured, models, headlines.get(exam, ()))
+            charts: tuple[Chart, ...] = (*joined_dots(of_exam), *compare(measured, models, headlines.get(exam, ())))
             title = f"{of_exam[0].title}: the models side by side"
-            found += [PageSection(exam, title, EXPLANATION, (), tables)] if tables else []
+            found += [PageSection(exam, title, EXPLANATION, (), charts)] if charts else []
         found += of_exam
     return tuple(found)
 
 
-def compare(estimates: Sequence[Estimate], models: Sequence[str], headline: Sequence[str]) -> tuple[Table, ...]:
-    """Tables for each measure of ``headline`` (none = all; four at most): a row a model, a column a set of coordinates.
+def compare(estimates: Sequence[Estimate], models: Sequence[str], headline: Sequence[str]) -> tuple[Lines | Table, ...]:
+    """For each measure of ``headline`` (none = all; four at most) a table: a row a model, a column a set of coordinates.
 
-    What is given (all images, those a model gets right, those that all get right) has tables of its own.
+    What differs in the radius alone, at five radii or more, is drawn instead: a line a model.
+
+    What is given (all images, those a model gets right, those that all get right) has figures of its own.
 
     A radius is left out of the coordinates where it is also given as a share of Nyquist, so that models of different frames
     meet; so are coordinates that a model's own result chose, such as the place of its minimum. At most eight columns, the
@@ -66,12 +68,23 @@ def compare(estimates: Sequence[Estimate], models: Sequence[str], headline: Sequ
     measures = list(dict.fromkeys(measure for measure, _ in addresses))
     chosen = [m for m in headline if m in measures] or measures
     kinds = [(measure, given) for measure in chosen[:MOST_MEASURES] for given in _given(measure, addresses)]
-    return tuple(
-        _table(
-            _title(measure, given), [a for a in addresses if a[0] == measure and _at(a).get("given") == given], figures
-        )
-        for measure, given in kinds
-    )
+    return tuple(chart for measure, given in kinds for chart in _charts(measure, given, addresses, figures))
+
+
+def _charts(
+    measure: str, given: Any, addresses: Iterable[Address], figures: Mapping[str, Mapping[Address, Estimate]]
+) -> Iterator[Lines | Table]:
+    """A measure's curves over the radius, then a table of whatever else there is."""
+    mine = [a for a in addresses if a[0] == measure and _at(a).get("given") == given]
+    drawn = curves(mine, figures)
+    for curve in drawn:
+        at = {k: v for k, v in _at(curve[0]).items() if k not in ("given", ALONG)}
+        title = ", ".join(part for part in (_title(measure, given), _words(at)) if part)
+        told = [own[address] for own in figures.values() for address in curve]
+        yield overlaid(title, _name(measure), curve, figures, f"A line a model. {_caption(told, '')}")
+    rest = [a for a in mine if not any(a in curve for curve in drawn)]
+    if rest:
+        yield _table(_title(measure, given), rest, figures)
 
 
 def _given(measure: str, addresses: Iterable[Address]) -> list[Any]:

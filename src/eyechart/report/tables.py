@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.core.chart import Bars, Format, Heatmap, Lines, Panels, Series, Surface, Table, Tiles
+from eyechart.core.chart import Bars, Dots, Format, Heatmap, Lines, Panels, Series, Surface, Table, Tiles
 from eyechart.report.numerals import cell, interval, plain, spoken
 from eyechart.report.plot import ends
 
@@ -74,7 +74,7 @@ def lines_grid(chart: Lines) -> Grid:
     return _grid(chart, chart.x_label, [plain(x) for x in chart.x], shown, note)
 
 
-def bars_grid(chart: Bars) -> Grid:
+def bars_grid(chart: Bars | Dots) -> Grid:
     """One row a category, one column a series."""
     return _grid(chart, "", list(chart.categories), range(len(chart.categories)))
 
@@ -135,12 +135,12 @@ def _of_table(value: Any, form: Format | None) -> Cell:
     return Cell(cell(figure, form), interval(low, high, form))
 
 
-def _grid(chart: Lines | Bars, corner: str, places: Sequence[str], shown: Sequence[int], note: str = "") -> Grid:
+def _grid(chart: Lines | Bars | Dots, corner: str, places: Sequence[str], shown: Sequence[int], note: str = "") -> Grid:
     columns = (Column(corner, False), *(Column(one.name, bounded=bool(one.low)) for one in chart.series))
     rows = tuple((Cell(places[i], numeric=False), *(_cell(chart, one, i) for one in chart.series)) for i in shown)
     return Grid(columns, rows, note=note)
 
 
-def _cell(chart: Lines | Bars, series: Series, i: int) -> Cell:
+def _cell(chart: Lines | Bars | Dots, series: Series, i: int) -> Cell:
     bounds = ends(series, i)
     return Cell(spoken(series.y[i], chart.format), interval(*bounds, chart.format) if bounds else "")

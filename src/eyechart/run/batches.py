@@ -9,7 +9,6 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from queue import SimpleQueue
 from threading import Lock
 from types import TracebackType
@@ -20,6 +19,8 @@ import numpy as np
 from eyechart.errors import EyechartError, SettingError
 from eyechart.run.draw import Drawn, Job, draw
 from eyechart.run.worker import opened, out_of_reach, receive, send
+
+CRASHED = "the decoder crashed on it"
 
 
 class Artist:
@@ -144,23 +145,34 @@ class _Process:
 
 
 def _surviving(process: _Process, job: Job) -> Drawn:
-    """Draw a job; where a worker dies, halve the job until the image that kills it stands alone and is marked bad."""
+    """Draw a job; where a worker dies, halve the job until the image that kills it stands alone and is marked bad.
+
+    Unless it was the image beside it: then only what shows both is not valid.
+    """
     found = process.ask(job)
     if found is not None:
         return found
     if len(job.ids) == 1:
         found = process.ask(job)  # once more, in case the process was killed from outside
-        return found if found is not None else _crashed(job)
+        return found or _without_partner(process, job) or _crashed(job)
     half = len(job.ids) // 2
-    parts = [replace(job, ids=job.ids[s], sources=job.sources[s]) for s in (slice(None, half), slice(half, None))]
-    return _join([_surviving(process, part) for part in parts])
+    return _join([_surviving(process, job.part(some)) for some in (slice(None, half), slice(half, None))])
+
+
+def _without_partner(process: _Process, job: Job) -> Drawn | None:
+    """A job of one image without the partner that kills the worker, or without all; None if it is the image itself."""
+    for numbers in dict.fromkeys((*((number,) for number in job.beside), tuple(job.beside))):
+        found = process.ask(job.without_partners(numbers, "unreadable", CRASHED)) if numbers else None
+        if found is not None:
+            return found
+    return None
 
 
 def _crashed(job: Job) -> Drawn:
     height, width = job.preprocessing.size
     frames = np.zeros((len(job.views), 1, height, width, job.preprocessing.channels), np.uint8)
     nothing: tuple[dict[str, Any], ...] = tuple({} for _ in job.views)
-    return Drawn(frames, nothing, np.zeros((len(job.views), 1), bool), ("unreadable",), ("the decoder crashed on it",))
+    return Drawn(frames, nothing, np.zeros((len(job.views), 1), bool), ("unreadable",), (CRASHED,))
 
 
 def _join(parts: list[Drawn]) -> Drawn:

@@ -24,6 +24,7 @@ from eyechart.run.batches import Artist
 from eyechart.run.draw import Drawn, Job, draw
 from eyechart.run.forward import Forwarder
 from eyechart.run.gradients import differentiable
+from eyechart.run.jobs import Jobs
 from eyechart.run.memory import give_back
 from eyechart.run.merge import merged
 from eyechart.run.options import RunOptions
@@ -89,20 +90,12 @@ class Engine:
         self.pace = Pace(model, self._forwarder, images.in_memory)
         self._slowest = 0.0
         self._frames: dict[int, torch.Tensor] = {}
-        self._indices: dict[str, int] | None = None
-
-    def index_of(self, image_id: str) -> int:
-        """The image's index in the set."""
-        if self._indices is None:
-            self._indices = {name: i for i, name in enumerate(self.images.ids)}
-        return self._indices[image_id]
+        self.jobs = Jobs(images, labels, order, model.preprocessing, options.seed)
 
     def _first_frames(self, n: int) -> torch.Tensor:
         """The first plain frames of the order that can be decoded, at most n: (n, c, h, w) uint8."""
         if n not in self._frames:
-            picked = self.order[:n]
-            ids, sources = tuple(self.images.ids[i] for i in picked), tuple(self.images.source(int(i)) for i in picked)
-            drawn = draw(Job(ids, sources, (Plain(),), self.model.preprocessing, self.options.seed))
+            drawn = draw(self.jobs.of(range(min(n, len(self.order))), (Plain(),)))
             self._frames = {n: torch.from_numpy(drawn.frames[0][drawn.examined]).permute(0, 3, 1, 2)}
         return self._frames[n]
 
@@ -223,10 +216,7 @@ class Engine:
             views = source_views(task.queries)
             step = self.pace.together(task.queries)
             for start in range(*task.span, step):
-                picked = self.order[start : min(start + step, task.span[1])]
-                ids = tuple(self.images.ids[i] for i in picked)
-                sources = tuple(self.images.source(int(i)) for i in picked)
-                yield Job(ids, sources, views, self.model.preprocessing, self.options.seed)
+                yield self.jobs.of(range(start, min(start + step, task.span[1])), views)
 
     def _examine(self, current: _Open, job: Job, drawn: Drawn) -> None:
         """Answer all queries for one job and let each exam read its own."""

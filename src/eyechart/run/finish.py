@@ -22,7 +22,7 @@ from eyechart.core.query import Query
 from eyechart.core.tally import Kept, Tally
 from eyechart.core.view import Pixels, split_stages
 from eyechart.errors import BadImagesError
-from eyechart.run.draw import Job, draw
+from eyechart.run.draw import draw
 from eyechart.run.engine import Engine
 from eyechart.run.merge import parts
 from eyechart.run.plan import Work, source_views
@@ -209,17 +209,17 @@ class Fates:
 def _pictured(engine: Engine, exam: Exam, case: Kept) -> dict[str, Any]:
     """Draw the views of a kept case."""
     views = exam.pictures(case)
-    index = engine.index_of(case.id)
     sources = source_views([Query(view) for view in views.values()])
-    job = Job((case.id,), (engine.images.source(index),), sources, engine.model.preprocessing, engine.options.seed)
+    job = engine.jobs.of([engine.jobs.position_of(case.id)], sources)
     drawn = draw(job)
     pictures = {}
     if drawn.examined.all():
+        frames = [unit(torch.from_numpy(f).permute(0, 3, 1, 2).to(engine.model.device)) for f in drawn.frames]
+        shown = {s: Pixels(f, job.ids, job.seed, n) for s, f, n in zip(sources, frames, drawn.notes, strict=True)}
         for name, view in views.items():
-            v = sources.index(split_stages(view)[0])
-            frame = unit(torch.from_numpy(drawn.frames[v]).permute(0, 3, 1, 2).to(engine.model.device))
-            first = Pixels(frame, job.ids, job.seed, drawn.notes[v])
-            pictures[name] = _webp(show(view, first)[0][0])
+            first = shown[split_stages(view)[0]]
+            beside = Pixels(first.tensor, job.ids, job.seed, first.notes, shown)
+            pictures[name] = _webp(show(view, beside)[0][0])
     return {"key": case.key, "score": case.score, "id": case.id, "facts": dict(case.facts), "pictures": pictures}
 
 

@@ -13,7 +13,7 @@ import torch
 
 from eyechart.core.query import COST, Answer, Answers, Features, Query, Reply, Signal
 from eyechart.core.tap import DenseTap
-from eyechart.core.view import Pixels, SourceView, View, split_stages
+from eyechart.core.view import Pixels, SourceView, View, sources_of, split_stages
 from eyechart.core.weights import Weights
 from eyechart.models.image_model import ImageModel
 from eyechart.run.altered import OtherWeights
@@ -51,6 +51,34 @@ class _Found:
         if query.reading == "layers":
             return Features(joined(self.features), self.notes, self.valid)
         return Signal(torch.cat(self.signals), self.notes, self.valid)
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """What one source view shows of the images at hand: frames (n, h, w, c) uint8, notes, and where it is valid."""
+
+    frames: Array
+    notes: Mapping[str, Array]
+    valid: Array
+
+    def on(self, device: torch.device) -> torch.Tensor:
+        """The frames (n, c, h, w) uint8, channels_last."""
+        return torch.from_numpy(self.frames).permute(0, 3, 1, 2).to(device, non_blocking=True)
+
+    def about(self, part: slice) -> dict[str, Array]:
+        """Notes on some of the images."""
+        return {name: column[part] for name, column in self.notes.items()}
+
+
+def _sheets(views: Sequence[SourceView], drawn: Drawn) -> dict[SourceView, _Sheet]:
+    """By source view, what was drawn of the images that could be decoded."""
+    kept = np.flatnonzero(drawn.examined)
+    found = {}
+    for v, view in enumerate(views):
+        frames = drawn.frames[v] if len(kept) == drawn.frames.shape[1] else drawn.frames[v][kept]
+        notes = {name: column[kept] for name, column in drawn.notes[v].items()}
+        found[view] = _Sheet(frames, notes, drawn.valid[v][kept])
+    return found
 
 
 class Forwarder:
@@ -117,17 +145,18 @@ class Forwarder:
         found: dict[Query, _Found],
     ) -> None:
         """All queries that ask with the weights at hand."""
-        kept = np.flatnonzero(drawn.examined)
-        for v, source in enumerate(views):
+        sheets = _sheets(views, drawn)
+        for source, sheet in sheets.items():
             mine = [q for q in queries if split_stages(q.view)[0] == source]
             if not mine:
                 continue
-            frames = drawn.frames[v] if len(kept) == drawn.frames.shape[1] else drawn.frames[v][kept]
-            about = {name: column[kept] for name, column in drawn.notes[v].items()}
             for query in mine:
-                values = np.empty((len(kept) if query.reading == "answer" else 0, self.model.n_outputs), np.float32)
-                found[query] = _Found(values, dict(about), drawn.valid[v][kept])
-            self._source(source, {query: found[query] for query in mine}, frames, about, ids, labels)
+                values = np.empty((len(ids) if query.reading == "answer" else 0, self.model.n_outputs), np.float32)
+                found[query] = _Found(values, {}, np.ones(len(ids), bool))
+                for view in sources_of(query.view):
+                    found[query].note(slice(None), sheets[view].notes, sheets[view].valid, len(ids))
+            beside = {view: sheets[view] for q in mine for view in sources_of(q.view)[1:]}
+            self._source(source, {query: found[query] for query in mine}, sheet, beside, ids, labels)
 
     def forget_other_weights(self) -> None:
         """Let go of all altered nets."""
@@ -138,23 +167,25 @@ class Forwarder:
         self,
         source: SourceView,
         found: Mapping[Query, _Found],
-        frames: Array,
-        about: Mapping[str, Array],
+        sheet: _Sheet,
+        beside: Mapping[SourceView, _Sheet],
         ids: tuple[str, ...],
         labels: Array,
     ) -> None:
-        """All queries that start from one source view, which notes ``about`` its frames."""
-        shown = torch.from_numpy(frames).permute(0, 3, 1, 2).to(self.model.device, non_blocking=True)
+        """All queries that start from one source view, whose frames are on ``sheet``; some mix in those ``beside``."""
+        shown = sheet.on(self.model.device)
+        others_shown = {view: other.on(self.model.device) for view, other in beside.items()}
         plain = [q for q in found if q.reading == "answer" and not split_stages(q.view)[1]]
         for query in plain:
             self._add(shown, found[query].values)
         others = [q for q in found if q not in plain]
-        step = max(1, RENDER_BYTES // (4 * shown[0].numel())) if len(frames) else 1
-        for start in range(0, len(frames) if others else 0, step):
+        step = max(1, RENDER_BYTES // (4 * shown[0].numel())) if len(shown) else 1
+        for start in range(0, len(shown) if others else 0, step):
             part = slice(start, start + step)
-            first = Pixels(
-                unit(shown[part]), ids[part], self.seed, {name: column[part] for name, column in about.items()}
-            )
+            mixed = {
+                v: Pixels(unit(f[part]), ids[part], self.seed, beside[v].about(part)) for v, f in others_shown.items()
+            }
+            first = Pixels(unit(shown[part]), ids[part], self.seed, sheet.about(part), mixed)
             layers = PlainLayers(self.model, first.tensor)
             for query in others:
                 pixels, noted, fine = self._shown((source, query.view, start), query.view, first)

@@ -77,7 +77,8 @@ class Pace:
 
         More where changes of weights would otherwise take more than a twentieth of the time.
         """
-        each = self.forward * sum(q.cost for q in queries) + DECODE_SECONDS[self._in_memory]
+        originals = len({view.partner for view in source_views(queries)})
+        each = self.forward * sum(q.cost for q in queries) + originals * DECODE_SECONDS[self._in_memory]
         most = SHARD_SECONDS / each
         nets = _nets(queries)
         if nets > MOST_KEPT:  # none is kept from one job to the next

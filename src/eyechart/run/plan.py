@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from eyechart.core.exam import Exam
 from eyechart.core.query import Query
-from eyechart.core.view import SourceView, split_stages
+from eyechart.core.view import SourceView, sources_of, split_stages
 from eyechart.store.shards import Range, Shelf, cut, missing
 
 
@@ -46,8 +46,8 @@ class Task:
 
 
 def source_views(queries: Sequence[Query]) -> tuple[SourceView, ...]:
-    """The distinct source views that queries start from, in the order first asked."""
-    return tuple(dict.fromkeys(split_stages(q.view)[0] for q in queries))
+    """The distinct source views that queries start from or mix in, in the order first asked."""
+    return tuple(dict.fromkeys(view for q in queries for view in sources_of(q.view)))
 
 
 def exam_key(exam: Exam, stage: int, identity: str, later: Sequence[Query] = ()) -> str:

@@ -51,5 +51,5 @@ def show(view: View, first: Pixels) -> Rendered:
         notes.update(shown.notes)
         if shown.valid is not None:
             fine = shown.valid if fine is None else fine & shown.valid
-        batch = Pixels(shown.pixels, first.ids, first.seed, {**first.notes, **notes})
+        batch = Pixels(shown.pixels, first.ids, first.seed, {**first.notes, **notes}, first.beside)
     return batch.tensor, dict(notes), fine

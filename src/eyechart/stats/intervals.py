@@ -145,6 +145,27 @@ def means(values: Array, *, share: bool = False, seed: int = 0) -> list[Interval
     return ratios(np.where(known, values, 0.0), known, share=share, seed=seed)
 
 
+def pooled(values: Array, *, share: bool = False, seed: int = 0) -> Interval:
+    """Mean over all of (n, k), the n rows as the units; ``share``: of 0/1 events. See ``ratios``."""
+    sums = np.asarray(values).sum(1, keepdims=True, dtype=np.float64)
+    (interval,) = ratios(sums, np.full_like(sums, np.shape(values)[1]), share=share, seed=seed)
+    return interval
+
+
+def share_of(events: Array) -> Interval:
+    """Wilson's interval of the share of (n,) events that happened."""
+    return wilson(int(events.sum()), len(events))
+
+
+def commonest(classes: Array) -> Interval:
+    """Share of (n,) classes, none below 0, that are the commonest one: near 1, what stays the same says little.
+
+    >>> commonest(np.array([2, 0, 2, 2])).value
+    0.75
+    """
+    return wilson(int(np.bincount(classes).max()) if len(classes) else 0, len(classes))
+
+
 def differences(first: Array, second: Array, *, seed: int = 0) -> list[Interval]:
     """Mean of ``first`` minus mean of ``second``, columns (n, k) of values from 0 to 1 paired by row.
 

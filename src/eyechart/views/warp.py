@@ -31,8 +31,8 @@ class Warp(InputView):
             ``reflect``, the frame mirrored about its outermost pixels.
         smoothing: ``bilinear``, or ``bicubic`` (a = -0.75, cut to [0, 1]).
 
-    Notes: those of the motion, and ``invented``, the share of the frame that shows what lies beyond it (0 for changes that are
-    taken back).
+    Notes: those of the motion, and ``invented``, the share of the frame that shows what lies beyond it, or beyond that of any
+    map on the way.
     """
 
     motion: Motion
@@ -49,7 +49,7 @@ class Warp(InputView):
         size: Size = (batch.tensor.shape[-2], batch.tensor.shape[-1])
         drawn = self._drawn(batch, size)
         pixels, most = batch.tensor, max((len(one.maps) for one in drawn), default=0)
-        outside = np.zeros(1)
+        outside: Array = np.zeros(1)
         if drawn and drawn[0].in_place:
             pixels = smoothed(pixels, stacked(drawn, 0), self.border)
         elif most == 1:
@@ -59,8 +59,11 @@ class Warp(InputView):
                 pixels = batch.shared("planes", batch.tensor.contiguous)
             pixels, outside = warped(pixels, maps, self.border, self.smoothing, grid), beyond(grid)
         else:
-            for step in range(most):
-                pixels = warped(pixels, stacked(drawn, step), self.border, self.smoothing)
+            steps = [stacked(drawn, step) for step in range(most)]
+            for maps in steps:
+                pixels = warped(pixels, maps, self.border, self.smoothing)
+            if steps:
+                outside = beyond(*(sampling_grid(done, size, pixels.device) for done in _on_the_way(steps)))
         return Shown(pixels, self._notes(drawn, len(batch.ids), outside))
 
     def _notes(self, drawn: Sequence[Drawn], n: int, outside: Array) -> dict[str, Array]:
@@ -118,9 +121,18 @@ def smoothed(pixels: torch.Tensor, maps: Array, border: Border = "zero") -> torc
     return seen.contiguous(memory_format=torch.channels_last)
 
 
-def beyond(grid: torch.Tensor) -> Array:
-    """(n,) share of the frame's pixels that are taken from beyond its outermost pixels, of a ``sampling_grid``."""
-    return np.asarray((grid.abs() > 1 + NEAR).any(-1).float().mean((1, 2)).cpu().numpy(), dtype=float)
+def beyond(*grids: torch.Tensor) -> Array:
+    """(n,) share of the frame's pixels that are taken from beyond its outermost pixels, in any ``sampling_grid``."""
+    outside = [(grid.abs() > 1 + NEAR).any(-1) for grid in grids]
+    return np.asarray(torch.stack(outside).any(0).float().mean((1, 2)).cpu().numpy(), dtype=float)
+
+
+def _on_the_way(steps: Sequence[Array]) -> list[Array]:
+    """From the last map to all of them: where a pixel of what is shown lies before each step."""
+    found = [steps[-1]]
+    for maps in reversed(steps[:-1]):
+        found.append(maps @ found[-1])
+    return found
 
 
 def sampling_grid(maps: Array, size: Size, device: torch.device) -> torch.Tensor:
