@@ -41,6 +41,7 @@ EXAMS: Mapping[str, str] = {
     "loss_landscape": "eyechart.exams.loss_landscape:LossLandscape",
     "visibility": "eyechart.exams.visibility:Visibility",
     "shape_bias": "eyechart.exams.shape_bias:ShapeBias",
+    "human_likeness": "eyechart.exams.human_likeness:HumanLikeness",
     "cue_suppression": "eyechart.exams.cue_suppression:CueSuppression",
 }
 

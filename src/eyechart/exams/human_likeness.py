@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -34,9 +34,9 @@ WHOLE = Query(Whole())
 class HumanLikeness(Exam):
     """How like people a model answers, from what people answered to the same images; without that the exam is skipped.
 
-    ``table``: decisions of people (CSV in the format of Geirhos et al., see eyechart decisions), matched by the image's name. The
-    model sees each image whole, its outputs are summed up to categories by {mean | sum | max | strict} as in arXiv 1808.08750,
-    and its decision is right if it names the table's category. After Geirhos, Meding & Wichmann (NeurIPS 2020, arXiv
+    ``table``: decisions of people (CSV in the format of Geirhos et al., see eyechart decisions), matched by the image's name.
+    The model sees each image whole, its outputs are summed up to categories by {mean | sum | max | strict} as in arXiv
+    1808.08750, and its decision is right if it names the table's category. After Geirhos, Meding & Wichmann (NeurIPS 2020, arXiv
     2006.16736) and Klein et al. (2025, arXiv 2507.06645), for the model and each {observer}, on the images both answered:
         accuracy {observer}: share of images answered rightly; of the model on all that are compared.
         accuracy_difference {observer}: the difference of the two, squared as published.
@@ -50,35 +50,50 @@ class HumanLikeness(Exam):
         error_consistency_gap: that of the model less that of people, on the same resampled images.
     ``soft_labels``: of each image the shares of people who answered each class (an array (n, k), such as CIFAR-10H, arXiv
     1908.07086), matched by the image's number, columns in the order of the model's outputs unless ``classes`` names them.
-    {answer: model | label}: the model's top class, or the label; as a distribution, the model's probabilities or the label alone.
+    {answer: model | label}: the model's top class, or the label; as a distribution, its probabilities or the label alone.
         people_agreement {answer}: share of images on which it is the commonest answer of people (the first of equals).
         people_share {answer}: mean share of people who gave it.
         cross_entropy: mean -sum q log p in nats, q of people, p of the model. No model has less than people_entropy.
         kl_divergence: cross_entropy less people_entropy.
         js_divergence {answer}: mean Jensen-Shannon divergence from people, 0 to ln 2 nats.
-        people_entropy {given: all | right | wrong}: mean entropy of people's answers, of images that the model gets right or wrong.
+        js_divergence_gap: that of the model less that of the label, image by image.
+        people_entropy {given: all | right | wrong}: mean entropy of people's answers; of images that the model gets right, wrong.
         entropy_correlation: Spearman's rho of the entropies of model and people: is it unsure where they are?
+        doubt_entropy {answer: model | people, doubt: none | some | much}: mean entropy of images on which all people gave one
+            answer, up to a fifth another, or more.
     images_compared {source: table | soft_labels}: how many images have answers of people; and entropy: mean of the model's own
     probabilities, over all images.
 
     Rows: ``entropy``; of the table ``answer`` (place among the categories, -1 other), ``right``, ``compared``, ``people_right``
     (an entry each: 1 right, 0 wrong, -1 not shown); of soft labels ``has_people``, ``top1``, ``people_top1``,
-    ``share_of_model``, ``share_of_label``, ``cross_entropy``, ``js_model``, ``js_label``, ``people_entropy``.
+    ``share_of_model``, ``share_of_label``, ``cross_entropy``, ``js_model``, ``js_label``, ``people_entropy``,
+    ``people_doubt`` (share of people who did not give the commonest answer).
     """
 
     name: ClassVar[str] = "human_likeness"
-    headline: ClassVar[tuple[str, ...]] = ("mean_error_consistency", "people_agreement", "js_divergence", "entropy_correlation")
+    headline: ClassVar[tuple[str, ...]] = (
+        "mean_error_consistency",
+        "people_agreement",
+        "js_divergence",
+        "entropy_correlation",
+    )
     title: ClassVar[str] = "Like people?"
     explanation: ClassVar[str] = (
-        "What the model answers is set beside what people answered to the same images. A model may be as accurate as people and "
-        "still err on other images, or be sure where they are not: it then goes by something else."
+        "What the model answers is set beside what people answered to the same images. A model may be as accurate as people "
+        "and still err on other images, or be sure where they are not: it then goes by something else."
     )
     own_targets: ClassVar[bool] = True
 
     table: tuple[str, ...] = Field((), description="Decisions of people on these images: one CSV file, or a list.")
-    soft_labels: str | None = Field(None, description="Shares of people by class: a .npy or .npz file, (images, classes).")
-    classes: tuple[str, ...] = Field((), description="Names of its columns; default: those of the model's outputs, in order.")
-    condition: str | None = Field(None, description="Condition of the table; needed where images stand there in several.")
+    soft_labels: str | None = Field(
+        None, description="Shares of people by class: a .npy or .npz file, (images, classes)."
+    )
+    classes: tuple[str, ...] = Field(
+        (), description="Names of its columns; default: those of the model's outputs, in order."
+    )
+    condition: str | None = Field(
+        None, description="Condition of the table; needed where images stand there in several."
+    )
     categories: Literal["auto", "imagenet16", "cifar10"] | Table = Field(
         "auto",
         description="auto, imagenet16, cifar10, or a TOML FILE: [categories] name = [outputs by number or name].",
@@ -187,6 +202,8 @@ class HumanLikeness(Exam):
         found = [index.find(name)[0] for name in self.classes]
         for name, outputs in zip(self.classes, found, strict=True):
             if len(outputs) != 1 or found.count(outputs) > 1:
-                problem = f"No single output of its own: {index.explain(name, outputs)}." if len(index) else "No names known."
+                problem = (
+                    f"No single output of its own: {index.explain(name, outputs)}." if len(index) else "No names known."
+                )
                 raise SoftLabelError(problem, setting=setting, value=name, way_out="Give names of the model's outputs.")
         return [outputs[0] for outputs in found]

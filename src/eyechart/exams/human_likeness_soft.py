@@ -17,8 +17,10 @@ Estimator = Callable[..., Estimate]
 
 COLUMNS = (
     *("has_people", "top1", "people_top1", "share_of_model", "share_of_label"),
-    *("cross_entropy", "js_model", "js_label", "people_entropy", "entropy"),
+    *("cross_entropy", "js_model", "js_label", "people_entropy", "people_doubt"),
+    "entropy",
 )
+SURE, DOUBTING = 1e-4, 0.2  # of people's shares: rounded ones may miss one
 NO_IMAGE = "no image has both a label and answers of people"
 NO_SPREAD = "one of the two entropies is the same for all images"
 
@@ -42,6 +44,7 @@ def soft_rows(shares: Array, rows: Array, answer: Answer, labels: Array) -> dict
         "js_model": jensen_shannon(people, np.exp(answer.log_p)),
         "js_label": jensen_shannon(people, own),
         "people_entropy": entropy(people),
+        "people_doubt": 1 - people.max(1),
     }
     columns = {name: np.where(held, values, 0.0).astype(np.float32) for name, values in numbers.items()}
     people_top1 = np.where(held, people.argmax(1), -1).astype(np.int32)
@@ -58,12 +61,15 @@ def soft_estimates(estimate: Estimator, rows: Mapping[str, Array], labels: Array
     yield estimate("images_compared", unit="count", value=float(n), n=len(held), at=at)
     for answer, said, group in (("model", rows["top1"], np.ones(n, bool)), ("label", labels[held], known)):
         yield from _of_answer(estimate, rows, answer, said, group)
+    gap = (rows["js_model"] - rows["js_label"])[known]
+    yield estimate("js_divergence_gap", unit="difference of divergences", **_mean(gap))
     yield estimate("cross_entropy", unit="nats", **_mean(rows["cross_entropy"]))
     yield estimate("kl_divergence", unit="nats", **_mean(rows["cross_entropy"] - rows["people_entropy"]))
     right = rows["top1"] == labels[held]
     groups = {"all": np.ones(n, bool), "right": known & right, "wrong": known & ~right}
     for given, group in groups.items():
         yield estimate("people_entropy", unit="nats", at={"given": given}, **_mean(rows["people_entropy"][group]))
+    yield from _by_doubt(estimate, rows)
     rho = rank_correlation(rows["entropy"], rows["people_entropy"])
     yield estimate("entropy_correlation", unit="correlation", **figure(rho, "" if rho.value is not None else NO_SPREAD))
 
@@ -76,6 +82,19 @@ def _of_answer(
     yield estimate("people_agreement", at=at, **figure(wilson(int(agreed.sum()), len(agreed)), _lacking(agreed)))
     yield estimate("people_share", at=at, **_mean(rows[f"share_of_{answer}"][group]))
     yield estimate("js_divergence", unit="nats", at=at, **_mean(rows[f"js_{answer}"][group]))
+
+
+def _by_doubt(estimate: Estimator, rows: Mapping[str, Array]) -> Iterator[Estimate]:
+    doubt = rows["people_doubt"]
+    groups = {
+        "none": doubt <= SURE,
+        "some": (doubt > SURE) & (doubt <= DOUBTING),
+        "much": doubt > DOUBTING,
+    }
+    for name, group in groups.items():
+        for answer, column in (("model", "entropy"), ("people", "people_entropy")):
+            at = {"answer": answer, "doubt": name}
+            yield estimate("doubt_entropy", unit="nats", at=at, **_mean(rows[column][group]))
 
 
 def _mean(values: Array) -> dict[str, object]:

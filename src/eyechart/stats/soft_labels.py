@@ -5,13 +5,13 @@ Soft labels as in Peterson et al. (ICCV 2019, arXiv 1908.07086): of each image t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.special import xlogy
-from scipy.stats import rankdata
 
-from eyechart.stats.intervals import Interval, of_means
+from eyechart.stats.intervals import DRAWS, FEWEST, Interval, resamples
 
 Array = np.ndarray[Any, Any]
 
@@ -61,19 +61,41 @@ def jensen_shannon(first: Array, second: Array) -> Array:
     return np.asarray(np.clip(middle - (entropy(first) + entropy(second)) / 2, 0.0, np.log(2)))
 
 
-def rank_correlation(first: Array, second: Array) -> Interval:
-    """Spearman's rho of two (n,) columns, ties sharing their rank, with a bootstrap of the rows (whose ranks stay).
+def rank_correlation(first: Array, second: Array, *, draws: int = DRAWS, seed: int = 0) -> Interval:
+    """Spearman's rho of two (n,) columns, ties sharing their rank; every resample of the rows is ranked anew.
 
-    Undefined where either column is all equal. A resample in which one is counts as 0.
+    Undefined where either column is all equal. Resamples in which one is are left out. No interval for fewer than six rows.
     """
     n = len(first)
     if n < 2 or not np.ptp(first) or not np.ptp(second):
         return Interval(None, None, None, n, "bootstrap")
-    x, y = ((rankdata(column) - (n + 1) / 2) / n for column in (first, second))
+    columns = tuple(_Ranks(column) for column in (first, second))
+    value = float(_rho(columns, np.ones((1, n)))[0])
+    if n < FEWEST:
+        return Interval(value, None, None, n, "")
+    drawn = np.concatenate([_rho(columns, weights) for weights in resamples(n, draws, seed)])
+    low, high = np.percentile(drawn[~np.isnan(drawn)], [2.5, 97.5])
+    return Interval(value, min(float(low), value), max(float(high), value), n, "bootstrap")
 
-    def rho(mean: Array) -> Array:
-        mx, my, xx, yy, xy = (mean[..., k] for k in range(5))
-        spread = np.sqrt(np.maximum(xx - mx * mx, 0.0) * np.maximum(yy - my * my, 0.0))
-        return np.where(spread > 1e-12, (xy - mx * my) / np.maximum(spread, 1e-12), 0.0)
 
-    return of_means(rho, np.stack([x, y, x * x, y * y, x * y], axis=1))
+class _Ranks:
+    """A column sorted once, to be ranked in any resample of its rows."""
+
+    def __init__(self, column: Array) -> None:
+        values, self._place = np.unique(column, return_inverse=True)
+        self._order = np.argsort(self._place, kind="stable")
+        self._starts = np.searchsorted(self._place[self._order], np.arange(len(values)))
+
+    def centred(self, weights: Array) -> Array:
+        """(m, n) ranks less their mean, rows counted ``weights`` (m, n) times; equal values share the middle one."""
+        equal = np.add.reduceat(weights[:, self._order], self._starts, axis=1)
+        middle = np.cumsum(equal, axis=1) - equal / 2
+        return np.asarray((middle - weights.sum(1, keepdims=True) / 2)[:, self._place])
+
+
+def _rho(columns: Sequence[_Ranks], weights: Array) -> Array:
+    """(m,) correlation of ranks; NaN where a column is all equal."""
+    x, y = (column.centred(weights) for column in columns)
+    wx = weights * x
+    spread = (wx * x).sum(1) * (weights * y * y).sum(1)
+    return np.where(spread > 0, (wx * y).sum(1) / np.sqrt(np.where(spread > 0, spread, 1.0)), np.nan)

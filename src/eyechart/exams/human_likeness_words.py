@@ -1,0 +1,115 @@
+"""Plain words of the human_likeness exam."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from eyechart.core.chart import Finding
+from eyechart.core.estimate import Estimates
+from eyechart.core.words import number, percent
+from eyechart.exams.human_likeness_pictures import MODEL, PEOPLE
+
+OTHER_THINGS = (
+    "It goes by other things than people do: ask whether by texture (shape_bias, hybrids) and at which detail (bands) before "
+    "you rely on it where people check its work."
+)
+TOO_SURE = (
+    "Train on shares of people's answers instead of single labels, or on mixed images (mixup), and scale the logits by a "
+    "temperature chosen on held-out images; then ask again."
+)
+
+
+def findings(estimates: Estimates) -> Sequence[Finding]:
+    """Whose errors it shares; whether it answers as people, and doubts where they do; what cannot be told."""
+    found = [*_errors(estimates), *_answers(estimates)]
+    if not found:
+        return [Finding("note", "No answers of people were given, so that nothing can be said of their likeness.")]
+    return found
+
+
+def _errors(estimates: Estimates) -> Iterator[Finding]:
+    own, among = (estimates.one("mean_error_consistency", of=name) for name in (MODEL, PEOPLE))
+    if own is None:
+        return
+    told = f"With people it shares errors to an error consistency of {number(own)}"
+    if own.value is None:
+        yield Finding("note", f"Whether it errs as people do cannot be told: {own.reason}.")
+    elif among is None or among.value is None:
+        yield Finding("note", f"{told} (0 is chance); there are no two people to say how much could be asked of it.")
+    else:
+        yield _beside_people(f"{told}; people among themselves {number(among)}", estimates)
+    left_out = sum(int(e.value or 0) for e in estimates.of("undefined_pairs"))
+    if left_out:
+        pairs = "1 pair" if left_out == 1 else f"{left_out} pairs"
+        yield Finding(
+            "note", f"For {pairs} kappa is undefined, as nobody erred or nobody was right: means leave them out."
+        )
+
+
+def _beside_people(told: str, estimates: Estimates) -> Finding:
+    gap = estimates.one("error_consistency_gap")
+    if gap is None or gap.value is None or gap.low is None or gap.high is None:
+        return Finding("note", f"{told}.")
+    told = f"{told}, a difference of {number(gap)}"
+    highest = [e.value for e in estimates.of("error_consistency_highest") if e.value is not None]
+    among = estimates.one("mean_error_consistency", of=PEOPLE)
+    allowed = sum(highest) / len(highest) if highest else 1.0
+    if gap.high < 0 and among is not None and allowed <= (among.value or 0.0):
+        return Finding("note", f"{told}; but accuracies so far apart allow no more than {allowed:.2f}.")
+    if gap.high < 0:
+        return Finding("weak", f"{told}: it errs on other images than people do.", OTHER_THINGS)
+    if gap.low > 0:
+        return Finding("strong", f"{told}: its errors are closer to those of people than theirs to each other.")
+    return Finding("note", f"{told}: no difference is shown.")
+
+
+def _answers(estimates: Estimates) -> Iterator[Finding]:
+    agreed = estimates.one("people_agreement", answer=MODEL)
+    if agreed is None:
+        return
+    if agreed.value is None:
+        yield Finding("note", f"Whether it answers as people do cannot be told: {agreed.reason}.")
+        return
+    label = estimates.one("people_agreement", answer="label")
+    beside = f"; the label does in {percent(label)}" if label is not None and label.value is not None else ""
+    yield Finding("note", f"It names people's commonest answer for {percent(agreed)} of {agreed.n:,} images{beside}.")
+    yield from _shares(estimates)
+    yield from _doubts(estimates)
+
+
+def _shares(estimates: Estimates) -> Iterator[Finding]:
+    """Are its probabilities closer to people's than a sure answer by the label would be?"""
+    own, label = (estimates.one("js_divergence", answer=answer) for answer in (MODEL, "label"))
+    gap = estimates.one("js_divergence_gap")
+    if own is None or label is None or label.value is None or gap is None or gap.low is None or gap.high is None:
+        return
+    told = (
+        f"Its probabilities diverge from the shares of people's answers by {number(own, 3)} nats, the label alone by "
+        f"{number(label, 3)}"
+    )
+    if gap.high < 0:
+        yield Finding("strong", f"{told}: it says more of what people see than the label does.")
+    elif gap.low > 0:
+        yield Finding("weak", f"{told}: the label says more of what people see than the model does.", TOO_SURE)
+    else:
+        yield Finding("note", f"{told}: neither is shown to be closer.")
+
+
+def _doubts(estimates: Estimates) -> Iterator[Finding]:
+    rho = estimates.one("entropy_correlation")
+    if rho is None:
+        return
+    if rho.value is None:
+        yield Finding("note", f"Whether it doubts where people do cannot be told: {rho.reason}.")
+        return
+    told = f"The rank correlation of its doubt with that of people is {number(rho)}"
+    wrong, right = (estimates.one("people_entropy", given=given) for given in ("wrong", "right"))
+    if rho.low is not None and rho.high is not None and rho.low <= 0:
+        yield Finding(
+            "weak" if rho.high < 0 else "note", f"{told}: it is not shown to doubt where people do.", TOO_SURE
+        )
+    elif wrong is not None and right is not None and wrong.value is not None and right.value is not None:
+        beside = f"people's entropy is {number(wrong)} where it is wrong, {number(right)} where it is right"
+        yield Finding("note", f"{told}; {beside}.")
+    else:
+        yield Finding("note", f"{told}.")
