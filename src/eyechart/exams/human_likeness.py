@@ -36,8 +36,8 @@ class HumanLikeness(Exam):
 
     ``table``: decisions of people (CSV in the format of Geirhos et al., see eyechart decisions), matched by the image's name.
     The model sees each image whole, its outputs are summed up to categories by {mean | sum | max | strict} as in arXiv
-    1808.08750, and its decision is right if it names the table's category. After Geirhos, Meding & Wichmann (NeurIPS 2020, arXiv
-    2006.16736) and Klein et al. (2025, arXiv 2507.06645), for the model and each {observer}, on the images both answered:
+    1808.08750, and its decision is right if it names the table's category. After Geirhos, Meding & Wichmann (NeurIPS 2020,
+    arXiv 2006.16736) and Klein et al. (2025, arXiv 2507.06645), for the model and each {observer}, on images both answered:
         accuracy {observer}: share of images answered rightly; of the model on all that are compared.
         accuracy_difference {observer}: the difference of the two, squared as published.
         observed_consistency {observer}: share of images that both got right or both wrong.
@@ -56,9 +56,10 @@ class HumanLikeness(Exam):
         cross_entropy: mean -sum q log p in nats, q of people, p of the model. No model has less than people_entropy.
         kl_divergence: cross_entropy less people_entropy.
         js_divergence {answer}: mean Jensen-Shannon divergence from people, 0 to ln 2 nats.
-        js_divergence_gap: that of the model less that of the label, image by image.
-        people_entropy {given: all | right | wrong}: mean entropy of people's answers; of images that the model gets right, wrong.
-        entropy_correlation: Spearman's rho of the entropies of model and people: is it unsure where they are?
+        js_divergence_gap {given: all | right | wrong}: that of the model less that of the label, image by image; of all, and of
+            those that the model gets right or wrong.
+        people_entropy {given}: mean entropy of people's answers.
+        entropy_correlation {given}: Spearman's rho of the entropies of model and people: is it unsure where they are?
         doubt_entropy {answer: model | people, doubt: none | some | much}: mean entropy of images on which all people gave one
             answer, up to a fifth another, or more.
     images_compared {source: table | soft_labels}: how many images have answers of people; and entropy: mean of the model's own

@@ -12,7 +12,14 @@ OF = {MODEL: "the model with people", PEOPLE: "people with each other"}
 SOURCES = {"table": "answered by people in the table", "soft_labels": "with shares of people who gave each answer"}
 ANSWERS = {MODEL: "the model", "label": "the label"}
 DOUBT = {"none": "all gave one answer", "some": "up to a fifth gave another", "much": "more than a fifth did"}
-GIVEN = {"all": "all", "right": "the model is right", "wrong": "the model is wrong"}
+GIVEN = {"all": "all images", "right": "those it gets right", "wrong": "those it gets wrong"}
+_FIGURES = {
+    "cross_entropy": "cross-entropy of the model, people's answers given (nats)",
+    "kl_divergence": "Kullback-Leibler divergence from people (nats)",
+    "js_divergence_gap": "Jensen-Shannon divergence, less that of the label (nats)",
+    "entropy_correlation": "rank correlation of the entropies of model and people",
+    "people_entropy": "entropy of people's answers (nats)",
+}
 _NUMBERS: tuple[Format, ...] = ("number",) * 4
 
 
@@ -119,9 +126,7 @@ def _answers(estimates: Estimates) -> Iterator[Table]:
         ]
         if found[0] is not None:
             rows.append([label, found[0].n, *map(cell, found)])
-    gap = estimates.one("js_divergence_gap")
     if rows:
-        rows.append(["the model less the label", gap.n if gap else 0, None, None, cell(gap)])
         yield Table(
             title="Answers beside those of people",
             columns=[
@@ -134,31 +139,24 @@ def _answers(estimates: Estimates) -> Iterator[Table]:
             rows=rows,
             formats=(None, "integer", "percent", "percent", "number"),
             caption="Commonest answer: that of most people. People who say so: mean share of people who gave the model's top "
-            "class, or the label. Divergence: Jensen-Shannon, 0 where probabilities are the shares of people, 0.69 where they have no "
-            "class in common; the label counts as sure of one class.",
+            "class, or the label. Divergence: Jensen-Shannon, 0 where probabilities are the shares of people, 0.69 where they "
+            "have no class in common; the label counts as sure of one class.",
         )
 
 
 def _divergences(estimates: Estimates) -> Iterator[Table]:
     rows: list[Sequence[object]] = []
-    for measure, label in (
-        ("cross_entropy", "cross-entropy of the model, people's answers given (nats)"),
-        ("kl_divergence", "Kullback-Leibler divergence from people (nats)"),
-        ("entropy_correlation", "rank correlation of the entropies of model and people"),
-    ):
-        rows += [[label, e.n, cell(e)] for e in estimates.of(measure)]
-    rows += [
-        [f"entropy of people's answers (nats), {GIVEN[e.at['given']]}", e.n, cell(e)]
-        for e in estimates.of("people_entropy")
-    ]
+    for measure, label in _FIGURES.items():
+        for e in estimates.of(measure):
+            rows.append([label, GIVEN[e.at.get("given", "all")], e.n, cell(e)])
     if rows:
         yield Table(
             title="Probabilities beside those of people",
-            columns=["figure", "images", "value"],
+            columns=["figure", "on", "images", "value"],
             rows=rows,
-            formats=(None, "integer", "number"),
+            formats=(None, None, "integer", "number"),
             caption="No model has a smaller cross-entropy than the entropy of people's answers; what it has more is the "
-            "divergence. Rank correlation: 1 where the model doubts more whenever people do, 0 where one says nothing of the other.",
+            "divergence. Rank correlation: 1 where it doubts more whenever people do, 0 where neither tells of it.",
         )
 
 

@@ -21,7 +21,7 @@ COLUMNS = (
     "entropy",
 )
 SURE, DOUBTING = 1e-4, 0.2  # of people's shares: rounded ones may miss one
-NO_IMAGE = "no image has both a label and answers of people"
+NO_IMAGE = "no image of this kind has answers of people"
 NO_SPREAD = "one of the two entropies is the same for all images"
 
 
@@ -61,17 +61,14 @@ def soft_estimates(estimate: Estimator, rows: Mapping[str, Array], labels: Array
     yield estimate("images_compared", unit="count", value=float(n), n=len(held), at=at)
     for answer, said, group in (("model", rows["top1"], np.ones(n, bool)), ("label", labels[held], known)):
         yield from _of_answer(estimate, rows, answer, said, group)
-    gap = (rows["js_model"] - rows["js_label"])[known]
-    yield estimate("js_divergence_gap", unit="difference of divergences", **_mean(gap))
     yield estimate("cross_entropy", unit="nats", **_mean(rows["cross_entropy"]))
     yield estimate("kl_divergence", unit="nats", **_mean(rows["cross_entropy"] - rows["people_entropy"]))
     right = rows["top1"] == labels[held]
+    yield from _by_doubt(estimate, rows)
     groups = {"all": np.ones(n, bool), "right": known & right, "wrong": known & ~right}
     for given, group in groups.items():
-        yield estimate("people_entropy", unit="nats", at={"given": given}, **_mean(rows["people_entropy"][group]))
-    yield from _by_doubt(estimate, rows)
-    rho = rank_correlation(rows["entropy"], rows["people_entropy"])
-    yield estimate("entropy_correlation", unit="correlation", **figure(rho, "" if rho.value is not None else NO_SPREAD))
+        part = {name: column[group] for name, column in rows.items()}
+        yield from _of_group(estimate, part, {"given": given}, known[group])
 
 
 def _of_answer(
@@ -82,6 +79,18 @@ def _of_answer(
     yield estimate("people_agreement", at=at, **figure(wilson(int(agreed.sum()), len(agreed)), _lacking(agreed)))
     yield estimate("people_share", at=at, **_mean(rows[f"share_of_{answer}"][group]))
     yield estimate("js_divergence", unit="nats", at=at, **_mean(rows[f"js_{answer}"][group]))
+
+
+def _of_group(
+    estimate: Estimator, rows: Mapping[str, Array], at: Mapping[str, str], labelled: Array
+) -> Iterator[Estimate]:
+    """Of all images, or of those that the model gets right or wrong, since accuracy confounds likeness."""
+    gap = (rows["js_model"] - rows["js_label"])[labelled]
+    yield estimate("js_divergence_gap", unit="difference of divergences", at=at, **_mean(gap))
+    yield estimate("people_entropy", unit="nats", at=at, **_mean(rows["people_entropy"]))
+    rho = rank_correlation(rows["entropy"], rows["people_entropy"])
+    why = "" if rho.value is not None else NO_SPREAD if rho.n > 1 else NO_IMAGE
+    yield estimate("entropy_correlation", unit="correlation", at=at, **figure(rho, why))
 
 
 def _by_doubt(estimate: Estimator, rows: Mapping[str, Array]) -> Iterator[Estimate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from eyechart.core.chart import Finding
 from eyechart.core.estimate import Estimates
@@ -80,23 +81,35 @@ def _answers(estimates: Estimates) -> Iterator[Finding]:
 def _shares(estimates: Estimates) -> Iterator[Finding]:
     """Are its probabilities closer to people's than a sure answer by the label would be?"""
     own, label = (estimates.one("js_divergence", answer=answer) for answer in (MODEL, "label"))
-    gap = estimates.one("js_divergence_gap")
+    gap, gap_right = (estimates.one("js_divergence_gap", given=given) for given in ("all", "right"))
     if own is None or label is None or label.value is None or gap is None or gap.low is None or gap.high is None:
         return
     told = (
         f"Its probabilities diverge from the shares of people's answers by {number(own, 3)} nats, the label alone by "
         f"{number(label, 3)}"
     )
+    right_low, right_high = (gap_right.low, gap_right.high) if gap_right is not None else (None, None)
     if gap.high < 0:
         yield Finding("strong", f"{told}: it says more of what people see than the label does.")
-    elif gap.low > 0:
-        yield Finding("weak", f"{told}: the label says more of what people see than the model does.", TOO_SURE)
+    elif gap.low > 0 and right_high is not None and right_high < 0:
+        yield Finding(
+            "note", f"{told}; where it is right, its are the closer: its errors are what people do not share."
+        )
+    elif gap.low > 0 and right_low is not None and right_low > 0:
+        yield Finding(
+            "weak", f"{told}: the label says more of what people see, even where the model is right.", TOO_SURE
+        )
     else:
-        yield Finding("note", f"{told}: neither is shown to be closer.")
+        end = (
+            "the label is closer, but not shown to be where the model is right"
+            if gap.low > 0
+            else "neither is shown to be closer"
+        )
+        yield Finding("note", f"{told}: {end}.")
 
 
 def _doubts(estimates: Estimates) -> Iterator[Finding]:
-    rho = estimates.one("entropy_correlation")
+    rho = estimates.one("entropy_correlation", given="all")
     if rho is None:
         return
     if rho.value is None:
@@ -104,10 +117,9 @@ def _doubts(estimates: Estimates) -> Iterator[Finding]:
         return
     told = f"The rank correlation of its doubt with that of people is {number(rho)}"
     wrong, right = (estimates.one("people_entropy", given=given) for given in ("wrong", "right"))
-    if rho.low is not None and rho.high is not None and rho.low <= 0:
-        yield Finding(
-            "weak" if rho.high < 0 else "note", f"{told}: it is not shown to doubt where people do.", TOO_SURE
-        )
+    if rho.low is not None and rho.low <= 0:
+        verdict: Literal["weak", "note"] = "weak" if rho.high is not None and rho.high < 0 else "note"
+        yield Finding(verdict, f"{told}: it is not shown to doubt where people do.", TOO_SURE)
     elif wrong is not None and right is not None and wrong.value is not None and right.value is not None:
         beside = f"people's entropy is {number(wrong)} where it is wrong, {number(right)} where it is right"
         yield Finding("note", f"{told}; {beside}.")
