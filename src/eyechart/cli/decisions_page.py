@@ -8,7 +8,7 @@ from typing import Any
 from eyechart.cli.decisions_measures import PEOPLE
 from eyechart.core.chart import Bars, Chart, Finding, Format, Lines, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.words import percent
+from eyechart.core.words import number, percent
 from eyechart.report.page import Counts, Page, PageSection
 
 TITLE = "Do they err on the same images?"
@@ -42,7 +42,7 @@ def findings(estimates: Estimates) -> Iterator[Finding]:
     """People among themselves, each network against them, then what cannot be told."""
     among = estimates.one("mean_error_consistency", of=PEOPLE)
     if among is not None and among.value is not None:
-        yield Finding("note", f"People agree in their errors with each other: error consistency {kappa(among)}.")
+        yield Finding("note", f"People agree in their errors with each other: error consistency {number(among)}.")
     for e in estimates.of("mean_error_consistency"):
         if e.at["of"] != PEOPLE:
             yield _of_network(e, estimates, among)
@@ -61,18 +61,19 @@ def _of_network(e: Estimate, estimates: Estimates, among: Estimate | None) -> Fi
     name = e.at["of"]
     if e.value is None:
         return Finding("note", f"{name} cannot be compared with people: {e.reason}.")
-    told = f"{name} and people: error consistency {kappa(e)}"
+    told = f"{name} and people: error consistency {number(e)}"
     gap = estimates.one("error_consistency_gap", of=name, less=PEOPLE)
     if gap is None or gap.low is None or gap.high is None:
         return Finding("note", f"{told}.")
     less = f"{gap.value:+.2f} (95% interval {gap.low:+.2f} to {gap.high:+.2f})"
     most = estimates.one("mean_error_consistency_highest", of=name)
-    if gap.high < 0 and most and most.value is not None and among and most.value <= (among.value or 0.0):
-        ceiling = f"its accuracy alone allows no more than {most.value:.2f}"
-        return Finding("note", f"{told}, below people among themselves; but {ceiling}.")
+    limited = most is not None and most.value is not None and among is not None and most.value < (among.value or 0.0)
+    limit = f"; accuracies so far apart allow no more than {most.value:.2f}" if limited and most is not None else ""
+    if gap.high < 0 and limit and most is not None and (e.high is None or e.high >= (most.value or 0.0)):
+        return Finding("note", f"{told}; that is {less} against people among themselves{limit}.")
     if gap.high < 0:
         advice = "It goes by other things than people do: see its confusions, and compare shape with texture."
-        return Finding("weak", f"{told}; that is {less} against people among themselves.", advice)
+        return Finding("weak", f"{told}; that is {less} against people among themselves{limit}.", advice)
     if gap.low > 0:
         return Finding("strong", f"{told}; that is {less} against people among themselves.")
     return Finding("note", f"{told}; no difference from people among themselves is shown, {less}.")
@@ -81,7 +82,7 @@ def _of_network(e: Estimate, estimates: Estimates, among: Estimate | None) -> Fi
 def _of_pairs(estimates: Estimates) -> Iterator[Finding]:
     pairs = [e for e in estimates.of("error_consistency") if "condition" not in e.at]
     for e in pairs[:3]:
-        yield Finding("note", f"{e.at['first']} and {e.at['second']}: error consistency {kappa(e)}.")
+        yield Finding("note", f"{e.at['first']} and {e.at['second']}: error consistency {number(e)}.")
     if not pairs:
         yield Finding("note", "No two observers saw the same images, so that nobody can be compared.")
 
@@ -213,11 +214,3 @@ def _ends(found: Sequence[Estimate | None]) -> list[list[float | None]]:
 
 def _cell(e: Estimate) -> tuple[float | None, float | None, float | None]:
     return e.value, e.low, e.high
-
-
-def kappa(e: Estimate) -> str:
-    """``0.31 (95% interval 0.28 to 0.34)``."""
-    if e.value is None:
-        return f"undefined ({e.reason})"
-    ends = "" if e.low is None or e.high is None else f" (95% interval {e.low:.2f} to {e.high:.2f})"
-    return f"{e.value:.2f}{ends}"

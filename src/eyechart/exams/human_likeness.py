@@ -21,7 +21,8 @@ from eyechart.exams.human_likeness_soft import COLUMNS, soft_estimates, soft_row
 from eyechart.exams.human_likeness_words import findings
 from eyechart.images.categories import Categories, Rule
 from eyechart.images.category_file import BUILT_IN, Table, as_table, categories_for, read_category_file
-from eyechart.images.class_names import NameIndex
+from eyechart.images.class_names import NameIndex, shown
+from eyechart.images.decisions import CATEGORIES
 from eyechart.images.image_set import ImageSet
 from eyechart.images.soft_labels import SoftLabelError
 from eyechart.stats.intervals import means
@@ -127,7 +128,10 @@ class HumanLikeness(Exam):
         if not self.table and self.soft_labels is None:
             return "it compares with people: set human_likeness.table or human_likeness.soft_labels"
         reasons = []
-        if self.table and not self._people(subject).compared(images.ids).any():
+        people = self._people(subject) if self.table else None
+        if people is not None and (name := people.ambiguous(images.ids)):
+            reasons.append(f"several images are called {shown(name)}, so that it is not known which one people saw")
+        elif people is not None and not people.compared(images.ids).any():
             reasons.append("no image is in the table of decisions in one of the model's categories")
         if self.soft_labels is not None and (self._shares(subject)[1](images.ids) < 0).all():
             reasons.append("no image has a row of soft labels: their names are no numbers, and the file has no ids")
@@ -176,7 +180,9 @@ class HumanLikeness(Exam):
         known: Categories = categories_for(
             self.categories, subject.class_names, subject.n_classes, "human_likeness.categories"
         )
-        return People(people_in(self.table, self.condition, self.fingerprint, (*self.table, *self._soft)), known)
+        names = tuple(dict.fromkeys((*CATEGORIES, *known.names)))  # people may name what the model cannot
+        files = (*self.table, *self._soft)
+        return People(people_in(self.table, self.condition, names, self.fingerprint, files), known)
 
     @property
     def _soft(self) -> tuple[str, ...]:

@@ -8,11 +8,13 @@ from hashlib import blake2b
 from pathlib import Path
 
 from eyechart.errors import SettingError
-from eyechart.images.decisions import Decision, DecisionError, is_person, normal_condition, stem_of
+from eyechart.images.decisions import Decision, DecisionError, normal_condition, stem_of
 from eyechart.images.decisions_csv import read_decisions
 from eyechart.images.soft_labels import SoftLabels, read_soft_labels
 
 Answered = dict[str, dict[str, Decision]]  # image -> observer -> decision
+MODEL = "model"  # its name among the observers
+SETTING = "human_likeness.table"
 
 
 def fingerprint(files: Sequence[str]) -> str:
@@ -33,11 +35,11 @@ def fingerprint(files: Sequence[str]) -> str:
 
 
 def people_in(
-    table: tuple[str, ...], condition: str | None, mark: str, files: tuple[str, ...]
+    table: tuple[str, ...], condition: str | None, categories: tuple[str, ...], mark: str, files: tuple[str, ...]
 ) -> tuple[tuple[str, ...], Answered]:
     """Observers of a table (people, or if there are none, all), and by image what they answered in the condition."""
     _check(mark, files)
-    return _people(table, condition, mark)
+    return _people(table, condition, categories, mark)
 
 
 def shares_in(file: str, mark: str, files: tuple[str, ...]) -> SoftLabels:
@@ -63,8 +65,10 @@ def _shares(file: str, mark: str) -> SoftLabels:
 
 
 @lru_cache(maxsize=4)
-def _people(table: tuple[str, ...], condition: str | None, mark: str) -> tuple[tuple[str, ...], Answered]:
-    found = read_decisions(table, setting="human_likeness.table")
+def _people(
+    table: tuple[str, ...], condition: str | None, categories: tuple[str, ...], mark: str
+) -> tuple[tuple[str, ...], Answered]:
+    found = read_decisions(table, categories, setting=SETTING)
     wanted = None if condition is None else normal_condition(condition)
     if wanted is not None and wanted not in found.conditions:
         way_out = f"There are {', '.join(found.conditions[:20])}."
@@ -72,16 +76,32 @@ def _people(table: tuple[str, ...], condition: str | None, mark: str) -> tuple[t
             "No decision is of this condition.", setting="human_likeness.condition", value=condition, way_out=way_out
         )
     observers = found.people or found.observers
+    if MODEL in observers:
+        problem = f"An observer is called {MODEL!r}, as the one to be examined is here."
+        raise DecisionError(problem, setting=SETTING, value=", ".join(table), way_out="Give it another name.")
     answered: Answered = {}
     for one in found:
-        if (is_person(one.observer) or not found.people) and wanted in (None, one.condition):
+        if one.observer in observers and wanted in (None, one.condition):
             by_observer = answered.setdefault(stem_of(one.imagename), {})
-            if one.observer in by_observer:
-                raise DecisionError(
-                    f"{one.observer} answers the image {one.image} in several conditions.",
-                    setting="human_likeness.table",
-                    value=", ".join(table),
-                    way_out=f"Set human_likeness.condition to one of {', '.join(found.conditions[:20])}.",
-                )
+            for other in by_observer.values():
+                _agree(one, other, found.conditions, table)
             by_observer[one.observer] = one
-    return observers, answered
+    asked = {name for by_observer in answered.values() for name in by_observer}
+    return tuple(name for name in observers if name in asked), answered
+
+
+def _agree(one: Decision, other: Decision, conditions: Sequence[str], table: tuple[str, ...]) -> None:
+    """Both are about one stimulus: the same image, of one category, in one condition. Raises DecisionError."""
+    called = stem_of(one.imagename)
+    if one.condition != other.condition:
+        problem = f"The image {called} stands there in several conditions, which are not the same picture."
+        way_out = f"Set human_likeness.condition to one of {', '.join(conditions[:20])}."
+    elif one.category != other.category:
+        problem = f"The image {called} is {one.category} for {one.observer} and {other.category} for {other.observer}."
+        way_out = "Mend the table: an image has one category."
+    elif one.observer == other.observer:
+        problem = f"{one.observer} answers {called} twice, as {one.image} and as {other.image}."
+        way_out = "Keep one of the two answers."
+    else:
+        return
+    raise DecisionError(problem, setting=SETTING, value=", ".join(table), way_out=way_out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.core.query import Answer
 from eyechart.core.words import figure
-from eyechart.exams.human_likeness_files import Answered
+from eyechart.exams.human_likeness_files import MODEL, Answered
 from eyechart.images.categories import OTHER, Categories, Rule
 from eyechart.images.decisions import stem_of
 from eyechart.stats.agreement import NO_KAPPA, Fourfold
@@ -19,7 +20,7 @@ from eyechart.stats.intervals import Interval, wilson
 
 Estimator = Callable[..., Estimate]
 
-MODEL, PEOPLE = "model", "people"
+PEOPLE = "people"
 SQUARED = "squared difference of shares"
 NOBODY = "no image was answered by both"
 NONE_DEFINED = "error consistency is undefined for every pair"
@@ -36,6 +37,11 @@ class People:
     def __init__(self, found: tuple[tuple[str, ...], Answered], categories: Categories) -> None:
         self.observers, self._answered = found
         self.categories = categories
+
+    def ambiguous(self, ids: Sequence[str]) -> str:
+        """The first name that people answered and several images have; empty if there is none."""
+        times = Counter(stem_of(one) for one in ids)
+        return next((name for name, n in times.items() if n > 1 and name in self._answered), "")
 
     def compared(self, ids: Sequence[str]) -> Array:
         """(n,) whether people answered an image whose category the model can answer."""

@@ -52,16 +52,22 @@ def _beside_people(told: str, estimates: Estimates) -> Finding:
     if gap is None or gap.value is None or gap.low is None or gap.high is None:
         return Finding("note", f"{told}.")
     told = f"{told}, a difference of {number(gap)}"
-    highest = [e.value for e in estimates.of("error_consistency_highest") if e.value is not None]
-    among = estimates.one("mean_error_consistency", of=PEOPLE)
-    allowed = sum(highest) / len(highest) if highest else 1.0
-    if gap.high < 0 and among is not None and allowed <= (among.value or 0.0):
-        return Finding("note", f"{told}; but accuracies so far apart allow no more than {allowed:.2f}.")
     if gap.high < 0:
-        return Finding("weak", f"{told}: it errs on other images than people do.", OTHER_THINGS)
+        return _below_people(told, estimates)
     if gap.low > 0:
         return Finding("strong", f"{told}: its errors are closer to those of people than theirs to each other.")
     return Finding("note", f"{told}: no difference is shown.")
+
+
+def _below_people(told: str, estimates: Estimates) -> Finding:
+    """Because of its accuracy, or more than that?"""
+    own, among = (estimates.one("mean_error_consistency", of=name) for name in (MODEL, PEOPLE))
+    highest = [e.value for e in estimates.of("error_consistency_highest") if e.value is not None]
+    most = sum(highest) / len(highest) if highest else 1.0
+    limit = f"; accuracies so far apart allow no more than {most:.2f}" if among and most < (among.value or 0.0) else ""
+    if limit and own is not None and (own.high is None or own.high >= most):
+        return Finding("note", f"{told}{limit}.")
+    return Finding("weak", f"{told}: it errs on other images than people do{limit}.", OTHER_THINGS)
 
 
 def _answers(estimates: Estimates) -> Iterator[Finding]:
