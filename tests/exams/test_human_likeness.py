@@ -224,6 +224,8 @@ def test_soft_labels_by_hand(tmp_path: Path) -> None:
     assert one(found, "kl_divergence").value == pytest.approx(np.mean(cross) - np.mean(entropies), rel=1e-4)
     assert one(found, "people_entropy", given="wrong").n == 3
     assert one(found, "people_entropy", given="right").value == pytest.approx(np.mean(entropies[:2] + entropies[5:6]))
+    own = -float(SURE @ np.log(SURE))
+    assert one(found, "entropy_gap", given="all").value == pytest.approx(own - np.mean(entropies), rel=1e-4)
     assert [one(found, "doubt_entropy", answer="people", doubt=d).n for d in ("none", "some", "much")] == [2, 0, 5]
 
 
@@ -262,6 +264,7 @@ class TestAnEyeThatAnswersAsPeople:
         found = self.sat(tmp_path, sharpen=8.0).estimates
         assert one(found, "entropy_correlation", given="all").value == pytest.approx(1, abs=0.01)
         assert (one(found, "kl_divergence").low or 0) > 0.01
+        assert (one(found, "entropy_gap", given="all").low or 0) > 0  # it doubts more
         assert one(found, "people_agreement", answer="model").value == 1
 
 

@@ -60,6 +60,7 @@ class HumanLikeness(Exam):
         js_divergence_gap {given: all | right | wrong}: that of the model less that of the label, image by image; of all, and of
             those that the model gets right or wrong.
         people_entropy {given}: mean entropy of people's answers.
+        entropy_gap {given}: mean entropy of the model's probabilities less that of people's answers: below 0 it is the surer.
         entropy_correlation {given}: Spearman's rho of the entropies of model and people: is it unsure where they are?
         doubt_entropy {answer: model | people, doubt: none | some | much}: mean entropy of images on which all people gave one
             answer, up to a fifth another, or more.
@@ -79,7 +80,7 @@ class HumanLikeness(Exam):
         "js_divergence",
         "entropy_correlation",
     )
-    title: ClassVar[str] = "Like people?"
+    title: ClassVar[str] = "Likeness to people"
     explanation: ClassVar[str] = (
         "What the model answers is set beside what people answered to the same images. A model may be as accurate as people "
         "and still err on other images, or be sure where they are not: it then goes by something else."

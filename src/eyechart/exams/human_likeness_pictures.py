@@ -19,6 +19,7 @@ _FIGURES = {
     "js_divergence_gap": "Jensen-Shannon divergence, less that of the label (nats)",
     "entropy_correlation": "rank correlation of the entropies of model and people",
     "people_entropy": "entropy of people's answers (nats)",
+    "entropy_gap": "entropy of the model's probabilities, less that (nats)",
 }
 _NUMBERS: tuple[Format, ...] = ("number",) * 4
 

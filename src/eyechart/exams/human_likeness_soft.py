@@ -88,6 +88,8 @@ def _of_group(
     gap = (rows["js_model"] - rows["js_label"])[labelled]
     yield estimate("js_divergence_gap", unit="difference of divergences", at=at, **_mean(gap))
     yield estimate("people_entropy", unit="nats", at=at, **_mean(rows["people_entropy"]))
+    more = rows["entropy"].astype(float) - rows["people_entropy"]
+    yield estimate("entropy_gap", unit="difference of entropies", at=at, **_mean(more))
     rho = rank_correlation(rows["entropy"], rows["people_entropy"])
     why = "" if rho.value is not None else NO_SPREAD if rho.n > 1 else NO_IMAGE
     yield estimate("entropy_correlation", unit="correlation", at=at, **figure(rho, why))

@@ -15,8 +15,15 @@ OTHER_THINGS = (
     "you rely on it where people check its work."
 )
 TOO_SURE = (
-    "Train on shares of people's answers instead of single labels, or on mixed images (mixup), and scale the logits by a "
-    "temperature chosen on held-out images; then ask again."
+    "It is surer than people: train on shares of people's answers instead of single labels, or on mixed images (mixup), or "
+    "divide the logits by a temperature above 1, chosen on held-out images; then ask again."
+)
+TOO_UNSURE = (
+    "It doubts more than people: divide the logits by a temperature below 1, chosen on held-out images, and see whether more "
+    "training or a larger net leaves less to doubt; then ask again."
+)
+ELSEWHERE = (
+    "Look at images of which people are sure and it is not, and the other way round; train on people's shares there."
 )
 
 
@@ -87,31 +94,29 @@ def _answers(estimates: Estimates) -> Iterator[Finding]:
 def _shares(estimates: Estimates) -> Iterator[Finding]:
     """Are its probabilities closer to people's than a sure answer by the label would be?"""
     own, label = (estimates.one("js_divergence", answer=answer) for answer in (MODEL, "label"))
-    gap, gap_right = (estimates.one("js_divergence_gap", given=given) for given in ("all", "right"))
+    gap, right = (estimates.one("js_divergence_gap", given=given) for given in ("all", "right"))
     if own is None or label is None or label.value is None or gap is None or gap.low is None or gap.high is None:
         return
     told = (
         f"Its probabilities diverge from the shares of people's answers by {number(own, 3)} nats, the label alone by "
         f"{number(label, 3)}"
     )
-    right_low, right_high = (gap_right.low, gap_right.high) if gap_right is not None else (None, None)
     if gap.high < 0:
         yield Finding("strong", f"{told}: it says more of what people see than the label does.")
-    elif gap.low > 0 and right_high is not None and right_high < 0:
-        yield Finding(
-            "note", f"{told}; where it is right, its are the closer: its errors are what people do not share."
-        )
-    elif gap.low > 0 and right_low is not None and right_low > 0:
-        yield Finding(
-            "weak", f"{told}: the label says more of what people see, even where the model is right.", TOO_SURE
-        )
+    elif gap.low <= 0:
+        yield Finding("note", f"{told}: neither is shown to be closer.")
+    elif right is not None and right.low is not None and right.low > 0:
+        end = "the label says more of what people see, even where the model is right"
+        yield Finding("weak", f"{told}: {end}.", _advice(estimates))
     else:
-        end = (
-            "the label is closer, but not shown to be where the model is right"
-            if gap.low > 0
-            else "neither is shown to be closer"
-        )
-        yield Finding("note", f"{told}: {end}.")
+        yield Finding("note", f"{told}: the label is closer, but not shown to be where the model is right.")
+
+
+def _advice(estimates: Estimates) -> str:
+    gap = estimates.one("entropy_gap", given="all")
+    if gap is None or gap.low is None or gap.high is None or gap.low <= 0 <= gap.high:
+        return ELSEWHERE
+    return TOO_SURE if gap.high < 0 else TOO_UNSURE
 
 
 def _doubts(estimates: Estimates) -> Iterator[Finding]:
@@ -125,9 +130,9 @@ def _doubts(estimates: Estimates) -> Iterator[Finding]:
     wrong, right = (estimates.one("people_entropy", given=given) for given in ("wrong", "right"))
     if rho.low is not None and rho.low <= 0:
         verdict: Literal["weak", "note"] = "weak" if rho.high is not None and rho.high < 0 else "note"
-        yield Finding(verdict, f"{told}: it is not shown to doubt where people do.", TOO_SURE)
+        yield Finding(verdict, f"{told}: it is not shown to doubt where people do.", ELSEWHERE)
     elif wrong is not None and right is not None and wrong.value is not None and right.value is not None:
-        beside = f"people's entropy is {number(wrong)} where it is wrong, {number(right)} where it is right"
+        beside = f"people's entropy is {number(wrong)} nats where it is wrong, {number(right)} where it is right"
         yield Finding("note", f"{told}; {beside}.")
     else:
         yield Finding("note", f"{told}.")
