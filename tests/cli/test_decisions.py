@@ -132,3 +132,41 @@ def test_errors_name_the_line_and_the_way_out(command: Command, tmp_path: Path) 
     assert own.code == 0
     assert own.json["confusion"]["net"] == {"cat": {"cat": 5, "dgo": 5}}
     assert command("decisions").code == 2
+
+
+def test_an_image_in_several_conditions_is_one_unit(command: Command, tmp_path: Path) -> None:
+    said = command("decisions", table(tmp_path / "n.csv", net=NET + NET), "--json")
+    (pooled,) = (e for e in figures(said, "accuracy") if "condition" not in e["at"])
+    assert (pooled["value"], pooled["n"]) == (0.5, 20)  # cat0 to cat9, cat10 to cat19
+    text = (tmp_path / "n.csv").read_text().replace("cat1", "cat").replace("cat.png", "cat1.png")
+    (tmp_path / "m.csv").write_text(text)
+    said = command("decisions", tmp_path / "m.csv", "--json")
+    (pooled,) = (e for e in figures(said, "accuracy") if "condition" not in e["at"])
+    assert (pooled["value"], pooled["n"]) == (0.5, 10)
+
+
+def test_cue_conflict_tables_say_shape_or_texture(command: Command, tmp_path: Path) -> None:
+    """Twelve stimuli: the person names the shape of 9 and the texture of 1, the net that of 3 and of 6."""
+    names = [f"cat{k}-dog{k % 3 + 1}.png" for k in range(1, 7)] + [f"dog{k}-cat{k % 3 + 1}.png" for k in range(1, 7)]
+    said_by = {"subject-01": "s" * 9 + "tnb", "subject-02": "s" * 11 + "n", "net": "s" * 3 + "t" * 6 + "bbb"}
+    rows = []
+    for observer, letters in said_by.items():
+        for name, letter in zip(names, letters, strict=True):
+            shape = name[:3]
+            answer = {"s": shape, "t": {"cat": "dog", "dog": "cat"}[shape], "n": "na", "b": "bird"}[letter]
+            rows.append(Decision(observer, "1", "1", "NaN", answer, shape, "0", name))
+        rows.append(Decision(observer, "1", "13", "NaN", "cat", "cat", "0", "cat7-cat1.png"))  # agrees
+        rows.append(Decision(observer, "1", "14", "NaN", "cat", "cat", "0", "cat8-zebra1.png"))  # no category
+    write_decisions(DecisionTable(tuple(rows)), tmp_path / "t.csv")
+    said = command("decisions", tmp_path / "t.csv", "--json", "--out", tmp_path / "out")
+    found = {e["at"]["observer"]: (e["value"], e["n"]) for e in figures(said, "shape_bias")}
+    assert found == {
+        "subject-01": (0.9, 10),
+        "subject-02": (1.0, 11),
+        "net": (pytest.approx(1 / 3), 9),
+        "all people": (pytest.approx(20 / 21), 21),
+    }
+    either = {e["at"]["observer"]: (e["value"], e["n"]) for e in figures(said, "either_cue_accuracy")}
+    assert either["net"] == (0.75, 12)
+    assert either["all people"] == (21 / 24, 24)
+    assert "ResNet-50, published" in (tmp_path / "out" / "report.html").read_text()

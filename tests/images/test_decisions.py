@@ -122,7 +122,9 @@ def test_a_networks_answers_become_a_table(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "no column subj"),
+        ("", "The file is empty"),
+        (HEADER.replace(",", "\t"), "single field: fields are separated by commas"),
+        (HEADER + "\nnet,1,\0", "no text"),
         (HEADER, "no decisions"),
         (HEADER.replace(",rt", ""), "no column rt"),
         (f"{HEADER},SUBJ\n{row()},x", "'subj' stands there twice"),
@@ -137,8 +139,7 @@ def test_a_networks_answers_become_a_table(tmp_path: Path) -> None:
         (f"{HEADER}\n{row(imagename='0001_s5n_dnn_0_car_00_cat1-car2.png')}", "but its category is cat"),
         (f"{HEADER}\n{row()}\n\n{row(trial='9')}", "twice; the first time in line 2"),
         (f"{HEADER}\n{row()}\n{row(condition='0.0', session='2')}", "line 3"),
-        (f'{HEADER}\n"net,1', "cannot be read"),
-        (f"{HEADER}\n\x00\n", "line 2"),
+        (f'{HEADER}\n"net,1', "is no CSV"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
@@ -157,7 +158,7 @@ def test_near_misses_are_suggested_and_files_told_apart(people: Path, tmp_path: 
         with pytest.raises(DecisionError, match="cannot be read"):
             read_decisions([wrong])
     (tmp_path / "latin.csv").write_bytes(f"{HEADER}\n{row(subj='Ren')}".encode() + b"\xe9")
-    with pytest.raises(DecisionError, match="cannot be read"):
+    with pytest.raises(DecisionError, match="no text in UTF-8"):
         read_decisions([tmp_path / "latin.csv"])
 
 

@@ -260,6 +260,20 @@ def test_one_pair_jointly_is_one_pair_alone() -> None:
     assert (joint.low, joint.high) == pytest.approx((alone.low, alone.high), abs=0.02)
 
 
+def test_an_image_seen_in_two_conditions_is_one_image() -> None:
+    """Two conditions with the same answers to the same images say no more than one."""
+    chance = np.random.default_rng(1)
+    right = chance.random((200, 2)) < [0.8, 0.6]
+    once = mean_agreement(panel(right), [(0, 1)])
+    twice, conditions, images = np.concatenate([right, right]), np.repeat([0, 1], 200), np.tile(np.arange(200), 2)
+    again = mean_agreement(Panel(twice, np.ones_like(twice), conditions, images), [(0, 1)])
+    assert again == once
+    as_others = mean_agreement(Panel(twice, np.ones_like(twice), conditions), [(0, 1)])
+    assert as_others.kappa.n == 400
+    width = [(one.kappa.high or 0) - (one.kappa.low or 0) for one in (as_others, once)]
+    assert width[0] == pytest.approx(width[1] / np.sqrt(2), rel=0.1)
+
+
 def test_resampling_people_too_widens_the_interval() -> None:
     chance = np.random.default_rng(1)
     hard = chance.random(400)

@@ -9,6 +9,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import spearmanr
 
+from eyechart.stats.intervals import resamples
 from eyechart.stats.soft_labels import (
     cross_entropy,
     entropy,
@@ -72,3 +73,16 @@ def test_rank_correlation_as_scipy_has_it() -> None:
     assert found.low < found.value < found.high
     assert rank_correlation(x, x).value == pytest.approx(1)
     assert rank_correlation(np.ones(9), np.arange(9.0)).value is None
+
+
+def test_every_resample_is_ranked_anew() -> None:
+    chance = np.random.default_rng(6)
+    x = chance.integers(0, 9, 40).astype(float)
+    y = x + chance.integers(-6, 7, 40)
+    by_hand = [
+        spearmanr(np.repeat(x, times), np.repeat(y, times)).statistic
+        for weights in resamples(40, 200, 3)
+        for times in weights.astype(int)
+    ]
+    found = rank_correlation(x, y, draws=200, seed=3)
+    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(by_hand, [2.5, 97.5])))

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from eyechart.cli.decisions_cues import cue_measures
 from eyechart.core.estimate import Estimate
 from eyechart.core.words import figure
 from eyechart.images.decisions import NO_ANSWER, DecisionTable
 from eyechart.images.observers import Observed
 from eyechart.stats.agreement import NO_KAPPA, ONE_SIDED, Fourfold, above_chance
 from eyechart.stats.agreement_intervals import Agreement, Pairs, agreement_gap, mean_agreement, pair_agreement
-from eyechart.stats.intervals import Interval, wilson
+from eyechart.stats.intervals import Interval, ratios, wilson
 
 NAME = "decisions"
 PEOPLE = "people"
@@ -40,6 +41,7 @@ def measured(
     for first, second in compared:
         yield from _pair(seen, first, second)
     yield from _means(seen, people_too)
+    yield from cue_measures(table)
 
 
 def confusion(table: DecisionTable) -> dict[str, dict[str, int]]:
@@ -55,20 +57,29 @@ def counts_of(counts: Mapping[tuple[str, str], int], category: str) -> int:
 
 
 def _alone(own: DecisionTable, name: str) -> Iterator[Estimate]:
-    right, n = sum(one.right for one in own), len(own)
-    yield _estimate("accuracy", {"observer": name}, wilson(right, n))
-    silent = sum(one.response == NO_ANSWER for one in own)
-    yield _estimate("no_answer", {"observer": name}, wilson(silent, n))
+    yield _estimate("accuracy", {"observer": name}, _by_image(own, [one.right for one in own]))
+    silences = [one.response == NO_ANSWER for one in own]
+    yield _estimate("no_answer", {"observer": name}, _by_image(own, silences))
     answers = np.array([*Counter(one.response for one in own if one.response != NO_ANSWER).values()], float)
     bits = (
         None if not len(answers) else float(-(answers / answers.sum() * np.log2(answers / answers.sum())).sum() + 0.0)
     )
-    spread = Interval(bits, None, None, n - silent, "")
+    spread = Interval(bits, None, None, len(own) - sum(silences), "")
     yield _estimate("answer_entropy", {"observer": name}, spread, "every answer is 'na'", unit="bits")
     if len(own.conditions) > 1:
         for condition in own.conditions:
             hits = [one.right for one in own if one.condition == condition]
             yield _estimate("accuracy", {"observer": name, "condition": condition}, wilson(sum(hits), len(hits)))
+
+
+def _by_image(own: DecisionTable, events: Sequence[bool]) -> Interval:
+    """Share of decisions; an image that was answered in several conditions counts as one unit of the interval."""
+    unit = {image: k for k, image in enumerate(dict.fromkeys(one.image for one in own))}
+    sums = np.zeros((2, len(unit), 1))
+    for one, event in zip(own, events, strict=True):
+        sums[:, unit[one.image], 0] += event, 1
+    (found,) = ratios(sums[0], sums[1], share=True)
+    return found
 
 
 def _compared(seen: Observed, against: Sequence[str]) -> Pairs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from eyechart.cli.decisions_cues import cue_charts
 from eyechart.cli.decisions_measures import PEOPLE
 from eyechart.core.chart import Bars, Chart, Finding, Format, Lines, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
@@ -90,6 +91,7 @@ def _of_pairs(estimates: Estimates) -> Iterator[Finding]:
 def charts(estimates: Estimates) -> Iterator[Chart]:
     """Means over people first, then each observer, each pair."""
     yield from _consistency(estimates)
+    yield from cue_charts(estimates)
     yield from _by_condition(estimates)
     yield _observers(estimates)
     yield from _gaps(estimates)

@@ -121,10 +121,16 @@ class _Reader:
         self.file, self.categories, self.setting = file, categories, setting
         try:
             text = Path(file).read_bytes().decode("utf-8-sig")
+            if "\0" in text:
+                raise self.wrong("The file holds what is no text.", None, _HOW)
             reader = csv.reader(io.StringIO(text, newline=""), strict=True)
             rows = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-        except (OSError, UnicodeDecodeError, csv.Error, ValueError) as error:
-            raise self.wrong(f"The file cannot be read: {error}.", None, _HOW) from error
+        except OSError as error:
+            raise self.wrong(f"The file cannot be read: {error.strerror or error}.", None, _HOW) from error
+        except UnicodeDecodeError as error:
+            raise self.wrong(f"The file is no text in UTF-8: byte {error.start} is none.", None, _HOW) from error
+        except csv.Error as error:
+            raise self.wrong(f"The file is no CSV: {error}.", None, _HOW) from error
         rows = [(line, row) for line, row in rows if any(row)]
         self.header = [name.lower() for name in rows[0][1]] if rows else []
         self.rows = rows[1:]
@@ -148,6 +154,10 @@ class _Reader:
             raise self.wrong(
                 f"The column {shown(twice[0])!r} stands there twice.", None, "Rename or remove one of them."
             )
+        if not self.header:
+            raise self.wrong("The file is empty.", None, _HOW)
+        if len(self.header) == 1:
+            raise self.wrong("The first line is a single field: fields are separated by commas.", None, _HOW)
         if lacking := [name for name in COLUMNS if name not in self.header]:
             raise self.wrong(f"There is no column {', '.join(lacking)}.", None, _HOW)
 

@@ -45,7 +45,9 @@ class Observed:
     def within(self, condition: str) -> Panel:
         """The lines of one condition."""
         chosen = self.panel.conditions == self.conditions.index(condition)
-        return Panel(self.panel.right[chosen], self.panel.seen[chosen], self.panel.conditions[chosen])
+        panel = self.panel
+        images = None if panel.images is None else panel.images[chosen]
+        return Panel(panel.right[chosen], panel.seen[chosen], panel.conditions[chosen], images)
 
     def sharing(self, pairs: Pairs) -> Pairs:
         """Those of the pairs that saw at least one image both."""
@@ -70,7 +72,9 @@ def observed(table: DecisionTable) -> Observed:
         seen[at], right[at] = True, one.right
     number = {name: k for k, name in enumerate(table.conditions)}
     conditions = np.array([number[condition] for condition, _ in images])
-    return Observed(table.observers, table.conditions, images, Panel(right, seen, conditions))
+    place = {image: k for k, image in enumerate(sorted({image for _, image in images}))}
+    numbers = np.array([place[image] for _, image in images])
+    return Observed(table.observers, table.conditions, images, Panel(right, seen, conditions, numbers))
 
 
 def _distinct(first: Sequence[int], second: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -75,11 +75,18 @@ class Panel:
         right: (n, observers) bool.
         seen: (n, observers) bool: who was shown what; a pair is compared on what both saw.
         conditions: (n,) numbers of the conditions, within which images are resampled and figures taken.
+        images: (n,) numbers of the images, ascending within a condition; None: all lines are different images. Conditions of
+            the same images are resampled together, as an image that is hard in one is likely to be so in the other.
     """
 
     right: Array
     seen: Array
     conditions: Array
+    images: Array | None = None
+
+    def count(self, chosen: Array) -> int:
+        """Different images among chosen (n,) lines."""
+        return int(chosen.sum()) if self.images is None else len(np.unique(self.images[chosen]))
 
     def fourfold(self, first: int, second: int) -> Fourfold | None:
         """Two observers over all conditions; None if they share no image."""
@@ -105,14 +112,14 @@ def mean_agreement(
     """
     value, drawn, left_out = _means(panel, pairs, people, draws, seed)
     used = panel.seen[:, sorted({k for pair in pairs for k in pair})].sum(1) > 1 if pairs else np.zeros(0, bool)
-    n, method = int(used.sum()), "bootstrap of images and observers" if people else "bootstrap"
+    n, method = panel.count(used), "bootstrap of images and observers" if people else "bootstrap"
     return _agreement(value, drawn, left_out, n, method)
 
 
 def agreement_gap(panel: Panel, first: Pairs, second: Pairs, *, draws: int = DRAWS, seed: int = 0) -> Agreement:
     """The mean over the first pairs less that over the second, on the same resampled images: is one model closer to people?"""
     (a, drawn_a, out_a), (b, drawn_b, out_b) = (_means(panel, pairs, (), draws, seed) for pairs in (first, second))
-    n = int((panel.seen.sum(1) > 1).sum())
+    n = panel.count(panel.seen.sum(1) > 1)
     return _agreement(a - b, drawn_a - drawn_b, out_a + out_b, n, "bootstrap")
 
 
@@ -128,9 +135,13 @@ def _means(panel: Panel, pairs: Pairs, people: Sequence[int], draws: int, seed: 
     total = np.zeros((1 + draws, len(pairs), 3))
     count = np.zeros_like(total)
     left_out = 0
-    for number, condition in enumerate(np.unique(panel.conditions)):
-        columns = _columns(panel, pairs, panel.conditions == condition)
-        figures = np.concatenate([_figures(columns.sum(0))[None], _resampled(columns, draws, seed + number)])
+    streams: dict[object, int] = {}
+    for condition in np.unique(panel.conditions):
+        chosen = panel.conditions == condition
+        columns = _columns(panel, pairs, chosen)
+        images = condition if panel.images is None else panel.images[chosen].tobytes()
+        stream = streams.setdefault(images, len(streams))
+        figures = np.concatenate([_figures(columns.sum(0))[None], _resampled(columns, draws, seed + stream)])
         shared = columns[:, :, 0].any(0)
         left_out += int((np.isnan(figures[0, :, 2]) & shared).sum())
         known = ~np.isnan(figures)
