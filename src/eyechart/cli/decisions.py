@@ -69,7 +69,7 @@ def _names(categories: str | None) -> dict[str, Any]:
 def _about(table: DecisionTable, seen: Observed) -> dict[str, Any]:
     return {
         "decisions": len(table),
-        "images": len(seen.images),
+        "images": seen.count,
         "observers": list(seen.observers),
         "conditions": list(seen.conditions),
     }
@@ -97,7 +97,7 @@ def _write(out: str, found: Estimates, table: DecisionTable, seen: Observed, fil
     document = {**_about(table, seen), "estimates": [e.to_dict() for e in found], **_confusions(table)}
     folder = Folder(out)
     folder.write("results.json", json_.dumps({**document, "provenance": facts}, indent=1).encode())
-    folder.write("report.html", render_page(page_of(found, len(seen.images), lines, facts)).encode("utf-8"))
+    folder.write("report.html", render_page(page_of(found, seen.count, lines, facts)).encode("utf-8"))
 
 
 def _facts(files: Sequence[str]) -> Mapping[str, Any]:

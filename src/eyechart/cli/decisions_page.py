@@ -18,6 +18,7 @@ EXPLANATION = (
     "they see alike, on the same ones, more often than two such accuracies bring about by chance."
 )
 MOST_LINES = 8
+MOST_ROWS = 60
 MEASURES = (
     ("mean_error_consistency", "error consistency"),
     ("mean_observed_consistency", "both right or both wrong"),
@@ -180,32 +181,32 @@ def _gaps(estimates: Estimates) -> Iterator[Chart]:
 
 
 def _pairs(estimates: Estimates) -> Chart:
-    rows = []
+    found = estimates.of("error_consistency")
+    whole = [e for e in found if "condition" not in e.at]
+    pairs = found if len(found) <= MOST_ROWS or not whole else whole
     numbers: list[Format] = ["number"] * (1 + len(_BESIDE))
-    for e in estimates.of("error_consistency"):
-        same = {key: e.at[key] for key in e.at}
-        exactly = {m: next((x for x in estimates.of(m, **same) if dict(x.at) == same), None) for m in _BESIDE}
-        cells = [
-            None if one is None else (_cell(one) if one.low is not None else one.value) for one in exactly.values()
-        ]
-        pair = f"{e.at['first']}, {e.at['second']}"
-        rows.append([pair, e.at.get("condition", "all"), e.n, _cell(e), *cells])
     return Table(
         title="Each pair",
         columns=["observers", "condition", "images", "error consistency", *_BESIDE.values()],
-        rows=rows,
+        rows=[_pair(e, estimates) for e in pairs],
         formats=[None, None, "integer", *numbers],
-        caption="Lowest and highest: what these accuracies allow. Empty where nobody erred, or one was always right or wrong. "
-        "p: how often chance alone gives as much.",
+        caption="p: how often chance alone gives as much. Highest: what these accuracies allow. Empty where nobody erred, or "
+        f"one was always right or wrong.{' Single conditions are in results.json.' if len(pairs) < len(found) else ''}",
     )
 
 
+def _pair(e: Estimate, estimates: Estimates) -> list[object]:
+    same = dict(e.at)
+    beside = [next((x for x in estimates.of(m, **same) if dict(x.at) == same), None) for m in _BESIDE]
+    cells = [None if one is None else (_cell(one) if one.low is not None else one.value) for one in beside]
+    return [f"{e.at['first']}, {e.at['second']}", e.at.get("condition", "all"), e.n, _cell(e), *cells]
+
+
 _BESIDE = {
-    "error_consistency_lowest": "lowest",
+    "chance_p": "p",
     "error_consistency_highest": "highest",
     "observed_consistency": "both right or wrong",
     "accuracy_difference": "squared difference",
-    "chance_p": "p",
 }
 
 

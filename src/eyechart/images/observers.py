@@ -38,6 +38,11 @@ class Observed:
         """All other columns."""
         return tuple(k for k, name in enumerate(self.observers) if not is_person(name))
 
+    @property
+    def count(self) -> int:
+        """Different images."""
+        return len({image for _, image in self.images})
+
     def column(self, observer: str) -> int:
         """Of an observer. Raises ValueError if there is none of that name."""
         return self.observers.index(observer)
