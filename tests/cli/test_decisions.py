@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from eyechart.images.decisions import Decision, DecisionTable
+from eyechart.images.decisions import Decision, DecisionTable, image_of
 from eyechart.images.decisions_csv import write_decisions
+from eyes import examined
+from eyes_cues import SIXTEEN, cue_eye, names, pairs, stimuli
 
 Command = Any
 
@@ -170,3 +172,26 @@ def test_cue_conflict_tables_say_shape_or_texture(command: Command, tmp_path: Pa
     assert either["net"] == (0.75, 12)
     assert either["all people"] == (21 / 24, 24)
     assert "ResNet-50, published" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_answers_of_a_run_beside_tables(command: Command, tmp_path: Path) -> None:
+    shapes, textures = pairs()
+    run = examined(cue_eye("texture"), stimuli(), ["shape_bias", "spectrum"], tmp_path / "run")
+    rows = [
+        Decision("subject-01", "1", "1", "NaN", SIXTEEN[s], SIXTEEN[s], "0", image_of(name))
+        for s, name in zip(shapes, names(shapes, textures), strict=True)
+    ]
+    write_decisions(DecisionTable(tuple(rows)), tmp_path / "p.csv")
+    said = command("decisions", tmp_path / "p.csv", "--from", tmp_path / "run", "--json", "--out", tmp_path / "out")
+    assert said.code == 0, said.err
+    model = run.record["models"][0]["name"]
+    biases = {e["at"]["observer"]: (e["value"], e["n"]) for e in figures(said, "shape_bias")}
+    assert biases == {"subject-01": (1.0, 240), model: (0.0, 240)}
+    accuracies = {e["at"]["observer"]: e["value"] for e in figures(said, "accuracy")}
+    assert accuracies == {"subject-01": 1.0, model: 16 / 256}
+    again = command("decisions", tmp_path / "out" / "decisions.csv", "--json")
+    assert again.json["estimates"] == said.json["estimates"]
+    alone = examined(cue_eye("texture"), stimuli(), ["spectrum"], tmp_path / "other")
+    none = command("decisions", "--from", alone.path)
+    assert none.code == 2
+    assert "holds no decisions" in none.paragraph

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import exams.test_contract as contract
+from eyechart.cli.decisions_runs import decisions_of
 from eyechart.core.chart import Bars
 from eyechart.core.estimate import Estimates
 from eyechart.core.tally import Tally
@@ -19,7 +20,7 @@ from eyechart.errors import SettingError
 from eyechart.exams.human_likeness import HumanLikeness
 from eyechart.images.arrays import array_set
 from eyechart.images.cifar10 import open_cifar10
-from eyechart.images.decisions import Decision, DecisionError, DecisionTable, image_of
+from eyechart.images.decisions import CATEGORIES, Decision, DecisionError, DecisionTable, image_of
 from eyechart.images.decisions_csv import write_decisions
 from eyechart.images.soft_labels import SoftLabelError, read_soft_labels
 from eyechart.models.load import load_model
@@ -368,6 +369,11 @@ def test_a_run_by_the_engine(tmp_path: Path, three: str) -> None:
     rows = run.rows("human_likeness")
     assert len(rows) == N
     assert sum(rows["right"].to_pylist()) == EYE_RIGHT.sum()
+    table = decisions_of(str(tmp_path / "run"), CATEGORIES)
+    assert len(table) == N
+    by_image = {one.image: one.right for one in table}
+    assert [by_image[image_of(name)] for name in NAMES] == EYE_RIGHT.tolist()
+    assert table.observers == (run.record["models"][0]["name"],)
 
 
 @pytest.mark.shared

@@ -21,6 +21,10 @@ def decisions(
     against: Annotated[
         tuple[str, ...], Parameter(consume_multiple=True, negative="", help="Tables of those to compare with.")
     ] = (),
+    from_: Annotated[
+        tuple[str, ...],
+        Parameter(name="--from", consume_multiple=True, negative="", help="Runs whose models' answers are added."),
+    ] = (),
     categories: Annotated[
         str | None, Parameter(help="Names of the categories, separated by commas; default: the 16 of Geirhos et al.")
     ] = None,
@@ -30,7 +34,7 @@ def decisions(
     resample_people: Annotated[
         bool, Parameter(negative="", help="Intervals of means over people allow for other people, too.")
     ] = False,
-    out: Annotated[str | None, Parameter(help="Folder or URL for report.html and results.json.")] = None,
+    out: Annotated[str | None, Parameter(help="Folder or URL for report.html, results.json, decisions.csv.")] = None,
     json: Annotated[bool, Parameter(name="--json", negative="", help="As JSON on stdout, and nothing else.")] = False,
 ) -> None:
     """Compare decisions: accuracy, missing answers, and whether two observers err on the same images.
@@ -42,15 +46,21 @@ def decisions(
     undefined, and left out of means, where nobody errs or nobody is right. Geirhos, Meding & Wichmann (NeurIPS 2020, arXiv
     2006.16736); Klein et al. (2025, arXiv 2507.06645).
 
+    --from takes answers from runs of shape_bias, or of human_likeness with a table; --out writes all as one table, too.
+
     Example: eyechart decisions my-model.csv --against subject-01.csv subject-02.csv --out agreement
     """
     from eyechart.cli.decisions_measures import measured
+    from eyechart.cli.decisions_runs import decisions_of
     from eyechart.core.estimate import Estimates
+    from eyechart.images.decisions import CATEGORIES, joined
     from eyechart.images.decisions_csv import read_decisions
     from eyechart.images.observers import observed
 
     names = _names(categories)
-    table = read_decisions([*files, *against], **names).without(exclude)
+    tables = [read_decisions([*files, *against], **names)] if files or against else []
+    tables += [decisions_of(run, names.get("categories", CATEGORIES)) for run in from_]
+    table = joined(tables).without(exclude)
     others = read_decisions(against, setting="--against", **names).observers if against else ()
     seen = observed(table)
     found = Estimates(measured(table, seen, others, people_too=resample_people))
@@ -63,7 +73,7 @@ def decisions(
 
 
 def _names(categories: str | None) -> dict[str, Any]:
-    return {} if categories is None else {"categories": tuple(name.strip() for name in categories.split(","))}
+    return {} if categories is None else {"categories": tuple(name.strip().lower() for name in categories.split(","))}
 
 
 def _about(table: DecisionTable, seen: Observed) -> dict[str, Any]:
@@ -83,6 +93,7 @@ def _confusions(table: DecisionTable) -> dict[str, Any]:
 
 def _write(out: str, found: Estimates, table: DecisionTable, seen: Observed, files: Sequence[str]) -> None:
     from eyechart.cli.decisions_page import page_of
+    from eyechart.images.decisions_csv import csv_of
     from eyechart.report.page import render_page
     from eyechart.store.folder import Folder
 
@@ -96,6 +107,7 @@ def _write(out: str, found: Estimates, table: DecisionTable, seen: Observed, fil
     ]
     document = {**_about(table, seen), "estimates": [e.to_dict() for e in found], **_confusions(table)}
     folder = Folder(out)
+    folder.write("decisions.csv", csv_of(table).encode())
     folder.write("results.json", json_.dumps({**document, "provenance": facts}, indent=1).encode())
     folder.write("report.html", render_page(page_of(found, seen.count, lines, facts)).encode("utf-8"))
 

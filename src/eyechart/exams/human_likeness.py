@@ -67,8 +67,8 @@ class HumanLikeness(Exam):
     images_compared {source: table | soft_labels}: how many images have answers of people; and entropy: mean of the model's own
     probabilities, over all images.
 
-    Rows: ``entropy``; of the table ``answer`` (place among the categories, -1 other), ``right``, ``compared``, ``people_right``
-    (an entry each: 1 right, 0 wrong, -1 not shown); of soft labels ``has_people``, ``top1``, ``people_top1``,
+    Rows: ``entropy``; of the table ``category`` and ``answer`` (places among the categories, -1 none), ``right``, ``compared``,
+    ``people_right`` (an entry each: 1 right, 0 wrong, -1 not shown); of soft labels ``has_people``, ``top1``, ``people_top1``,
     ``share_of_model``, ``share_of_label``, ``cross_entropy``, ``js_model``, ``js_label``, ``people_entropy``,
     ``people_doubt`` (share of people who did not give the commonest answer).
     """

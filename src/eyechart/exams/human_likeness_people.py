@@ -57,7 +57,12 @@ class People:
                 if name in by_observer:
                     right[i, k] = by_observer[name].right
         compared = (wanted != OTHER) & answer.valid
-        own = {"answer": said.astype(np.int16), "right": (said == wanted) & compared, "compared": compared}
+        own = {
+            "category": wanted,
+            "answer": said.astype(np.int16),
+            "right": (said == wanted) & compared,
+            "compared": compared,
+        }
         return {**own, "people_right": right}
 
     def _right_categories(self, ids: Sequence[str]) -> Array:

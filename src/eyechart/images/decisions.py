@@ -135,6 +135,29 @@ class DecisionTable:
         return replace(self, decisions=tuple(one for one in self.decisions if one.condition not in left_out))
 
 
+def joined(tables: Sequence[DecisionTable]) -> DecisionTable:
+    """All decisions of several tables of one set of categories.
+
+    Raises:
+        DecisionError: no table, or an observer who answers an image in two of them.
+    """
+    if not tables:
+        raise DecisionError(
+            "There are no decisions.", setting="FILE", value="", way_out="Give a table, or a run with --from."
+        )
+    extra = tuple(dict.fromkeys(name for table in tables for name in table.extra_columns))
+    found: dict[tuple[str, str, str], Decision] = {}
+    for table in tables:
+        for one in table:
+            if one.key in found:
+                problem = f"{shown(one.observer)} answers the image {shown(one.image)} in two of the tables."
+                way_out = "Keep one of the two answers, or give one of the observers another name."
+                raise DecisionError(problem, setting="FILE", value=one.imagename, way_out=way_out)
+            more = dict(zip(table.extra_columns, one.extra, strict=True))
+            found[one.key] = replace(one, extra=tuple(more.get(name, "") for name in extra))
+    return DecisionTable(tuple(found.values()), extra, tables[0].categories)
+
+
 def is_person(observer: str) -> bool:
     """Whether an observer is called as people are: ``subject-`` and a number."""
     return bool(_PERSON.fullmatch(observer))
