@@ -149,7 +149,13 @@ def _lines(found: Estimates) -> list[str]:
         if "condition" in e.at:  # all of them are on the page and in the JSON
             continue
         between = "" if e.low is None or e.high is None else f"{e.low:.3f} to {e.high:.3f}"
-        value = "undefined" if e.value is None else f"{e.value:.3f}"
+        value = (
+            "undefined"
+            if e.value is None
+            else "< .001"
+            if e.unit == "probability" and e.value < 0.001
+            else f"{e.value:.3f}"
+        )
         cells.append((e.measure.replace("_", " "), ", ".join(map(str, e.at.values())), value, between, f"{e.n:,}"))
     widths = [max(len(row[k]) for row in cells) for k in range(5)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in cells]
