@@ -184,22 +184,24 @@ def _pairs(estimates: Estimates) -> Chart:
     found = estimates.of("error_consistency")
     whole = [e for e in found if "condition" not in e.at]
     pairs = found if len(found) <= MOST_ROWS or not whole else whole
+    several = any("condition" in e.at for e in found)
     numbers: list[Format] = ["number"] * (1 + len(_BESIDE))
     return Table(
         title="Each pair",
-        columns=["observers", "condition", "images", "error consistency", *_BESIDE.values()],
-        rows=[_pair(e, estimates) for e in pairs],
-        formats=[None, None, "integer", *numbers],
+        columns=["observers", *["condition"] * several, "images", "error consistency", *_BESIDE.values()],
+        rows=[_pair(e, estimates, several) for e in pairs],
+        formats=[None, *[None] * several, "integer", *numbers],
         caption="p: how often chance alone gives as much. Highest: what these accuracies allow. Empty where nobody erred, or "
         f"one was always right or wrong.{' Single conditions are in results.json.' if len(pairs) < len(found) else ''}",
     )
 
 
-def _pair(e: Estimate, estimates: Estimates) -> list[object]:
+def _pair(e: Estimate, estimates: Estimates, several: bool) -> list[object]:
     same = dict(e.at)
     beside = [next((x for x in estimates.of(m, **same) if dict(x.at) == same), None) for m in _BESIDE]
     cells = [None if one is None else (_cell(one) if one.low is not None else one.value) for one in beside]
-    return [f"{e.at['first']}, {e.at['second']}", e.at.get("condition", "all"), e.n, _cell(e), *cells]
+    where = [e.at.get("condition", "all")] * several
+    return [f"{e.at['first']}, {e.at['second']}", *where, e.n, _cell(e), *cells]
 
 
 _BESIDE = {

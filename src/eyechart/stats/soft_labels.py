@@ -38,7 +38,7 @@ def faulty_row(shares: Array) -> tuple[int, str] | None:
 
 def entropy(shares: Array) -> Array:
     """(n,) entropy of each row of (n, k)."""
-    return np.asarray(-xlogy(shares, shares).sum(-1))
+    return np.asarray(0.0 - xlogy(shares, shares).sum(-1))  # not -0.0
 
 
 def cross_entropy(people: Array, log_p: Array) -> Array:
