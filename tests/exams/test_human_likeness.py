@@ -269,6 +269,17 @@ class TestAnEyeThatAnswersAsPeople:
         assert one(found, "people_agreement", answer="model").value == 1
 
 
+def test_rows_of_other_images_are_noticed(tmp_path: Path) -> None:
+    labels = np.arange(60) % 4
+    eye = seen_by(ConstantEye(0.0, 1.0, 2.0, 3.0))
+    told = []
+    for moved in (0, 1):
+        exam = HumanLikeness(soft_labels=soft(tmp_path, np.roll(np.eye(4)[labels], moved, axis=0)))
+        sat = sitting(exam, eye, image_set(noise_images(60), labels))
+        told.append(any("may be of other images" in f.sentence for f in exam.findings(sat.estimates)))
+    assert told == [False, True]
+
+
 def test_images_without_a_row_have_no_part(tmp_path: Path) -> None:
     more = constant(soft(tmp_path), count=10)
     counted = one(more.estimates, "images_compared", source="soft_labels")
@@ -324,11 +335,13 @@ def test_skipped_with_a_reason(tmp_path: Path, three: str) -> None:
     noise = image_set(noise_images(7))
     assert "set human_likeness.table or human_likeness.soft_labels" in reason(HumanLikeness(), noise)
     assert "no image is in the table" in reason(HumanLikeness(table=three), noise)
+    wide = soft(tmp_path, np.full((3, 17), 1 / 17))
     called = tuple(f"{side}/{image_of(NAMES[1])}" for side in ("left", "right"))
     twins = array_set("twins", noise_images(2), called, {}, ())
     assert "several images are called airplane" in reason(HumanLikeness(table=three), twins)
+    sevens = array_set("sevens", noise_images(2), ("test/2.png", "train/2.png"), {}, ())
+    assert "several images are numbered 2" in reason(HumanLikeness(soft_labels=wide), sevens)
     nobody = array_set("words", noise_images(2), ("a.png", "b.png"), {}, ())
-    wide = soft(tmp_path, np.full((3, 17), 1 / 17))
     assert "no image has a row of soft labels" in reason(HumanLikeness(soft_labels=wide), nobody)
 
 

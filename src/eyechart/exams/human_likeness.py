@@ -134,8 +134,14 @@ class HumanLikeness(Exam):
             reasons.append(f"several images are called {shown(name)}, so that it is not known which one people saw")
         elif people is not None and not people.compared(images.ids).any():
             reasons.append("no image is in the table of decisions in one of the model's categories")
-        if self.soft_labels is not None and (self._shares(subject)[1](images.ids) < 0).all():
-            reasons.append("no image has a row of soft labels: their names are no numbers, and the file has no ids")
+        if self.soft_labels is not None:
+            rows = self._shares(subject)[1](images.ids)
+            held, times = np.unique(rows[rows >= 0], return_counts=True)
+            if not len(held):
+                reasons.append("no image has a row of soft labels: their names are no numbers, and the file has no ids")
+            elif times.max() > 1:
+                row = int(held[times.argmax()])
+                reasons.append(f"several images are numbered {row}, so that it is not known which one people saw")
         return "; ".join(reasons)
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:

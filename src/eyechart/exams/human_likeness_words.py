@@ -22,6 +22,8 @@ TOO_UNSURE = (
     "It doubts more than people: divide the logits by a temperature below 1, chosen on held-out images, and see whether more "
     "training or a larger net leaves less to doubt; then ask again."
 )
+MATCH = "Check that row r belongs to the image numbered r, and name the columns with human_likeness.classes."
+HALF = 0.5  # labels that most people contradict are a sign of rows or columns that do not match (ours)
 ELSEWHERE = (
     "Look at images of which people are sure and it is not, and the other way round; train on people's shares there."
 )
@@ -86,6 +88,11 @@ def _answers(estimates: Estimates) -> Iterator[Finding]:
         return
     label = estimates.one("people_agreement", answer="label")
     beside = f"; the label does in {percent(label)}" if label is not None and label.value is not None else ""
+    if label is not None and label.high is not None and label.high < HALF:
+        told = f"People's commonest answer is the label for {percent(label)} of {label.n:,} images alone"
+        yield Finding(
+            "note", f"{told}: the soft labels may be of other images, or their columns of other classes.", MATCH
+        )
     yield Finding("note", f"It names people's commonest answer for {percent(agreed)} of {agreed.n:,} images{beside}.")
     yield from _shares(estimates)
     yield from _doubts(estimates)
