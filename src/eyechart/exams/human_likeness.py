@@ -14,7 +14,7 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.words import figure
-from eyechart.exams.human_likeness_files import fingerprint, people_in, shares_in
+from eyechart.exams.human_likeness_files import Source, fingerprint
 from eyechart.exams.human_likeness_people import People, people_estimates
 from eyechart.exams.human_likeness_pictures import charts
 from eyechart.exams.human_likeness_soft import COLUMNS, soft_estimates, soft_rows
@@ -121,8 +121,7 @@ class HumanLikeness(Exam):
     @classmethod
     def _of_content(cls, known: str, info: ValidationInfo) -> str:
         """A changed file is another exam: what was read of it is not used again."""
-        table, soft_labels = info.data.get("table", ()), info.data.get("soft_labels")
-        return known or fingerprint((*table, *((soft_labels,) if soft_labels else ())))
+        return known or fingerprint(info.data.get("table", ()), info.data.get("soft_labels"))
 
     def unsuited(self, subject: Subject, images: ImageSet) -> str:
         """Nothing of people is given, or nothing of these images."""
@@ -188,16 +187,15 @@ class HumanLikeness(Exam):
             self.categories, subject.class_names, subject.n_classes, "human_likeness.categories"
         )
         names = tuple(dict.fromkeys((*CATEGORIES, *known.names)))  # people may name what the model cannot
-        files = (*self.table, *self._soft)
-        return People(people_in(self.table, self.condition, names, self.fingerprint, files), known)
+        return People(self._source.people(self.condition, names), known)
 
     @property
-    def _soft(self) -> tuple[str, ...]:
-        return () if self.soft_labels is None else (self.soft_labels,)
+    def _source(self) -> Source:
+        return Source(self.table, self.soft_labels, self.fingerprint)
 
     def _shares(self, subject: Subject) -> tuple[Array, Callable[[Sequence[str]], Array]]:
         """(n, outputs) shares of people, and a function from ids to their rows."""
-        found = shares_in(self._soft[0], self.fingerprint, (*self.table, *self._soft))
+        found = self._source.shares()
         columns = self._columns(subject, found.shares.shape[1])
         shares = np.zeros((len(found.shares), subject.n_classes))
         shares[:, columns] = found.shares

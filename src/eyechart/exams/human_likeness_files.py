@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -14,54 +15,63 @@ from eyechart.images.soft_labels import SoftLabels, read_soft_labels
 
 Answered = dict[str, dict[str, Decision]]  # image -> observer -> decision
 MODEL = "model"  # its name among the observers
-SETTING = "human_likeness.table"
+SETTING, SOFT_LABELS = "human_likeness.table", "human_likeness.soft_labels"
 
 
-def fingerprint(files: Sequence[str]) -> str:
+def fingerprint(table: Sequence[str], soft_labels: str | None) -> str:
     """Of the content of all files; empty without any. Raises SettingError for one that cannot be read."""
-    if not files:
-        return ""
+    files = [(SETTING, file) for file in table]
+    files += [] if soft_labels is None else [(SOFT_LABELS, soft_labels)]
     mark = blake2b(digest_size=16)
-    for file in files:
-        try:
-            mark.update(blake2b(Path(file).read_bytes()).digest())
-        except OSError as error:
-            reason = error.strerror or str(error)
-            way_out = "Give the path of a file with answers of people."
-            raise SettingError(
-                f"The file cannot be read: {reason}.", setting="human_likeness", value=file, way_out=way_out
-            ) from error
-    return mark.hexdigest()
+    for setting, file in files:
+        mark.update(blake2b(_content(setting, file)).digest())
+    return mark.hexdigest() if files else ""
 
 
-def people_in(
-    table: tuple[str, ...], condition: str | None, categories: tuple[str, ...], mark: str, files: tuple[str, ...]
-) -> tuple[tuple[str, ...], Answered]:
-    """Observers of a table (people, or if there are none, all), and by image what they answered in the condition."""
-    _check(mark, files)
-    return _people(table, condition, categories, mark)
+def _content(setting: str, file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        way_out = "Give the path of a file with answers of people."
+        raise SettingError(
+            f"The file cannot be read: {reason}.", setting=setting, value=file, way_out=way_out
+        ) from error
 
 
-def shares_in(file: str, mark: str, files: tuple[str, ...]) -> SoftLabels:
-    """Soft labels of a file."""
-    _check(mark, files)
-    return _shares(file, mark)
+@dataclass(frozen=True)
+class Source:
+    """The files of people's answers, and the mark of what they held when the exam was set up."""
+
+    table: tuple[str, ...]
+    soft_labels: str | None
+    mark: str
+
+    def people(self, condition: str | None, categories: tuple[str, ...]) -> tuple[tuple[str, ...], Answered]:
+        """Observers of the table (people, or if there are none, all), and by image what they answered in the condition."""
+        _check(self)
+        return _people(self.table, condition, categories, self.mark)
+
+    def shares(self) -> SoftLabels:
+        """The soft labels."""
+        _check(self)
+        return _shares(self.soft_labels or "", self.mark)
 
 
 @lru_cache(maxsize=8)
-def _check(mark: str, files: tuple[str, ...]) -> None:
-    if fingerprint(files) != mark:
+def _check(source: Source) -> None:
+    if fingerprint(source.table, source.soft_labels) != source.mark:
         raise SettingError(
             "The files with people's answers have changed since this exam was set up.",
             setting="human_likeness",
-            value=", ".join(files),
+            value=", ".join((*source.table, source.soft_labels or "")),
             way_out="Ask for the exam again, or put the former files back.",
         )
 
 
 @lru_cache(maxsize=4)
 def _shares(file: str, mark: str) -> SoftLabels:
-    return read_soft_labels(file, setting="human_likeness.soft_labels")
+    return read_soft_labels(file, setting=SOFT_LABELS)
 
 
 @lru_cache(maxsize=4)
