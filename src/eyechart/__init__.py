@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from eyechart.models.image_model import ImageModel
     from eyechart.models.load import load_model, wrap
     from eyechart.models.preprocessing import Preprocessing
+    from eyechart.stimuli.export import Stimuli
+    from eyechart.stimuli.make import make_stimuli
     from eyechart.store.run_folder import Run
 
 _WHERE = {
@@ -30,9 +32,11 @@ _WHERE = {
     "ImageSet": "eyechart.images.image_set",
     "Preprocessing": "eyechart.models.preprocessing",
     "Run": "eyechart.store.run_folder",
+    "Stimuli": "eyechart.stimuli.export",
     "examine": "eyechart.examination",
     "load_images": "eyechart.images.load",
     "load_model": "eyechart.models.load",
+    "make_stimuli": "eyechart.stimuli.make",
     "open_run": "eyechart.examination",
     "wrap": "eyechart.models.load",
     "write_report": "eyechart.examination",
@@ -48,9 +52,11 @@ __all__ = [
     "ImageSet",
     "Preprocessing",
     "Run",
+    "Stimuli",
     "examine",
     "load_images",
     "load_model",
+    "make_stimuli",
     "open_run",
     "wrap",
     "write_report",

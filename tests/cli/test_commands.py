@@ -11,10 +11,10 @@ import pytest
 import timm
 from PIL import Image
 
-from eyechart.cli.spectrum import frame_of
 from eyechart.core.catalogue import SUITES, exam_class, exam_table
 from eyechart.images.load import load_images
 from eyechart.models.nets import OWN_NETS
+from eyechart.run.frame import frame_of
 from numbered import numbered
 from small_run import EXAMS, small_run
 

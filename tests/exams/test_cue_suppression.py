@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from eyechart.core.chance import generator
+from eyechart.core.chart import Dots
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
@@ -81,7 +82,13 @@ def test_a_colour_eye_leans_on_colour_alone() -> None:
     assert gap.high is not None
     assert gap.high < 0
     said = [f.sentence for f in CueSuppression().findings(found)]
-    assert any("It pays most for colour" in s for s in said)
+    assert any("it pays most for colour" in s for s in said)
+    leans = CueSuppression().charts(found)[0]
+    assert isinstance(leans, Dots)
+    assert leans.categories == ["shape", "texture", "colour"]
+    (marks,) = leans.series  # under the name by which those of several models are joined
+    assert marks.name == "this model"
+    assert marks.y == pytest.approx([0, 0, 1 - (0.8 + corrected) / 2])
     assert [f.verdict for f in CueSuppression().findings(found) if "On grey pictures" in f.sentence] == ["weak"]
 
 
@@ -99,6 +106,7 @@ def test_a_grain_eye_leans_on_texture_alone() -> None:
     texture = one(found, "reliance", cue="texture")
     assert texture.low is not None
     assert texture.low > 0.2
+    assert any("against the claim; shape minus texture is -" in f.sentence for f in CueSuppression().findings(found))
 
 
 def test_what_one_pixel_sees_computed_once_more() -> None:
@@ -182,6 +190,20 @@ def test_near_chance_there_is_nothing_to_correct() -> None:
     assert one(never, "relative_accuracy").reason == NEVER_RIGHT
 
 
+def test_answers_that_never_change_are_no_certainty() -> None:
+    labels = np.zeros(40, int)
+    clean = (np.arange(40) >= 30).astype(int)  # 30 of 40 right, whatever is taken away
+    found = told(clean, np.stack([clean, clean], 1), labels)
+    share = 1 / 42  # one image more of either kind, of two images more
+    room = 1.959964 * np.sqrt(2 * share / 42)
+    for measure, whole in (("relative_accuracy", 0.75), ("mean_chance_corrected", 0.5)):
+        e = found.of(measure)[0]
+        assert (e.value, e.method) == (1.0, "bonett-price")
+        assert (e.low, e.high) == (pytest.approx(1 - room / whole), pytest.approx(1 + room / whole))
+    lost = one(found, "reliance", cue="colour")
+    assert (lost.value, lost.high) == (0.0, pytest.approx(room / 0.5))
+
+
 def test_few_images_have_no_interval_and_none_no_figure() -> None:
     few = one(told(np.zeros(5, int), np.zeros((5, 1), int), np.zeros(5, int)), "relative_accuracy")
     assert (few.value, few.low) == (1.0, None)
@@ -207,6 +229,13 @@ def test_the_protocol_at_usual_sizes() -> None:
     assert len(protocol((32, 64)).of("patch_shuffle")) == 4
     assert [c.strength for c in protocol((6, 6)).of("bilateral")] == [4, 6, 8, 10]
     assert {c.method for c in protocol(methods=METHODS).conditions} == set(METHODS) == set(CUES)
+
+
+def test_forwards_are_as_many_as_stated() -> None:
+    for side, repeats, forwards in ((32, 3, 76), (224, 3, 100), (32, 1, 42), (224, 1, 50)):
+        queries = CueSuppression(repeats=repeats).ask(Subject((side, side), 10), ())
+        assert queries is not None
+        assert len(set(queries)) == forwards
 
 
 def test_views_that_share_a_step_are_neighbours() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eyechart.stats.crossed import Crossing, crossed_ratios
+from eyechart.stats.crossed import Crossing, crossed_figure, crossed_ratios
 from eyechart.stats.intervals import means, wilson
 
 Array = np.ndarray[Any, Any]
@@ -73,6 +73,7 @@ def test_a_factor_without_shared_levels_is_none() -> None:
     every, styles = np.arange(60), np.arange(60) % 10
     assert Crossing.of(every, styles).method == "clustered bootstrap"
     assert Crossing.of(every, every).method == "bootstrap"
+    assert Crossing.of(0 * every, styles).method == "clustered bootstrap"
     y = np.random.default_rng(2).random((60, 1))
     (alone,), (usual,) = crossed_ratios(y, np.ones((60, 1)), every, every), means(y)
     assert alone.low == pytest.approx(usual.low, abs=0.01)
@@ -92,9 +93,9 @@ def test_wilson_steps_in_where_resamples_say_nothing() -> None:
     first, second = stimuli(12, 8, 60)
     ones = np.ones((60, 1))
     (alike,) = crossed_ratios(ones, ones, first, second, share=True)
-    assert (alike.value, alike.low, alike.method) == (1.0, wilson(60, 60).low, "wilson")
+    assert (alike.value, alike.low, alike.n, alike.method) == (1.0, wilson(8, 8).low, 60, "wilson")
     (few,) = crossed_ratios(ones * (np.arange(60) < 6)[:, None], ones, first % 5, second, share=True)
-    assert (few.low, few.high) == pytest.approx((wilson(6, 60).low, wilson(6, 60).high))
+    assert (few.low, few.high) == pytest.approx((wilson(0.5, 5).low, wilson(0.5, 5).high))
     rare = np.zeros((60, 1))
     rare[:2] = 1
     (seldom,) = crossed_ratios(rare * (np.arange(60) == 0)[:, None], rare, first, second, share=True)
@@ -104,3 +105,27 @@ def test_wilson_steps_in_where_resamples_say_nothing() -> None:
     (nothing,) = crossed_ratios(0 * ones, 0 * ones, first, second, share=True)
     assert (nothing.value, nothing.n) == (None, 0)
     assert crossed_ratios(np.empty((0, 1)), np.empty((0, 1)), first[:0], second[:0])[0].value is None
+
+
+def test_many_images_of_one_content_are_as_uncertain_as_their_textures() -> None:
+    styles = np.arange(300) % 10
+    y = (styles < 4).astype(float)[:, None]  # the texture alone decides
+    (found,) = crossed_ratios(y, np.ones((300, 1)), np.zeros(300), styles, share=True)
+    assert found.method == "clustered bootstrap"
+    assert (found.high or 0) - (found.low or 0) > 0.5  # ten textures, not 300 images
+    (named,) = crossed_ratios(y, np.ones((300, 1)), np.zeros(300), np.zeros(300), share=True)
+    assert named.method == "bootstrap"
+
+
+def test_a_figure_of_sums_is_resampled_as_a_ratio_is() -> None:
+    first, second = stimuli(12, 8, 60)
+    columns = np.stack([np.random.default_rng(5).random(60) < 0.3, np.ones(60)], axis=1)
+    (ratio,) = crossed_ratios(columns[:, :1], columns[:, 1:], first, second, share=True)
+    figure = crossed_figure(lambda sums: sums[..., 0] / sums[..., 1], columns, first, second)
+    assert (figure.value, figure.low, figure.high) == pytest.approx((ratio.value, ratio.low, ratio.high))
+    assert (figure.n, figure.method) == (60, "crossed bootstrap")
+    for few in (
+        crossed_figure(lambda s: s[..., 0], columns, first % 5, second),
+        crossed_figure(lambda s: np.inf * s[..., 1], columns, first, second),
+    ):
+        assert few.low is None

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eyechart.stats.cue_conflict import CueCounts, Decisions, cue_counts, cue_shares
+from eyechart.stats.cue_conflict import CueCounts, Decisions, bias_gap, cue_counts, cue_shares
 
 Array = np.ndarray[Any, Any]
 
@@ -100,3 +100,18 @@ def test_columns_must_be_of_one_length() -> None:
     shapes, textures, contents, styles = published()
     with pytest.raises(ValueError, match="different lengths"):
         Decisions(shapes[:3], shapes, textures, contents, styles)
+
+
+def test_two_that_mostly_agree_differ_by_less_than_their_intervals_tell() -> None:
+    one, images = answering(162, 572), decisions(np.zeros(1280))
+    flipped = one.answers.copy()
+    chosen = np.random.default_rng(1).choice(np.flatnonzero(one.answers == one.textures), 60, replace=False)
+    flipped[chosen] = one.shapes[chosen]
+    gap, found = bias_gap(flipped, one.answers, images), [cue_shares(decisions(a)) for a in (one.answers, flipped)]
+    assert gap.value == pytest.approx(60 / 734)
+    assert (gap.low or 0) > 0
+    assert (found[0].shape_bias.high or 0) > (found[1].shape_bias.low or 0)  # though the intervals overlap
+    back = bias_gap(one.answers, flipped, images)
+    assert (back.low, back.high) == pytest.approx((-(gap.high or 0), -(gap.low or 0)), abs=1e-3)
+    assert bias_gap(one.answers, one.answers, images).value == 0.0
+    assert bias_gap(np.full(1280, -1), one.answers, images).value is None

@@ -82,6 +82,19 @@ def test_gaussian_is_a_plain_loop(kernel: int, sigma: float) -> None:
     np.testing.assert_allclose(gaussian_blur(given, kernel, sigma), plain, atol=1e-6)
 
 
+def test_levels_between_the_whole_ones_count_as_they_are() -> None:
+    given = images(1) * 0.9937 + 0.002  # no longer k / 255
+    plain = plain_bilateral(255.0 * given[0].permute(1, 2, 0).numpy(), 6, 30, 75)
+    np.testing.assert_allclose(255 * bilateral(given, 6, 30, 75)[0].permute(1, 2, 0).numpy(), plain, atol=2e-3)
+    rounded = plain_bilateral(np.rint(255.0 * given[0].permute(1, 2, 0).numpy()), 6, 30, 75)
+    assert np.abs(rounded - plain).max() > 0.02
+
+
+def test_layouts_are_filtered_alike() -> None:
+    given = images(3)
+    torch.testing.assert_close(bilateral(given, 6, 80, 75), bilateral(given.contiguous(), 6, 80, 75), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("view", [Bilateral(6, 80), GaussianBlur(7, 1.0)])
 def test_views_leave_their_input_and_constants_alone(view: Bilateral | GaussianBlur) -> None:
     given = images(3)

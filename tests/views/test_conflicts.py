@@ -9,7 +9,7 @@ from scipy.signal.windows import tukey
 
 from eyechart.core.view import Partner, Pixels
 from eyechart.views.conflicts import BandHybrid, Conflict, PhaseSwap, tapered, tukey_window
-from eyechart.views.parts import ObjectOnParts, middle, shuffled
+from eyechart.views.parts import ObjectOnParts, middle
 
 SIZES = [(16, 16), (15, 15), (12, 17)]
 EACH: list[Conflict] = [PhaseSwap(), PhaseSwap(dc="amplitude"), PhaseSwap(mix=0.4), BandHybrid(radius=4.0)]
@@ -133,23 +133,6 @@ def test_the_middle_is_a_and_around_it_lie_all_parts_of_b() -> None:
         for y, x in ((0, 0), (0, 8), (12, 4)):
             assert sum(torch.equal(found[i, :, y : y + 4, x : x + 4], tile) for tile in tiles) == 1
     assert not torch.equal(raw(ObjectOnParts(1, "box", 0.5, 4), a, b), found)  # another pair, another order
-
-
-def test_shuffling_moves_tiles_and_nothing_else() -> None:
-    b = images((17, 14), 13)
-    chance = np.random.default_rng(0)
-    orders = np.stack([chance.permutation(9) for _ in range(3)])
-    found = shuffled(b, 3, orders)
-    assert torch.equal(found.flatten(2).sort(-1).values, b.flatten(2).sort(-1).values)
-    assert torch.equal(found[:, :, 15:], b[:, :, 15:])
-    assert torch.equal(found[..., 12:], b[..., 12:])
-    assert torch.equal(found[1, :, 5:10, 8:12], b[1, :, *tile(orders[1, 5])])
-    assert torch.equal(shuffled(b, 3, np.tile(np.arange(9), (3, 1))), b)
-
-
-def tile(k: int) -> tuple[slice, slice]:
-    y, x = divmod(int(k), 3)
-    return slice(5 * y, 5 * y + 5), slice(4 * x, 4 * x + 4)
 
 
 def test_parts_never_stay_as_they_are_and_follow_seed_and_image() -> None:

@@ -8,7 +8,7 @@ import torch
 
 from eyechart.core.chance import generator
 from eyechart.core.view import Pixels
-from eyechart.views.patches import PatchRotation, PatchShuffle, another_order
+from eyechart.views.patches import PatchRotation, PatchShuffle, another_order, shuffled
 
 
 def batch(n: int, height: int = 12, width: int = 12, seed: int = 0) -> Pixels:
@@ -32,6 +32,19 @@ def test_shuffled_tiles_are_those_of_a_plain_loop(grid: int, height: int) -> Non
             (y, x), (v, u) = divmod(place, grid), divmod(int(tile), grid)
             there = image[:, v * tall : (v + 1) * tall, u * wide : (u + 1) * wide]
             assert torch.equal(shown[k, :, y * tall : (y + 1) * tall, x * wide : (x + 1) * wide], there)
+
+
+def test_what_lies_beyond_the_last_whole_tile_stays() -> None:
+    given = batch(3, 17, 14).tensor
+    orders = np.stack([np.random.default_rng(k).permutation(9) for k in range(3)])
+    found = shuffled(given, 3, torch.from_numpy(orders))
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(found.flatten(2).sort(-1).values, given.flatten(2).sort(-1).values)
+    assert torch.equal(found[:, :, 15:], given[:, :, 15:])
+    assert torch.equal(found[..., 12:], given[..., 12:])
+    y, x = divmod(int(orders[1, 5]), 3)
+    assert torch.equal(found[1, :, 5:10, 8:12], given[1, :, 5 * y : 5 * y + 5, 4 * x : 4 * x + 4])
+    assert torch.equal(shuffled(given, 3, torch.arange(9).expand(3, 9)), given)
 
 
 @pytest.mark.parametrize("grid", [1, 2, 4])

@@ -32,12 +32,17 @@ app.command(
     "eyechart.cli.boxes:boxes", name="boxes", help="Measure where objects lie in annotated images; needs no model."
 )
 app.command(
+    "eyechart.cli.stimuli:stimuli",
+    name="stimuli",
+    help="Make pictures without a cue, or with cues in conflict, of images.",
+)
+app.command(
     "eyechart.cli.decisions:decisions",
     name="decisions",
     help="Compare what people and networks answered, from tables; needs no model.",
 )
 app.command("eyechart.cli.report:report", name="report", help="Write the report of a run again (needs no model).")
-app.command("eyechart.cli.catalogue:list_", name="list", help="List exams, suites or models.")
+app.command("eyechart.cli.catalogue:list_", name="list", help="List exams, suites, models or kinds of stimuli.")
 app.command("eyechart.cli.catalogue:show", name="show", help="Show an exam's measures and settings.")
 app.command(
     "eyechart.cli.layers:layers", name="layers", help="List the layers of a model, by the names that exams take."

@@ -11,9 +11,11 @@ from rich.markup import escape
 from eyechart.cli.console import stdout
 
 
-def list_(what: Annotated[Literal["exams", "suites", "models"], Parameter(help="What to list.")] = "exams") -> None:
-    """List exams, suites, or kinds of models."""
-    {"exams": _exams, "suites": _suites, "models": _models}[what]()
+def list_(
+    what: Annotated[Literal["exams", "suites", "models", "stimuli"], Parameter(help="What to list.")] = "exams",
+) -> None:
+    """List exams, suites, kinds of models, or kinds of stimuli with their settings."""
+    {"exams": _exams, "suites": _suites, "models": _models, "stimuli": _stimuli}[what]()
 
 
 def show(name: Annotated[str, Parameter(help="Name of an exam.")]) -> None:
@@ -57,3 +59,12 @@ def _models() -> None:
     stdout.print("pkg.module:factory           your own, with --preprocess", markup=False)
     stdout.print("demo                         the embedded CIFAR-10 network", markup=False)
     stdout.print(f"--arch eyechart:NAME         {', '.join(sorted(OWN_NETS))}", markup=False)
+
+
+def _stimuli() -> None:
+    from eyechart.stimuli.kinds import KINDS, settings_of_kind
+
+    for name, kind in KINDS.items():
+        stdout.print(f"[bold]{escape(name):12}[/] {escape(kind.about)}")
+        for setting, default in settings_of_kind(name).items():
+            stdout.print(f"  {setting} = {default}", markup=False)

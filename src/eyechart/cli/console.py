@@ -27,9 +27,10 @@ def complain(error: EyechartError) -> None:
 
 
 class Teller:
-    """Shows how a run goes: sentences, and a bar with the time left."""
+    """Shows how a run goes: sentences, and a bar with the time left. ``unit``: of what the bar counts."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str = "forwards") -> None:
+        self._unit = unit
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
@@ -45,7 +46,7 @@ class Teller:
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("forwards"),
+            TextColumn(self._unit),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),

@@ -140,7 +140,8 @@ class Gallery:
     """Kept cases whose key starts with ``key``: pictures in the order of ``pictures`` (name, heading).
 
     ``lines``, one a picture, and headings are templates over the case's facts: ``"{label}: {confidence:.0%}"``. ``flicker``:
-    the first two pictures are nearly alike, and alternate in one place while the reader points at a case.
+    the first two pictures are nearly alike, and alternate in one place while the reader points at a case. ``shared``: cases and
+    pictures do not depend on the model, so that several share one gallery. ``most``: cases of a key that are shown at most.
     """
 
     title: str
@@ -149,6 +150,8 @@ class Gallery:
     lines: Sequence[str]
     caption: str = ""
     flicker: bool = False
+    shared: bool = False
+    most: int | None = None
     kind: Literal["gallery"] = "gallery"
 
 
@@ -263,12 +266,9 @@ Chart = Lines | Bars | Dots | Heatmap | Panels | Surface | Tiles | Table | Galle
 
 @dataclass(frozen=True)
 class Finding:
-    """One plain sentence for the summary.
+    """One plain sentence for the summary, with the figure and its interval.
 
-    Attributes:
-        verdict: ``strong``, ``weak``, or ``note`` for what is neither.
-        sentence: what was found, with the figure and its interval.
-        advice: what to do about it, or empty.
+    ``verdict``: ``note`` is neither strong nor weak. ``advice``: what to do about it, or empty.
     """
 
     verdict: Literal["strong", "weak", "note"]

@@ -15,11 +15,12 @@ from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.core.words import figure
 from eyechart.exams.cue_suppression_protocol import AXES, CUES, Condition, Method
-from eyechart.stats.intervals import FEWEST, Interval, ratios, resampled_sums, wilson
+from eyechart.stats.intervals import FEWEST, Interval, differences, ratios, resampled_sums, wilson
 
 Say = Callable[..., Estimate]
 ABOVE_CHANCE = 3  # standard deviations of guessing
 UNDEFINED = 1 / 40  # of the resamples
+ROUNDING = 1e-9
 NEAR_CHANCE = "on the clean view it is right no more often than guessing might be"
 NEVER_RIGHT = "no image is right on the clean view"
 
@@ -85,20 +86,20 @@ class _Curves:
         shares = ratios(self.right[:, 1:] * repeats, np.tile(repeats, (n, 1)), share=True)
         for condition, share in zip(self.conditions, shares, strict=True):
             yield self.say("accuracy", at=_at(condition), **figure(share))
-        for measure, kept, why in (
-            ("relative_accuracy", self._relative, "" if clean.value else NEVER_RIGHT),
-            ("chance_corrected", self._corrected, "" if self._above_chance else NEAR_CHANCE),
+        for measure, kept, whole, why in (
+            ("relative_accuracy", self._relative, self._clean, "" if clean.value else NEVER_RIGHT),
+            ("chance_corrected", self._corrected, self._above, "" if self._surely_above else NEAR_CHANCE),
         ):
-            yield from self._kept(measure, kept, why)
-        yield from self._reliance("" if self._above_chance else NEAR_CHANCE)
+            yield from self._kept(measure, kept, whole, why)
+        yield from self._reliance("" if self._surely_above else NEAR_CHANCE)
 
-    def _kept(self, measure: str, kept: Array, why: str) -> Iterator[Estimate]:
+    def _kept(self, measure: str, kept: Array, whole: float, why: str) -> Iterator[Estimate]:
         """What is kept at each strength, and on average over those of a method."""
         for k, condition in enumerate(self.conditions):
-            yield self._estimate(measure, _at(condition), kept[:, k], why)
+            yield self._estimate(measure, _at(condition), kept[:, k], whole, why)
         for method, columns in self._methods.items():
             at = {"cue": CUES[method], "method": method}
-            yield self._estimate(f"mean_{measure}", at, kept[:, columns].mean(1), why)
+            yield self._estimate(f"mean_{measure}", at, kept[:, columns].mean(1), whole, why)
 
     def _reliance(self, why: str) -> Iterator[Estimate]:
         lost: dict[str, Array] = {}
@@ -106,24 +107,26 @@ class _Curves:
             means = [self._corrected[:, columns].mean(1) for m, columns in self._methods.items() if CUES[m] == cue]
             if means and " and " not in cue:
                 lost[cue] = 1 - np.mean(means, axis=0)
-                yield self._estimate("reliance", {"cue": cue}, lost[cue], why)
+                yield self._estimate("reliance", {"cue": cue}, lost[cue], self._above, why)
         for cue, against in combinations([axis for axis in AXES if axis in lost], 2):
             at = {"cue": cue, "against": against}
-            yield self._estimate("reliance_difference", at, lost[cue] - lost[against], why)
+            yield self._estimate("reliance_difference", at, lost[cue] - lost[against], self._above, why)
 
-    def _estimate(self, measure: str, at: Mapping[str, Any], values: Array, why: str) -> Estimate:
-        """The figure is the first of ``values``, the others are those of resamples."""
+    def _estimate(self, measure: str, at: Mapping[str, Any], values: Array, whole: float, why: str) -> Estimate:
+        """The figure is the first of ``values``, the others are those of resamples; ``whole`` is what it is a share of."""
         n, (value, *drawn) = len(self.right), values
         fine = np.array(drawn)[np.isfinite(drawn)]
         if why or not np.isfinite(value):
-            return self.say(
-                measure, unit="ratio", at=at, **figure(Interval(None, None, None, n, ""), why or NEVER_RIGHT)
-            )
-        if n < FEWEST or len(fine) < (1 - UNDEFINED) * len(drawn):
-            return self.say(measure, unit="ratio", at=at, **figure(Interval(float(value), None, None, n, "")))
-        low, high = np.percentile(fine, [2.5, 97.5])
-        interval = Interval(float(value), min(float(low), value), max(float(high), value), n, "bootstrap")
-        return self.say(measure, unit="ratio", at=at, **figure(interval))
+            interval, why = Interval(None, None, None, n, ""), why or NEVER_RIGHT
+        elif n < FEWEST or len(fine) < (1 - UNDEFINED) * len(drawn):
+            interval = Interval(float(value), None, None, n, "")
+        elif np.ptp(fine) < ROUNDING:  # images all alike: resamples say nothing, which is not certainty
+            room = (differences(np.zeros((n, 1)), np.zeros((n, 1)))[0].high or 0.0) / whole
+            interval = Interval(float(value), float(value) - room, float(value) + room, n, "bonett-price")
+        else:
+            low, high = np.percentile(fine, [2.5, 97.5])
+            interval = Interval(float(value), min(float(low), value), max(float(high), value), n, "bootstrap")
+        return self.say(measure, unit="ratio", at=at, **figure(interval, why))
 
     @cached_property
     def _accuracies(self) -> Array:
@@ -141,9 +144,19 @@ class _Curves:
         return _by(above[:, 1:], above[:, :1])
 
     @property
-    def _above_chance(self) -> bool:
+    def _clean(self) -> float:
+        """Accuracy on the clean view."""
+        return float(self._accuracies[0, 0])
+
+    @property
+    def _above(self) -> float:
+        """That, above chance."""
+        return self._clean - self.chance
+
+    @property
+    def _surely_above(self) -> bool:
         spread = sqrt(self.chance * (1 - self.chance) / len(self.right))
-        return bool(self.chance < 1 and self._accuracies[0, 0] - self.chance >= ABOVE_CHANCE * spread)
+        return self.chance < 1 and self._above >= ABOVE_CHANCE * spread
 
     @cached_property
     def _methods(self) -> Mapping[Method, list[int]]:

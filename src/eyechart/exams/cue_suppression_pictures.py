@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from eyechart.core.chart import Bars, Chart, Finding, Gallery, Lines, Rule, Series, Table
+from eyechart.core.chart import Chart, Dots, Finding, Gallery, Lines, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
 from eyechart.exams.cue_suppression_protocol import AXES, CUES, Condition, Method, Protocol
@@ -38,7 +38,7 @@ CURVES: Sequence[tuple[str, str, tuple[Method, ...]]] = (
     ("With amplitudes made alike", "how far (1 = all equally strong)", ("whitening",)),
 )
 CAVEATS = {
-    "Without shape": " Large tiles spare local shape; tiles of few pixels take texture, too.",
+    "Without shape": " Large tiles spare local shape. Tiles of few pixels take texture, too; turned, they leave the outlines.",
     "Blurred": " A wide blur takes fine contours, too.",
 }
 
@@ -77,7 +77,7 @@ def _leans(estimates: Estimates) -> Iterator[Finding]:
     ordered = sorted(found, key=lambda e: -(e.value or 0.0))
     each = ", ".join(f"{percent(e)} without {e.at['cue']}" for e in ordered)
     clear = all(_apart(estimates, ordered[0].at["cue"], e.at["cue"]) for e in ordered[1:])
-    lead = f" It pays most for {ordered[0].at['cue']}." if clear and len(ordered) > 1 else ""
+    lead = f" At these strengths it pays most for {ordered[0].at['cue']}." if clear and len(ordered) > 1 else ""
     yield Finding(
         "note", f"Of what it gets right above chance it loses, on average over all ways and strengths, {each}.{lead}"
     )
@@ -101,9 +101,9 @@ def _claim(estimates: Estimates) -> Iterator[Finding]:
         return
     side = _apart(estimates, "shape", "texture")
     verdict = {
-        1: "It loses more without shape, as claimed",
-        -1: "It loses more without texture, against the claim",
-        0: "It loses about as much without one as without the other",
+        1: "it loses more without shape, in line with the claim, by",
+        -1: "it loses more without texture, against the claim; shape minus texture is",
+        0: "it loses about as much without one as without the other; shape minus texture is",
     }[side]
     coarse = estimates.of("relative_accuracy", method="patch_shuffle")
     local = (
@@ -115,7 +115,7 @@ def _claim(estimates: Estimates) -> Iterator[Finding]:
     yield Finding(
         "note",
         "A published claim (Burgert et al., NeurIPS 2025) is that convolutional networks lean on local shape, not on texture. "
-        f"{verdict} (difference {percent(difference)}).{local}",
+        f"At the strengths shown {verdict} {percent(difference)}.{local}",
     )
 
 
@@ -147,7 +147,7 @@ def _verdict(kept: Estimate, what: str, advice: str) -> Finding:
 def _stuck(estimates: Estimates) -> Iterator[Finding]:
     """Where one answer is all that is left."""
     strongest = {e.at["method"]: e for e in estimates.of("commonest_answer_share")}
-    stuck = [f"{NAMES[m]} ({percent(e)})" for m, e in strongest.items() if (e.value or 0.0) > STUCK]
+    stuck = [f"{NAMES[m]} {percent(e)}" for m, e in strongest.items() if (e.value or 0.0) > STUCK]
     if stuck:
         yield Finding(
             "note",
@@ -158,27 +158,27 @@ def _stuck(estimates: Estimates) -> Iterator[Finding]:
 
 def _unlabelled(estimates: Estimates) -> Iterator[Finding]:
     strongest = {e.at["method"]: e for e in estimates.of("same_answer")}
-    each = [
-        f"{percent(e)} ({NAMES[m]})" for m, e in strongest.items() if " and " not in CUES[m] and e.value is not None
-    ]
+    each = [f"{NAMES[m]} {percent(e)}" for m, e in strongest.items() if " and " not in CUES[m] and e.value is not None]
     if each:
         yield Finding(
-            "note", f"At the strongest of each change, its answer stays for so many images: {'; '.join(each)}."
+            "note", f"At the strongest of each change, its answer stays on so many images: {'; '.join(each)}."
         )
 
 
-def _reliance(estimates: Estimates) -> Iterator[Bars]:
+def _reliance(estimates: Estimates) -> Iterator[Dots]:
+    """A mark for each cue; those of several models meet in one figure."""
     found = [e for axis in AXES if (e := estimates.one("reliance", cue=axis)) and e.value is not None]
     if not found:
         return
-    yield Bars(
+    yield Dots(
         title="What it leans on",
-        x_label="share of its accuracy above chance that is lost without the cue",
+        x_label="accuracy above chance that is lost",
         categories=[e.at["cue"] for e in found],
-        series=[Series("lost", [e.value for e in found], [e.low for e in found], [e.high for e in found])],
-        caption="0: nothing is lost; 1: it guesses. Means over the strengths of each way to take the cue away, then over the "
-        "ways (curves below), with 95 % intervals. Strengths of different cues cannot be made equal, so compare a bar with "
-        "that of another model rather than with its neighbours.",
+        series=[Series("this model", [e.value for e in found], [e.low for e in found], [e.high for e in found])],
+        rules=[Rule(0.0, "nothing lost"), Rule(1.0, "guessing")],
+        caption="Without the cue, as a mean over the strengths of each way to take it away, then over the ways, with 95 % "
+        "intervals. Strengths of different cues cannot be made equal: compare marks of one row, of several models, rather than "
+        "those of one model.",
     )
 
 
@@ -217,12 +217,12 @@ def _table(estimates: Estimates, methods: Sequence[Method]) -> Table:
         means = [estimates.of(m, method=method) for m in ("mean_relative_accuracy", "mean_chance_corrected")]
         if strongest[1]:
             cells = [(e[0].value, e[0].low, e[0].high) if e else None for e in (*means, *strongest)]
-            rows.append([NAMES[method], CUES[method], *cells])
+            rows.append([f"{NAMES[method]} ({CUES[method]})", *cells])
     return Table(
         title="All ways to take a cue away",
-        columns=["picture", "without", "kept, mean", "kept above chance", "right", "same answer", "commonest answer"],
+        columns=["picture (without)", "kept, mean", "kept above chance", "right", "same answer", "commonest answer"],
         rows=rows,
-        formats=[None, None, *["percent"] * 5],  # type: ignore[list-item]
+        formats=[None, *["percent"] * 5],  # type: ignore[list-item]
         caption="Kept: accuracy by that on the whole picture, mean over the strengths, as it is and above chance. The last "
         "three are at the strongest: images that are right, that get the answer of the whole picture, and that get the "
         "commonest answer.",

@@ -38,8 +38,8 @@ class ShapeBias(Exam):
     {aggregation: mean | sum | max} of the probabilities of their outputs, or that of its top output (strict; other where that
     belongs to none). Stimuli whose cues agree, or name a category that the model lacks, are counted and left out.
 
-    Measures at {aggregation}, and with radii also at {aggregation, band: low | high, radius, radius_nyquist} of the parts of
-    the images with D <= radius cycles per image, and of the rest:
+    Measures at {aggregation}; by the chosen one, for each of ``radii``, also at {aggregation, band: low | high, radius,
+    radius_nyquist}, of the part of the images with D <= radius cycles per image, and of the rest:
         shape_bias: of the answers that name shape or texture, the share that names the shape; n counts these answers.
         shape_bias_wilson: the same, with Wilson's interval: as if images were independent, so a least width.
         either_cue_accuracy: share of answers that name shape or texture.
@@ -51,11 +51,17 @@ class ShapeBias(Exam):
         reciprocal_rank {cue: shape | texture}: mean of 1 / rank of the best of the cue's outputs, also by band.
         reciprocal_rank_gap: that of the shape minus that of the texture.
         reciprocal_rank_by_chance {cue}: its mean over all orders of the outputs.
+    With radii, for the chosen aggregation:
+        band_gap {cue, radius, radius_nyquist}: share of answers that name the cue on the low part minus that on the high part.
+        crossover_radius {cue}: the radius from which on the low part names the cue at least as often as the high part, linear
+            between radii, in cycles per image; crossover_radius_nyquist: as a share of n/2. The finer the detail that the cue
+            lives in, the larger. Two radii or more; undefined where the two do not cross within them; intervals end there.
+        crossover_radius_gap: that of the texture minus that of the shape; above 0, texture lives in finer detail.
     stimuli {fate: conflict | agreeing | absent | no_stimulus}: numbers of images; conflict alone counts above.
 
-    Intervals resample contents and styles (crossed bootstrap), since images that share one are not independent; Wilson's
-    takes over where that says nothing. A shape bias of fewer than five answers says in its reason that it is not reliable;
-    of none it is undefined.
+    Intervals resample contents and styles (crossed bootstrap), since images that share one are not independent; Wilson's takes
+    over where that says nothing, its n the number of contents or of styles, whichever is less. A shape bias of fewer than five
+    answers says in its reason that it is not reliable; of none it is undefined.
 
     Rows: ``fate`` (0 conflict, 1 agreeing, 2 absent, 3 no stimulus), ``shape``, ``texture`` (places in the alphabetical list of
     the model's categories, -1 = none), ``content``, ``style`` (hashes of their names); and, an entry for each view (whole,
@@ -63,17 +69,19 @@ class ShapeBias(Exam):
     categories, -1 = other), ``scores_mean``, ``scores_sum``, ``scores_max`` (logs, of all categories view by view),
     ``rank_shape``, ``rank_texture`` (among all outputs; 0 = not asked).
 
-    Kept: the clearest answers for the texture, the shape and neither, and the stimuli that everybody knows.
+    Kept: the clearest answers for the texture, the shape and neither; the stimuli that everybody knows (cats in the texture of
+    elephants, cars in that of clocks, bears in that of bottles); and some whatever the answer, by their names alone.
     """
 
     name: ClassVar[str] = "shape_bias"
-    headline: ClassVar[tuple[str, ...]] = ("shape_bias", "either_cue_accuracy", "reciprocal_rank")
+    headline: ClassVar[tuple[str, ...]] = ("shape_bias", "either_cue_accuracy", "reciprocal_rank", "crossover_radius")
     title: ClassVar[str] = "Texture or shape"
     explanation: ClassVar[str] = (
         "Each picture has the shape of one thing and the surface of another: a cat in the skin of an elephant. People answer "
         "by the shape; a model that says elephant recognises surfaces, and may be lost where they change."
     )
     own_targets: ClassVar[bool] = True
+    version: ClassVar[int] = 2  # 1 kept its cases under other keys
 
     categories: Literal["auto", "imagenet16", "cifar10"] | Table = Field(
         "auto",

@@ -13,6 +13,7 @@ from scipy.special import gammaln
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.core.words import figure
+from eyechart.exams.shape_bias_bands import Split
 from eyechart.exams.shape_bias_rows import CONFLICT, FATES
 from eyechart.images.categories import RULES, Categories, Rule
 from eyechart.stats.crossed import crossed_ratios
@@ -46,9 +47,9 @@ class Reckoning:
     outputs: int
 
     def estimates(self) -> Iterator[Estimate]:
-        """Shares by rule and view, then by category, then ranks among all outputs."""
+        """Shares by rule, of bands by the chosen one alone; by category; ranks among all outputs; which band holds each cue."""
         rules = (self.rule, *(rule for rule in RULES if rule != self.rule))
-        told = [(rule, v) for rule in rules for v in range(len(self.views))]
+        told = [(rule, v) for rule in rules for v in range(len(self.views) if rule == self.rule else 1)]
         found = cue_shares_each([self._answers(*one) for one in told], self._decisions())
         for (rule, v), shares in zip(told, found, strict=True):
             yield from self._shares("", shares, {"aggregation": rule, **self.views[v]})
@@ -58,6 +59,7 @@ class Reckoning:
             yield from self._shares("category_", cue_shares(whole.where(whole.shapes == k)), at)
         yield from self._ranks()
         yield from self._chance()
+        yield from self._split().estimates(self.say, {"aggregation": self.rule})
 
     def _conflict(self) -> Array:
         return np.asarray(self.rows["fate"] == CONFLICT)
@@ -70,6 +72,12 @@ class Reckoning:
         """Answers to the whole pictures."""
         asked, names = self._conflict(), ("shape", "texture", "content", "style")
         return Decisions(self._answers(self.rule, 0), *(self.rows[name][asked] for name in names))
+
+    def _split(self) -> Split:
+        whole = self._decisions()
+        answers = np.stack([self._answers(self.rule, v) for v in range(len(self.views))], axis=1)
+        named = {"shape": answers == whole.shapes[:, None], "texture": answers == whole.textures[:, None]}
+        return Split.of(self.views, named, whole.contents, whole.styles)
 
     def _shares(self, prefix: str, found: CueShares, at: Mapping[str, Any]) -> Iterator[Estimate]:
         bias = self._bias(f"{prefix}shape_bias", found.shape_bias, found, at)

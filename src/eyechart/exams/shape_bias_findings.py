@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from eyechart.core.chart import Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
-from eyechart.exams.shape_bias_pictures import whole
+from eyechart.exams.shape_bias_pictures import comparable, whole
 from eyechart.exams.shape_bias_published import OBSERVERS
 from eyechart.stats.cue_conflict import FEW
 
@@ -39,10 +39,12 @@ def _bias(estimates: Estimates, bias: Estimate, rule: str) -> Finding:
     either = whole(estimates, "either_cue_accuracy", aggregation=rule)
     if bias.value is None or either is None:
         return Finding("note", f"Whether shape or texture wins cannot be told: {bias.reason}.")
-    people = OBSERVERS[0]
+    people = (
+        f" (people, on the published pictures: {OBSERVERS[0].shape_bias:.0%})" if comparable(estimates, rule) else ""
+    )
     said = (
         f"Where shape and texture disagree, it names the shape in {percent(bias)} of the {bias.n:,} cases in which it names "
-        f"either (people: {people.shape_bias:.0%}); it names either in {percent(either)} of all {either.n:,}."
+        f"either{people}; it names either in {percent(either)} of all {either.n:,}."
     )
     if bias.n < FEW:
         return Finding("note", f"{said} So few cases cannot be relied on.")
@@ -73,33 +75,64 @@ def _ranks(estimates: Estimates) -> Iterator[Finding]:
     shape, texture = ((e.value if e else None) for e in found)
     if gap is None or gap.low is None or gap.high is None or shape is None or texture is None:
         return
+    chance = [estimates.one("reciprocal_rank_by_chance", cue=cue) for cue in ("shape", "texture")]
+    random = " and ".join(f"{e.value:.2f}" for e in chance if e and e.value is not None)
     higher = "shape" if gap.low > 0 else "texture" if gap.high < 0 else "neither cue is shown to rank"
     end = f"{higher} ranks higher" if gap.low > 0 or gap.high < 0 else f"{higher} higher"
     yield Finding(
         "note",
-        f"Among all its outputs, the mean reciprocal rank is {shape:.2f} for the shape and {texture:.2f} for the texture: "
+        f"Among all its outputs, the mean reciprocal rank is {shape:.2f} for the shape and {texture:.2f} for the texture "
+        f"({random} if outputs ranked at random): "
         f"{end} (difference {gap.value:.2f}, 95% interval {gap.low:.2f} to {gap.high:.2f}).",
     )
 
 
 def _bands(estimates: Estimates, rule: str) -> Iterator[Finding]:
-    """At the radius that parts the texture most evenly: which part keeps more of it."""
-    pairs = [
-        (low, high)
-        for low in estimates.of("texture_accuracy", aggregation=rule, band="low")
-        for high in estimates.of("texture_accuracy", aggregation=rule, band="high", radius=low.at["radius"])
-    ]
-    for low, high in pairs:
-        if None in (low.low, low.high, high.low, high.high):
-            continue
-        apart = (low.low or 0) > (high.high or 0) or (high.low or 0) > (low.high or 0)
-        where = "coarse" if (low.value or 0) > (high.value or 0) else "fine"
-        end = f"its texture lives in the {where} part" if apart else "neither part is shown to hold more of it"
-        yield Finding(
-            "note",
-            f"Shown only what is coarser than {low.at['radius']:g} waves across the image, it names the texture in "
-            f"{percent(low)} of the cases, shown only what is finer, in {percent(high)}: {end}.",
-        )
+    """Where the texture lives: beside the shape if both radii are found, else at the radius that parts it most evenly."""
+    gap = estimates.one("crossover_radius_gap", aggregation=rule)
+    parted = [e for e in estimates.of("band_gap", aggregation=rule, cue="texture") if e.value is not None]
+    if gap is not None and _clear(gap):
+        texture, shape = (estimates.one("crossover_radius", aggregation=rule, cue=cue) for cue in ("texture", "shape"))
+        yield Finding("note", _beside_shape(texture, shape, gap))
+    elif parted:
+        yield Finding("note", _at_radius(estimates, min(parted, key=lambda e: abs(e.value or 0.0)), rule))
+
+
+def _clear(e: Estimate) -> bool:
+    return e.value is not None and e.low is not None and e.high is not None
+
+
+def _beside_shape(texture: Estimate | None, shape: Estimate | None, gap: Estimate) -> str:
+    end = "Texture is not shown to live in other detail than shape"
+    if (gap.low or 0) > 0 or (gap.high or 0) < 0:
+        end = f"So texture lives in {'finer' if (gap.low or 0) > 0 else 'coarser'} detail than shape"
+    return (
+        f"Split into a coarse and a fine part at {_waves(texture)} waves across the image, its pictures give the texture away "
+        f"as often by either part; the shape, at {_waves(shape)}. {end} (difference {gap.value:.0f}, 95% interval "
+        f"{gap.low:.0f} to {gap.high:.0f})."
+    )
+
+
+def _waves(e: Estimate | None) -> str:
+    if e is None or e.value is None:
+        return "an unknown number of"
+    return (
+        f"{e.value:.0f}"
+        if e.low is None or e.high is None
+        else f"{e.value:.0f} (95% interval {e.low:.0f} to {e.high:.0f})"
+    )
+
+
+def _at_radius(estimates: Estimates, gap: Estimate, rule: str) -> str:
+    at = {"aggregation": rule, "radius": gap.at["radius"]}
+    low, high = (estimates.one("texture_accuracy", band=side, **at) for side in ("low", "high"))
+    said = " and ".join(
+        f"{percent(e)} {what}" for e, what in ((low, "on what is coarser"), (high, "on what is finer")) if e
+    )
+    end = "neither part is shown to hold more of it"
+    if (gap.low or 0) > 0 or (gap.high or 0) < 0:
+        end = f"its texture lives in the {'coarse' if (gap.low or 0) > 0 else 'fine'} part"
+    return f"Parted at {at['radius']:g} waves across the image, it names the texture in {said}: {end}."
 
 
 def _left_out(estimates: Estimates) -> Iterator[Finding]:

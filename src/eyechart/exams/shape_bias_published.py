@@ -27,4 +27,4 @@ OBSERVERS = (
     Published("AlexNet", CueCounts(182, 537, 481)),
 )
 STIMULI = 1200
-CATEGORIES = 16  # whose line-up the figures are about
+CATEGORIES = "imagenet16"  # that could be answered

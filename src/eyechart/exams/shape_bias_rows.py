@@ -76,7 +76,7 @@ def answer_rows(stimuli: Stimuli, categories: Categories, answers: Sequence[Answ
 
 
 def cases(stimuli: Stimuli, categories: Categories, answer: Answer, rule: Rule, subject: Subject) -> Iterator[Kept]:
-    """Conflicting stimuli, each under what its answer on the whole picture named; those that everybody knows lead."""
+    """Conflicting stimuli, each under what its answer named; those that everybody knows lead, then some by name alone."""
     said, scores = categories.answers(answer.log_p, rule), categories.scores(answer.log_p, rule)
     for i in np.flatnonzero(stimuli.fates == CONFLICT).tolist():
         shape, texture = int(stimuli.shapes[i]), int(stimuli.textures[i])
@@ -94,12 +94,24 @@ def cases(stimuli: Stimuli, categories: Categories, answer: Answer, rule: Rule, 
         margin = margins.min() if named == "other" else margins.max()
         yield _case(named, float(margin), stimuli.ids[i], facts)
         pair = (facts["shape"], facts["texture"])
-        if pair in FEATURED:
-            yield _case("featured", float(-FEATURED.index(pair)), stimuli.ids[i], facts)
+        famous = pair in FEATURED
+        part = FEATURED.index(pair) if famous else len(FEATURED)
+        yield _case("featured", 0.0 if famous else _by_name(stimuli.ids[i]), stimuli.ids[i], facts, f"/{part}")
 
 
-def _case(kind: str, score: float, image_id: str, facts: Mapping[str, Any]) -> Kept:
-    return Kept(f"{LISTS.index(kind)}_{kind}", score, image_id, facts)
+def _case(kind: str, score: float, image_id: str, facts: Mapping[str, Any], part: str = "") -> Kept:
+    return Kept(f"{key_of(kind)}{part}", score, image_id, facts)
+
+
+def _by_name(image_id: str) -> float:
+    """A number in [0, 1) that says nothing of the answer."""
+    digest = blake2b(image_id.encode("utf-8", "surrogatepass"), digest_size=4, person=b"shape_bias").digest()
+    return int.from_bytes(digest, "big") / 2**32
+
+
+def key_of(kind: str) -> str:
+    """Under what cases of a kind are kept."""
+    return f"shape_bias/{LISTS.index(kind)}_{kind}"
 
 
 def _numbered(names: Array) -> Array:

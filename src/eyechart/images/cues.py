@@ -72,5 +72,12 @@ def read_cues(ids: Sequence[str], targets: Mapping[str, Array]) -> Cues:
 
 def _texts(values: Sequence[Any] | Array, count: int) -> Array:
     column = np.empty(count, dtype=object)
-    column[:] = [" ".join(str(value).lower().replace("_", " ").split()) for value in values]
+    column[:] = [" ".join(_text(value).lower().replace("_", " ").split()) for value in values]
     return column
+
+
+def _text(value: Any) -> str:
+    """A cell in words: nothing where it is missing, and 3.0 as the 3 that it was before a column of floats."""
+    if isinstance(value, float | np.floating):
+        return "" if np.isnan(value) else str(int(value)) if float(value).is_integer() else str(value)
+    return "" if value is None else str(value)

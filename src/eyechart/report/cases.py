@@ -78,11 +78,16 @@ class KeptCase:
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture of a case with its heading and line; no picture if none was kept under that name."""
+    """One picture of a case with its heading and line (or several, parted by newlines); no picture if none was kept."""
 
     heading: str
     line: str
     picture: Picture | None
+
+    @property
+    def lines(self) -> list[str]:
+        """One or more."""
+        return self.line.split("\n")
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,7 @@ def case_lists(gallery: Gallery, kept: Sequence[KeptCase]) -> tuple[CaseList, ..
         sorted(cases, key=lambda case: (-case.score, case.id)) for _, cases in sorted(lists.items(), key=_natural)
     ]
     return tuple(
-        CaseList(str(cases[0].facts.get("group", "")), tuple(_view(gallery, case) for case in cases))
+        CaseList(str(cases[0].facts.get("group", "")), tuple(_view(gallery, case) for case in cases[: gallery.most]))
         for cases in ranked
     )
 

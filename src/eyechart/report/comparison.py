@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
 from eyechart.core.chart import Chart, Format, Lines, Table
 from eyechart.core.estimate import Estimate
 from eyechart.report.contents import PageSection
 from eyechart.report.dots_overlay import joined_dots
+from eyechart.report.gallery_overlay import Kept, joined_galleries, without
 from eyechart.report.numerals import plain
 from eyechart.report.overlay import ALONG, Address, curves, overlaid
 
@@ -28,7 +30,10 @@ GIVEN = {
 
 
 def with_comparisons(
-    sections: Sequence[PageSection], estimates: Sequence[Estimate], headlines: Mapping[str, Sequence[str]]
+    sections: Sequence[PageSection],
+    estimates: Sequence[Estimate],
+    headlines: Mapping[str, Sequence[str]],
+    kept: Kept = MappingProxyType({}),
 ) -> tuple[PageSection, ...]:
     """The sections, with one more before the first of each exam that several models sat: their figures side by side.
 
@@ -36,6 +41,7 @@ def with_comparisons(
         sections: in order; those of one exam are neighbours.
         estimates: of all exams and models.
         headlines: exam -> the measures to compare; none = all.
+        kept: model -> its kept cases; galleries that all models share move into the section.
     """
     found: list[PageSection] = []
     for exam, group in groupby(sections, lambda section: section.exam):
@@ -43,9 +49,12 @@ def with_comparisons(
         if len(of_exam) > 1:
             models = [section.model for section in of_exam]
             measured = [e for e in estimates if e.exam == exam and e.model in models]
-            charts: tuple[Chart, ...] = (*joined_dots(of_exam), *compare(measured, models, headlines.get(exam, ())))
+            shared, cases = joined_galleries(of_exam, kept)
+            compared = compare(measured, models, headlines.get(exam, ()))
+            charts: tuple[Chart, ...] = (*shared, *joined_dots(of_exam), *compared)
             title = f"{of_exam[0].title}: the models side by side"
-            found += [PageSection(exam, title, EXPLANATION, (), charts)] if charts else []
+            found += [PageSection(exam, title, EXPLANATION, (), charts, cases=cases)] if charts else []
+            of_exam = [without(section, shared) for section in of_exam]
         found += of_exam
     return tuple(found)
 

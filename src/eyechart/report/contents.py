@@ -17,7 +17,7 @@ HEADINGS = (("weak", "Weak"), ("note", "Worth knowing"), ("strong", "Strong"))
 
 @dataclass(frozen=True)
 class PageSection:
-    """An exam's part of the page, for one model."""
+    """An exam's part of the page, for one model; ``cases`` are those of its galleries, if they are not the model's own."""
 
     exam: str
     title: str
@@ -25,6 +25,7 @@ class PageSection:
     findings: tuple[Finding, ...] = ()
     charts: tuple[Chart, ...] = ()
     model: str = ""
+    cases: tuple[KeptCase, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def parts(sections: Sequence[PageSection], kept: Mapping[str, Sequence[KeptCase]
     made, lists = [], 0
     for number, section in enumerate(sections, start=1):
         anchor = f"{re.sub('[^a-z0-9]+', '-', section.exam.lower()).strip('-')[:40] or 'exam'}-{number}"
-        blocks, lists = _blocks(section, kept.get(section.model, ()), anchor, lists)
+        blocks, lists = _blocks(section, section.cases or kept.get(section.model, ()), anchor, lists)
         model = section.model if named else ""
         made.append(Part(anchor, section.title, model, section.explanation, advised_once(section.findings), blocks))
     return tuple(made)

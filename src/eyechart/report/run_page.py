@@ -45,6 +45,7 @@ def _page(run: Run) -> Page:
     record, results, stored = run.record, run.results, run.page
     fates = stored["fates"]
     odd = [BadImage(o["id"], o["status"], o["reason"]) for o in fates["odd"]]
+    kept = _kept(run, stored)
     bad = tuple(o for o in odd if o.status != "converted")
     shown = [m for m in record["models"] if m["outputs"] != "nothing"]
     named = " and ".join(m["name"] for m in shown[:3]) or record["images"]["name"]
@@ -58,8 +59,9 @@ def _page(run: Run) -> Page:
             [_section(s) for s in stored["sections"]],
             run.estimates,
             {s["exam"]: s.get("headline", ()) for s in stored["sections"]},
+            kept,
         ),
-        kept=_kept(run, stored),
+        kept=kept,
         skipped=tuple((f"{s['exam']} ({s['model']})", s["reason"]) for s in results["skipped"]),
         provenance=_provenance(record),
         preview=f"PREVIEW: {results['images']:,} of {results['of']:,} images" if results["preview"] else None,

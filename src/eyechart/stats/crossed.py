@@ -7,7 +7,7 @@ Applied Statistics 1, 2007). It errs on the wide side: what belongs to single im
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +37,11 @@ class Crossing:
     def of(cls, first: Array, second: Array) -> Crossing:
         """Of two factors (n,), levels being whatever sorts and compares equal.
 
-        A factor in which no two images share a level is no factor: whole levels of the other are drawn, or images where there
-        is none.
+        A factor in which no two images share a level, or all do, is no factor: whole levels of the other are drawn, or images
+        where there is none. Of images that all share a level, a figure is about that level alone.
         """
         numbered = [np.unique(np.asarray(levels), return_inverse=True)[1].ravel() for levels in (first, second)]
-        shared = tuple(levels for levels in numbered if levels.max(initial=-1) + 1 < len(levels))
+        shared = tuple(levels for levels in numbered if 1 < levels.max(initial=-1) + 1 < len(levels))
         method = ("bootstrap", "clustered bootstrap", "crossed bootstrap")[len(shared)]
         return cls(shared or (np.arange(len(first)),), method)
 
@@ -49,6 +49,10 @@ class Crossing:
     def fewest(self) -> int:
         """The number of levels of the factor that has the fewest."""
         return min(int(levels.max(initial=-1)) + 1 for levels in self.factors)
+
+    def independent(self, counted: Array) -> int:
+        """Effective n of the images that count, (n,) bool: levels of the factor that has the fewest of them."""
+        return min(len(np.unique(levels[counted])) for levels in self.factors)
 
     def resamples(self, draws: int = DRAWS, seed: int = 0) -> Iterator[Array]:
         """How often each image counts in each resample, in pieces (m, n) float64 that bound the memory."""
@@ -78,15 +82,15 @@ def crossed_ratios(
         numerators: y, (n, k).
         denominators: m, (n, k), not negative.
         first, second: (n,) level of each image in the two factors, such as its content and its texture (see Crossing).
-        share: the ratio (or which of them) is a share of 0/1 events. Then Wilson's interval is given, with the sum of m as n,
-            where resamples say nothing: all images alike, fewer than six levels, or more than one resample in forty without an
-            image that counts.
+        share: the ratio (or which of them) is a share of 0/1 events. Then Wilson's interval is given where resamples say
+            nothing: all images alike, fewer than six levels, or more than one resample in forty without an image that counts.
+            Its effective n is the number of levels of the images that count, of the factor that has the fewest.
 
     Others have no interval there, but for images all alike.
 
     >>> [w] = crossed_ratios(np.ones((4, 1)), np.ones((4, 1)), np.arange(4) % 2, np.arange(4) // 2, share=True)
     >>> w.value, round(w.low, 3), w.method
-    (1.0, 0.51, 'wilson')
+    (1.0, 0.342, 'wilson')
     """
     y, m = (np.asarray(columns, np.float64) for columns in (numerators, denominators))
     shares = [share] * y.shape[1] if isinstance(share, bool) else list(share)
@@ -96,13 +100,44 @@ def crossed_ratios(
     drawn = np.empty((0, y.shape[1]))
     if crossing.fewest >= FEWEST:
         drawn = _drawn(crossing, np.concatenate([y, m], axis=1), draws, seed)
-    counted = (m > 0).sum(0)
     return [
         _interval(
-            float(values[j]), drawn[:, j], int(counted[j]), crossing.method, float(m[:, j].sum()) if shares[j] else None
+            float(values[j]),
+            drawn[:, j],
+            int((m[:, j] > 0).sum()),
+            crossing.method,
+            crossing.independent(m[:, j] > 0) if shares[j] else None,
         )
         for j in range(y.shape[1])
     ]
+
+
+def crossed_figure(
+    figure: Callable[[Array], Array], columns: Array, first: Array, second: Array, *, draws: int = DRAWS, seed: int = 0
+) -> Interval:
+    """A figure of sums over images, such as the place where two curves of shares meet.
+
+    Args:
+        figure: sums (..., k) -> figures (...,); NaN where it is undefined.
+        columns: (n, k), all finite.
+        first, second: (n,) level of each image in the two factors.
+
+    Its value is the figure's, None for NaN. There is no interval if it is not finite, from fewer than six levels, or where more
+    than one resample in forty is undefined.
+
+    >>> w = crossed_figure(lambda sums: sums[..., 0], np.ones((60, 1)), np.arange(60) % 10, np.arange(60) % 10)
+    >>> w.value, w.method
+    (60.0, 'crossed bootstrap')
+    """
+    crossing, values = Crossing.of(first, second), np.asarray(columns, np.float64)
+    value, n = float(figure(values.sum(0))), len(values)
+    if crossing.fewest < FEWEST or not np.isfinite(value):
+        return Interval(None if np.isnan(value) else value, None, None, n, "")
+    drawn = np.concatenate([figure(weights @ values) for weights in crossing.resamples(draws, seed)])
+    if np.isnan(drawn).mean() > UNDEFINED:
+        return Interval(value, None, None, n, "")
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    return Interval(value, min(float(low), value), max(float(high), value), n, crossing.method)
 
 
 def _drawn(crossing: Crossing, columns: Array, draws: int, seed: int) -> Array:
@@ -112,17 +147,17 @@ def _drawn(crossing: Crossing, columns: Array, draws: int, seed: int) -> Array:
     return np.asarray(np.divide(y, m, out=np.full_like(y, np.nan), where=m > 0))
 
 
-def _interval(value: float, drawn: Array, n: int, method: str, events: float | None) -> Interval:
-    """``events``: of which the value is a share; None if it is none."""
+def _interval(value: float, drawn: Array, n: int, method: str, independent: int | None) -> Interval:
+    """``independent``: effective n of the events that the value is a share of; None if it is none."""
     if np.isnan(value):
         return Interval(None, None, None, n, method)
     known = drawn[~np.isnan(drawn)]
     told = len(known) > 0 and len(known) >= (1 - UNDEFINED) * len(drawn)
     low, high = np.percentile(known, [2.5, 97.5]) if told else (value, value)
     low, high = min(float(low), value), max(float(high), value)  # images all alike: rounding may push an end past
-    if events is not None:
+    if independent is not None:
         if not told or high - low < 1e-12:
-            w = wilson(min(1.0, value) * events, round(events))
+            w = wilson(min(1.0, value) * independent, independent)
             return Interval(value, w.low, w.high, n, w.method)
         low, high = max(0.0, low), min(1.0, high)
     return Interval(value, low, high, n, method) if told else Interval(value, None, None, n, "")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.stats.crossed import crossed_ratios
+from eyechart.stats.crossed import crossed_figure, crossed_ratios
 from eyechart.stats.intervals import Interval, wilson
 
 Array = np.ndarray[Any, Any]
@@ -132,3 +132,23 @@ def cue_shares_each(answers: Sequence[Array], images: Decisions, *, seed: int = 
         CueShares(one, found[5 * k], wilson(one.shape, one.either), *found[5 * k + 1 : 5 * k + 5])
         for k, one in enumerate(counts)
     ]
+
+
+def bias_gap(first: Array, second: Array, images: Decisions, *, seed: int = 0) -> Interval:
+    """Shape bias of the answers ``first`` minus that of ``second``, both (n,), to the same images.
+
+    Each resample of contents and textures is the same for both: two intervals that overlap say nothing of the difference.
+    ``images.answers`` is not looked at. Undefined where either names no cue.
+    """
+    columns = []
+    for answers in (first, second):
+        asked = replace(images, answers=answers).conflicting
+        shape, texture = (np.asarray(asked.answers == cue) for cue in (asked.shapes, asked.textures))
+        columns += [shape, shape | texture]
+    whole = images.conflicting
+
+    def gap(sums: Array) -> Array:
+        with np.errstate(invalid="ignore"):
+            return np.asarray(sums[..., 0] / sums[..., 1] - sums[..., 2] / sums[..., 3])
+
+    return crossed_figure(gap, np.stack(columns, axis=1), whole.contents, whole.styles, seed=seed)

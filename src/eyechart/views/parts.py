@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import torch
 
-from eyechart.core.chance import generator
 from eyechart.core.view import Pixels
 from eyechart.views.conflicts import Conflict
+from eyechart.views.patches import drawn_orders, shuffled
 
-Array = np.ndarray[Any, Any]
 Shape = Literal["disc", "box"]
 
 
@@ -40,28 +38,10 @@ class ObjectOnParts(Conflict):
 
     def mixed(self, a: Pixels, b: Pixels) -> torch.Tensor:
         """Copies pixels: nothing is clipped."""
-        orders = np.stack([_order(self.grid**2, generator(a.seed, self.stream, i)) for i in a.ids])
+        parts = shuffled(b.tensor, self.grid, drawn_orders(a, self.stream, self.grid**2))
         inside = middle(a.tensor.shape[2], a.tensor.shape[3], self.shape, self.share).to(a.tensor.device)
-        found = torch.where(inside, a.tensor, shuffled(b.tensor, self.grid, orders))
+        found = torch.where(inside, a.tensor, parts)
         return found.contiguous(memory_format=torch.channels_last)
-
-
-def shuffled(pixels: torch.Tensor, grid: int, orders: Array) -> torch.Tensor:
-    """Images (n, c, h, w) cut into grid x grid tiles, put together again in each one's order (n, grid * grid).
-
-    Law: the pixels are the same, elsewhere. Tiles count row by row; what lies beyond the last whole tile stays.
-    """
-    n, channels, height, width = pixels.shape
-    rows, columns = height // grid, width // grid
-    whole = pixels[..., : grid * rows, : grid * columns].reshape(n, channels, grid, rows, grid, columns)
-    tiles = whole.permute(0, 2, 4, 1, 3, 5).reshape(n, grid * grid, channels, rows, columns)
-    each = torch.arange(n, device=pixels.device)[:, None]
-    moved = tiles[each, torch.from_numpy(orders).to(pixels.device)].reshape(n, grid, grid, channels, rows, columns)
-    found = pixels.clone()
-    found[..., : grid * rows, : grid * columns] = moved.permute(0, 3, 1, 4, 2, 5).reshape(
-        n, channels, grid * rows, grid * columns
-    )
-    return found
 
 
 @lru_cache(maxsize=8)
@@ -72,9 +52,3 @@ def middle(height: int, width: int, shape: Shape, share: float) -> torch.Tensor:
         if shape == "disc":
             return torch.hypot(down[:, None], across[None, :]) <= share * min(height, width) / 2
         return (down <= share * height / 2)[:, None] & (across <= share * width / 2)[None, :]
-
-
-def _order(tiles: int, chance: np.random.Generator) -> Array:
-    """A random order that is not the tiles' own; of one tile there is no other."""
-    found = chance.permutation(tiles)
-    return np.roll(found, 1) if bool((found == np.arange(tiles)).all()) else found

@@ -36,18 +36,11 @@ class PatchShuffle(InputView):
         return f"patch_shuffle.{self.number}"
 
     def render(self, batch: Pixels) -> Shown:
-        """Rows of tiles are copied whole."""
-        planes = batch.tensor.permute(0, 2, 3, 1).contiguous()
-        n, height, width, channels = planes.shape
-        tall, wide = tile_size((height, width), self.grid)
-        tiles = self.grid**2
-        order = _drawn(batch, self, lambda rng: another_order(rng, tiles), tiles)
-        order = order.view(n, self.grid, 1, self.grid).expand(-1, -1, tall, -1).reshape(n, height, self.grid)
-        within = torch.arange(height, device=planes.device)[:, None] % tall
-        each = torch.arange(n, device=planes.device)[:, None, None]
-        strips = planes.view(n, height, self.grid, wide * channels)
-        moved = strips[each, order // self.grid * tall + within, order % self.grid]
-        return Shown(moved.view(n, height, width, channels).permute(0, 3, 1, 2))
+        """Every pixel is copied, once for all views that start from it."""
+        height, width = batch.tensor.shape[-2:]
+        tile_size((height, width), self.grid)
+        orders = drawn_orders(batch, self.stream, self.grid**2)
+        return Shown(batch.shared(self, lambda: shuffled(batch.tensor, self.grid, orders)))
 
 
 @dataclass(frozen=True)
@@ -78,13 +71,40 @@ class PatchRotation(InputView):
         if tall != wide:
             raise ValueError(f"tiles of {tall} x {wide} pixels do not fit into their place when turned")
         tiles = self.grid**2
-        turns = _drawn(batch, self, lambda rng: rng.integers(4, size=tiles), tiles)
+        turns = _drawn(batch, self.stream, lambda rng: rng.integers(4, size=tiles), tiles)
         sources = _turned(self.grid, tall, width, planes.device)  # (tiles, 4, side, side)
         each = torch.arange(tiles, device=planes.device)
         index = sources[each, turns].view(n, self.grid, self.grid, tall, tall).permute(0, 1, 3, 2, 4)
         index = index.reshape(n, height * width) + height * width * torch.arange(n, device=planes.device)[:, None]
         moved = planes.view(-1, channels).index_select(0, index.view(-1))
         return Shown(moved.view(n, height, width, channels).permute(0, 3, 1, 2))
+
+
+def shuffled(pixels: torch.Tensor, grid: int, orders: torch.Tensor) -> torch.Tensor:
+    """Images cut into grid x grid tiles and put together in another order. What lies beyond the last whole tile stays.
+
+    Args:
+        pixels: (n, c, h, w).
+        grid: tiles along each side.
+        orders: (n, grid * grid) of whole numbers: which tile comes to each place, both counted row by row.
+
+    Returns:
+        (n, c, h, w), channels_last.
+    """
+    planes = pixels.permute(0, 2, 3, 1).contiguous()
+    n, height, width, channels = planes.shape
+    tall, wide = height // grid, width // grid
+    down, across = grid * tall, grid * wide
+    order = orders.view(n, grid, 1, grid).expand(-1, -1, tall, -1).reshape(n, down, grid)
+    within = torch.arange(down, device=planes.device)[:, None] % tall
+    each = torch.arange(n, device=planes.device)[:, None, None]
+    strips = planes[:, :down, :across].reshape(n, down, grid, wide * channels)  # rows of tiles, copied whole
+    moved = strips[each, order // grid * tall + within, order % grid].view(n, down, across, channels)
+    if (down, across) != (height, width):
+        planes = planes.clone()
+        planes[:, :down, :across] = moved
+        moved = planes
+    return moved.permute(0, 3, 1, 2)
 
 
 def tile_size(size: tuple[int, int], grid: int) -> tuple[int, int]:
@@ -102,9 +122,14 @@ def another_order(rng: np.random.Generator, count: int) -> Array:
     return order
 
 
-def _drawn(batch: Pixels, view: InputView, draw: Callable[[np.random.Generator], Array], count: int) -> torch.Tensor:
+def drawn_orders(batch: Pixels, stream: str, count: int) -> torch.Tensor:
+    """(n, count): ``another_order`` of each image, from its own generator."""
+    return _drawn(batch, stream, lambda rng: another_order(rng, count), count)
+
+
+def _drawn(batch: Pixels, stream: str, draw: Callable[[np.random.Generator], Array], count: int) -> torch.Tensor:
     """(n, count) whole numbers, those of each image from its own generator."""
-    each = [draw(generator(batch.seed, view.stream, i)) for i in batch.ids]
+    each = [draw(generator(batch.seed, stream, i)) for i in batch.ids]
     return torch.from_numpy(np.array(each, np.int64).reshape(-1, count)).to(batch.tensor.device)
 
 

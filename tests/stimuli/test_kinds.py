@@ -1,0 +1,54 @@
+"""Kinds of stimuli and their settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from eyechart.errors import EyechartError, SettingError, UnknownNameError
+from eyechart.stimuli.kinds import KINDS, recipe, settings_of_kind
+from eyechart.views.bands import Band
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+def test_every_kind_can_be_made(name: str) -> None:
+    needed = [setting for setting, default in settings_of_kind(name).items() if default == "(needed)"]
+    made = recipe(name, {setting: "file" if setting in ("weights", "decoder") else 2 for setting in needed})
+    assert set(made.settings) == {*settings_of_kind(name), *made.kind.fixed}
+    assert made.kind.about
+
+
+def test_settings_are_checked_and_typed() -> None:
+    assert recipe("low-pass", {"radius": "8"}).make == Band("low", 8.0)
+    assert recipe("style", {"weights": "folder/vgg19.pth"}).settings["weights"] == "vgg19.pth"
+    assert recipe("small_views:Negative", {"share": 0.5}).make.share == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "kind", "words"),
+    [
+        ("hybird", {}, UnknownNameError, "hybrid"),
+        ("hybrid", {}, SettingError, "hybrid needs radius"),
+        ("hybrid", {"radius": -1}, SettingError, "Give 0 or more"),
+        ("phase-swap", {"mix": 1.5}, SettingError, "phase-swap.mix = 1.5"),
+        ("patch-shuffle", {"grid": 1}, SettingError, "Give 2 or more"),
+        ("hybrid", {"radius": "wide"}, SettingError, "hybrid.radius"),
+        ("hybrid", {"raduis": 3}, UnknownNameError, "Did you mean radius"),
+        ("low-pass", {"radius": 3, "band": "high"}, UnknownNameError, "settings of low-pass"),
+        ("style", {}, SettingError, "--weights FILE"),
+        ("adain", {"weights": "a", "decoder": "b", "alpha": 2}, SettingError, "adain.alpha"),
+        ("nowhere.at_all:View", {}, SettingError, "cannot be imported"),
+        ("pathlib:Path", {}, SettingError, "makes no stimuli"),
+    ],
+)
+def test_what_does_not_fit_is_told(name: str, settings: dict[str, object], kind: type, words: str) -> None:
+    with pytest.raises(EyechartError) as caught:
+        recipe(name, settings)
+    assert type(caught.value) is kind
+    assert words in str(caught.value)
+
+
+def test_files_are_settings_of_their_own() -> None:
+    made = recipe("adain", {"weights": "x/encoder.pth", "decoder": "y/decoder.pth"}).make
+    assert made.files == {"weights": Path("x/encoder.pth"), "decoder": Path("y/decoder.pth")}
