@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -24,7 +24,7 @@ from eyechart.images.category_file import BUILT_IN, Table, as_table, categories_
 from eyechart.images.class_names import NameIndex, shown
 from eyechart.images.decisions import CATEGORIES
 from eyechart.images.image_set import ImageSet
-from eyechart.images.soft_labels import SoftLabelError
+from eyechart.images.soft_labels import SoftLabelError, SoftLabels
 from eyechart.stats.intervals import means
 from eyechart.stats.soft_labels import entropy
 from eyechart.views.whole import Whole
@@ -134,7 +134,7 @@ class HumanLikeness(Exam):
         elif people is not None and not people.compared(images.ids).any():
             reasons.append("no image is in the table of decisions in one of the model's categories")
         if self.soft_labels is not None:
-            rows = self._shares(subject)[1](images.ids)
+            rows = self._soft(subject)[0].rows(images.ids)
             held, times = np.unique(rows[rows >= 0], return_counts=True)
             if not len(held):
                 reasons.append("no image has a row of soft labels: their names are no numbers, and the file has no ids")
@@ -150,7 +150,7 @@ class HumanLikeness(Exam):
         if self.table:
             self._people(subject)  # what does not fit the model is an error, no reason to skip
         if self.soft_labels is not None:
-            self._shares(subject)
+            self._soft(subject)
         return (CLEAN, WHOLE) if self.table else (CLEAN,)
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
@@ -160,8 +160,8 @@ class HumanLikeness(Exam):
         if self.table:
             rows |= self._people(batch.subject).rows(batch.ids, answers[WHOLE], self.aggregation)
         if self.soft_labels is not None:
-            shares, rows_of = self._shares(batch.subject)
-            rows |= soft_rows(shares, rows_of(batch.ids), clean, batch.labels)
+            soft, columns = self._soft(batch.subject)
+            rows |= soft_rows(soft, columns, batch.ids, clean, batch.labels)
         return Tally(rows)
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
@@ -193,13 +193,10 @@ class HumanLikeness(Exam):
     def _source(self) -> Source:
         return Source(self.table, self.soft_labels, self.fingerprint)
 
-    def _shares(self, subject: Subject) -> tuple[Array, Callable[[Sequence[str]], Array]]:
-        """(n, outputs) shares of people, and a function from ids to their rows."""
+    def _soft(self, subject: Subject) -> tuple[SoftLabels, list[int]]:
+        """The soft labels, and the output that each of their columns is about."""
         found = self._source.shares()
-        columns = self._columns(subject, found.shares.shape[1])
-        shares = np.zeros((len(found.shares), subject.n_classes))
-        shares[:, columns] = found.shares
-        return shares, found.rows
+        return found, self._columns(subject, found.shares.shape[1])
 
     def _columns(self, subject: Subject, count: int) -> list[int]:
         """The output of each column. Raises SoftLabelError where that is not known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.core.query import Answer
 from eyechart.core.words import figure
+from eyechart.images.soft_labels import SoftLabels
 from eyechart.stats.intervals import means, wilson
 from eyechart.stats.soft_labels import cross_entropy, entropy, jensen_shannon, rank_correlation
 
@@ -25,17 +26,22 @@ NO_IMAGE = "no image of this kind has answers of people"
 NO_SPREAD = "one of the two entropies is the same for all images"
 
 
-def soft_rows(shares: Array, rows: Array, answer: Answer, labels: Array) -> dict[str, Array]:
+def soft_rows(
+    soft: SoftLabels, columns: Sequence[int], ids: Sequence[str], answer: Answer, labels: Array
+) -> dict[str, Array]:
     """Columns of a batch.
 
     Args:
-        shares: (images of the file, outputs), people's.
-        rows: (n,) that of each image, -1 = none.
+        soft: people's shares.
+        columns: the output that each of theirs is about.
+        ids: of the images.
         answer: the model's.
         labels: (n,) -1 = none.
     """
+    rows = soft.rows(ids)
     held, i = rows >= 0, np.arange(len(rows))
-    people = shares[np.maximum(rows, 0)]
+    people = np.zeros(answer.values.shape)
+    people[:, list(columns)] = soft.shares[np.maximum(rows, 0)]
     own = np.eye(people.shape[1])[np.maximum(labels, 0)]
     numbers = {
         "share_of_model": people[i, answer.top1],
@@ -46,9 +52,9 @@ def soft_rows(shares: Array, rows: Array, answer: Answer, labels: Array) -> dict
         "people_entropy": entropy(people),
         "people_doubt": 1 - people.max(1),
     }
-    columns = {name: np.where(held, values, 0.0).astype(np.float32) for name, values in numbers.items()}
+    shown = {name: np.where(held, values, 0.0).astype(np.float32) for name, values in numbers.items()}
     people_top1 = np.where(held, people.argmax(1), -1).astype(np.int32)
-    return {"has_people": held, "top1": answer.top1.astype(np.int32), "people_top1": people_top1, **columns}
+    return {"has_people": held, "top1": answer.top1.astype(np.int32), "people_top1": people_top1, **shown}
 
 
 def soft_estimates(estimate: Estimator, rows: Mapping[str, Array], labels: Array) -> Iterator[Estimate]:

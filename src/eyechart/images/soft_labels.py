@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -40,10 +41,13 @@ class SoftLabels:
         Without ids in the file, the name of an image must be a number, counted from 0 as in ``test/00012``.
         """
         if self.ids is not None:
-            place = {name: row for row, name in enumerate(self.ids)}
-            return np.array([place.get(one, -1) for one in image_ids], np.int64)
+            return np.array([self._place.get(one, -1) for one in image_ids], np.int64)
         numbers = [int(found[1]) if (found := _NUMBERED.fullmatch(one)) else -1 for one in image_ids]
         return np.array([number if number < len(self.shares) else -1 for number in numbers], np.int64)
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.ids or ())}
 
 
 def read_soft_labels(file: str, *, setting: str) -> SoftLabels:
