@@ -28,7 +28,7 @@ from eyes import (
     seen_by,
 )
 
-NEED_STIMULI = {"shape_bias"}  # noise shows no conflict of cues
+NEED_STIMULI = {"shape_bias", "human_likeness"}  # noise shows no conflict of cues, and to nobody
 ALL = sorted(exam_table().keys() - NEED_STIMULI)
 ASKED = [LossLandscape(points=7) if name == "loss_landscape" else name for name in ALL]  # a smaller grid: less time
 NO_ANSWERS = (

@@ -36,6 +36,11 @@ app.command(
     name="stimuli",
     help="Make pictures without a cue, or with cues in conflict, of images.",
 )
+app.command(
+    "eyechart.cli.decisions:decisions",
+    name="decisions",
+    help="Compare what people and networks answered, from tables; needs no model.",
+)
 app.command("eyechart.cli.report:report", name="report", help="Write the report of a run again (needs no model).")
 app.command("eyechart.cli.catalogue:list_", name="list", help="List exams, suites, models or kinds of stimuli.")
 app.command("eyechart.cli.catalogue:show", name="show", help="Show an exam's measures and settings.")

@@ -41,6 +41,7 @@ EXAMS: Mapping[str, str] = {
     "loss_landscape": "eyechart.exams.loss_landscape:LossLandscape",
     "visibility": "eyechart.exams.visibility:Visibility",
     "shape_bias": "eyechart.exams.shape_bias:ShapeBias",
+    "human_likeness": "eyechart.exams.human_likeness:HumanLikeness",
     "cue_suppression": "eyechart.exams.cue_suppression:CueSuppression",
     "distortions": "eyechart.exams.distortions:Distortions",
     "variants": "eyechart.exams.variants:Variants",
@@ -86,7 +87,11 @@ def _make(cls: type[Exam], settings: Mapping[str, Any]) -> Exam:
         raise UnknownNameError.of(
             f"{cls.name}.{unknown[0]}", [f"{cls.name}.{f}" for f in cls.model_fields], setting="--set"
         )
+    see = f"See: eyechart show {cls.name}."
     try:
         return cls(**settings)
     except ValidationError as error:
-        raise misfit(error, lambda name: f"{cls.name}.{name}", f"See: eyechart show {cls.name}.") from error
+        raise misfit(error, lambda name: f"{cls.name}.{name}", see) from error
+    except SettingError as error:  # a check of the exam's own, such as of a file's content
+        way_out = f"{error.way_out} {see}"
+        raise type(error)(error.problem, setting=error.setting, value=error.value, way_out=way_out) from error

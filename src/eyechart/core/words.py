@@ -43,3 +43,12 @@ def points(e: Estimate) -> str:
     if e.value is None or e.low is None or e.high is None:
         return "unknown size"
     return f"{100 * e.value:.1f} points (95% interval {100 * e.low:.1f} to {100 * e.high:.1f})"
+
+
+def number(e: Estimate, digits: int = 2) -> str:
+    """A figure without a unit: ``0.31 (95% interval 0.28 to 0.34)``."""
+    if e.value is None:
+        return f"undefined ({e.reason})"
+    if e.low is None or e.high is None:
+        return f"{e.value:.{digits}f}"
+    return f"{e.value:.{digits}f} (95% interval {e.low:.{digits}f} to {e.high:.{digits}f})"
