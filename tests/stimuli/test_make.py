@@ -163,6 +163,20 @@ def test_bad_files_are_rows_and_bad_styles_give_way(folder: Path, workers: int) 
     assert {picture(out / row["file"]).shape for row in rows if row["file"]} == {(20, 20, 3)}
 
 
+def test_no_file_of_the_user_is_replaced(folder: Path) -> None:
+    photos = folder / "photos"
+    before = {path: path.read_bytes() for path in photos.rglob("*.png")}
+    for out in (photos, photos / "grey", photos / "ant"):
+        with pytest.raises(RunFolderError, match="lies among the images"):
+            eyechart.make_stimuli("grey", str(photos), out=out, max_bad=1)
+    with pytest.raises(RunFolderError, match="lies among the images"):
+        eyechart.make_stimuli("hybrid", image_set(), styles=str(photos), out=photos / "h", settings={"radius": 3})
+    with pytest.raises(RunFolderError, match=r"other files, which pictures might replace: ant, bee\."):
+        eyechart.make_stimuli("grey", image_set(), out=photos)
+    assert {path: path.read_bytes() for path in folder.rglob("*.png") if photos in path.parents} == before
+    assert sorted(path.name for path in photos.iterdir()) == ["ant", "bee"]
+
+
 def test_a_style_transfer_from_weights_to_pictures(tmp_path: Path) -> None:
     weights = small_style_weights.vgg19(tmp_path)
     given = {"weights": str(weights), "steps": 20, "work_size": 32}
@@ -180,7 +194,7 @@ def test_a_style_transfer_from_weights_to_pictures(tmp_path: Path) -> None:
     assert made.pictures == 5
     assert {picture(tmp_path / "adain" / row["file"]).shape for row in table(tmp_path / "adain")} == {(32, 32, 3)}
     torch.save(small_style_weights.chain(small_style_weights.DECODER, (8, 8, 8, 8, 6, 6, 4, 5, 3), 10), decoder)
-    with pytest.raises(IdentityError, match="another weights"):
+    with pytest.raises(IdentityError, match="other stimuli: weights"):
         eyechart.make_stimuli("adain", image_set(5), out=tmp_path / "adain", settings=files, size=32)
 
 

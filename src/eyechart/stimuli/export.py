@@ -112,7 +112,8 @@ class Export:
                 f"the first of {some['content']}: {some['status']}, {some['reason']}",
                 setting="--max-bad",
                 value=max_bad,
-                way_out=f"All others are there; {TABLE} lists what is wrong. Mend the images, or allow as many with --max-bad.",
+                way_out=f"All others are there; {TABLE} lists what is wrong. Allow as many with --max-bad, or mend the images "
+                "and choose another folder with --out.",
             )
         return Stimuli(self._record.folder.root, len(done) - bad, bad, complete)
 
