@@ -17,8 +17,9 @@ import eyechart
 import small_style_weights
 from eyechart.errors import BadImagesError, EyechartError, IdentityError, RunFolderError, SettingError
 from eyechart.images.arrays import ArraySet, array_set
+from eyechart.images.cues import read_cues
 from eyechart.images.decode import decode
-from eyechart.images.labels import index_classes
+from eyechart.images.labels import index_classes, read_labels, relabel
 from eyechart.views.conflicts import BandHybrid
 
 CLASSES = ("ant", "bee", "cat", "dog")
@@ -74,6 +75,14 @@ def test_conflicts_are_named_so_that_names_tell_both_cues(tmp_path: Path) -> Non
     read = eyechart.load_images(str(tmp_path))
     assert read.class_names == CLASSES
     assert len(read) == 48
+    told, named = read_cues(read.ids, relabel(read, read_labels(made.table, read.ids)).targets), read_cues(read.ids, {})
+    assert told.shapes.tolist() == named.shapes.tolist() == [identity.split("/")[0] for identity in read.ids]
+    assert told.textures.tolist() == named.textures.tolist()
+    for ours, theirs in (
+        (told.contents, named.contents),
+        (told.styles, named.styles),
+    ):  # other names for the same images
+        assert len(set(zip(ours, theirs, strict=True))) == len(set(ours)) == len(set(theirs))
 
 
 def eyechart_pixels(image: np.ndarray[Any, Any]) -> Any:
@@ -86,8 +95,6 @@ def test_the_table_is_read_as_labels(tmp_path: Path) -> None:
     classes = ("n01", "n02", "n03")  # no words, so the table alone tells the texture
     made = eyechart.make_stimuli("phase-swap", image_set(9, classes), out=tmp_path)
     images = eyechart.load_images(str(tmp_path))
-    from eyechart.images.labels import read_labels, relabel
-
     read = relabel(images, read_labels(made.table, images.ids))
     assert not any("no row" in remark or "no image" in remark for remark in read.remarks)
     for i, identity in enumerate(read.ids):

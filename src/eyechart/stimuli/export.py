@@ -188,7 +188,7 @@ class Export:
         style = None if styles is None else self._painter.pixels(styles.frames(kept), ids, self._seed, {})
         pictures, found, valid = self._painter.paint(content, style)
         for k, i in enumerate(kept):
-            values = {name: round(float(column[k]), 6) for name, column in found.items()}
+            values = {name: float(f"{column[k]:.6g}") for name, column in found.items()}
             rows[i]["clipped_share"] = values.pop("clipped_share")
             rows[i]["notes"] = {name: value if np.isfinite(value) else None for name, value in values.items()}
             if not valid[k]:
