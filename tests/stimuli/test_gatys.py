@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
 import small_style_weights
@@ -90,6 +91,16 @@ def test_the_loss_falls_and_the_picture_takes_on_the_style(tmp_path: Path, caffe
     shown = made.opened(CPU, "none")(pictures(0), pictures(1))
     assert shown.notes["loss_after"][0] < shown.notes["loss_before"][0] / 10
     assert (shown.pixels - pictures(0)).abs().max() > 0.05
+
+
+@pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])
+def test_small_weights_are_not_taken_for_a_loss_at_its_bottom(tmp_path: Path, optimiser: Any) -> None:
+    file = small_style_weights.vgg19(tmp_path)
+    state = {name: value * 0.05 for name, value in load_file(file).items()}
+    save_file(state, file)
+    shown = Gatys(file, optimiser=optimiser, steps=60).opened(CPU, "none")(pictures(0), pictures(1))
+    assert shown.notes["loss_before"][0] < 1e-3
+    assert shown.notes["loss_after"][0] < shown.notes["loss_before"][0] / 4
 
 
 @pytest.mark.parametrize("optimiser", ["lbfgs", "adam"])

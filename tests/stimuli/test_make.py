@@ -17,8 +17,9 @@ import eyechart
 import small_style_weights
 from eyechart.errors import BadImagesError, EyechartError, IdentityError, RunFolderError, SettingError
 from eyechart.images.arrays import ArraySet, array_set
+from eyechart.images.cues import read_cues
 from eyechart.images.decode import decode
-from eyechart.images.labels import index_classes
+from eyechart.images.labels import index_classes, read_labels, relabel
 from eyechart.views.conflicts import BandHybrid
 
 CLASSES = ("ant", "bee", "cat", "dog")
@@ -74,6 +75,14 @@ def test_conflicts_are_named_so_that_names_tell_both_cues(tmp_path: Path) -> Non
     read = eyechart.load_images(str(tmp_path))
     assert read.class_names == CLASSES
     assert len(read) == 48
+    told, named = read_cues(read.ids, relabel(read, read_labels(made.table, read.ids)).targets), read_cues(read.ids, {})
+    assert told.shapes.tolist() == named.shapes.tolist() == [identity.split("/")[0] for identity in read.ids]
+    assert told.textures.tolist() == named.textures.tolist()
+    for ours, theirs in (
+        (told.contents, named.contents),
+        (told.styles, named.styles),
+    ):  # other names for the same images
+        assert len(set(zip(ours, theirs, strict=True))) == len(set(ours)) == len(set(theirs))
 
 
 def eyechart_pixels(image: np.ndarray[Any, Any]) -> Any:
@@ -86,8 +95,6 @@ def test_the_table_is_read_as_labels(tmp_path: Path) -> None:
     classes = ("n01", "n02", "n03")  # no words, so the table alone tells the texture
     made = eyechart.make_stimuli("phase-swap", image_set(9, classes), out=tmp_path)
     images = eyechart.load_images(str(tmp_path))
-    from eyechart.images.labels import read_labels, relabel
-
     read = relabel(images, read_labels(made.table, images.ids))
     assert not any("no row" in remark or "no image" in remark for remark in read.remarks)
     for i, identity in enumerate(read.ids):
@@ -163,6 +170,20 @@ def test_bad_files_are_rows_and_bad_styles_give_way(folder: Path, workers: int) 
     assert {picture(out / row["file"]).shape for row in rows if row["file"]} == {(20, 20, 3)}
 
 
+def test_no_file_of_the_user_is_replaced(folder: Path) -> None:
+    photos = folder / "photos"
+    before = {path: path.read_bytes() for path in photos.rglob("*.png")}
+    for out in (photos, photos / "grey", photos / "ant"):
+        with pytest.raises(RunFolderError, match="lies among the images"):
+            eyechart.make_stimuli("grey", str(photos), out=out, max_bad=1)
+    with pytest.raises(RunFolderError, match="lies among the images"):
+        eyechart.make_stimuli("hybrid", image_set(), styles=str(photos), out=photos / "h", settings={"radius": 3})
+    with pytest.raises(RunFolderError, match=r"other files, which pictures might replace: ant, bee\."):
+        eyechart.make_stimuli("grey", image_set(), out=photos)
+    assert {path: path.read_bytes() for path in folder.rglob("*.png") if photos in path.parents} == before
+    assert sorted(path.name for path in photos.iterdir()) == ["ant", "bee"]
+
+
 def test_a_style_transfer_from_weights_to_pictures(tmp_path: Path) -> None:
     weights = small_style_weights.vgg19(tmp_path)
     given = {"weights": str(weights), "steps": 20, "work_size": 32}
@@ -180,7 +201,7 @@ def test_a_style_transfer_from_weights_to_pictures(tmp_path: Path) -> None:
     assert made.pictures == 5
     assert {picture(tmp_path / "adain" / row["file"]).shape for row in table(tmp_path / "adain")} == {(32, 32, 3)}
     torch.save(small_style_weights.chain(small_style_weights.DECODER, (8, 8, 8, 8, 6, 6, 4, 5, 3), 10), decoder)
-    with pytest.raises(IdentityError, match="another weights"):
+    with pytest.raises(IdentityError, match="other stimuli: weights"):
         eyechart.make_stimuli("adain", image_set(5), out=tmp_path / "adain", settings=files, size=32)
 
 

@@ -112,7 +112,8 @@ class Export:
                 f"the first of {some['content']}: {some['status']}, {some['reason']}",
                 setting="--max-bad",
                 value=max_bad,
-                way_out=f"All others are there; {TABLE} lists what is wrong. Mend the images, or allow as many with --max-bad.",
+                way_out=f"All others are there; {TABLE} lists what is wrong. Allow as many with --max-bad, or mend the images "
+                "and choose another folder with --out.",
             )
         return Stimuli(self._record.folder.root, len(done) - bad, bad, complete)
 
@@ -187,7 +188,7 @@ class Export:
         style = None if styles is None else self._painter.pixels(styles.frames(kept), ids, self._seed, {})
         pictures, found, valid = self._painter.paint(content, style)
         for k, i in enumerate(kept):
-            values = {name: round(float(column[k]), 6) for name, column in found.items()}
+            values = {name: float(f"{column[k]:.6g}") for name, column in found.items()}
             rows[i]["clipped_share"] = values.pop("clipped_share")
             rows[i]["notes"] = {name: value if np.isfinite(value) else None for name, value in values.items()}
             if not valid[k]:

@@ -23,6 +23,7 @@ STYLE_LAYERS = ("1_1", "2_1", "3_1", "4_1", "5_1")
 CONTENT_LAYER = "4_2"
 LAYERS = tuple(f"{b}_{i}" for b, count in enumerate(BLOCKS, 1) for i in range(1, count + 1))[:13]  # up to 5_1
 STEP, HISTORY = 20, 100  # of L-BFGS: iterations a step, updates remembered
+STEEP = 1e6  # least sum of a gradient's absolute values: optimisers take smaller ones, as small weights give, for the bottom
 
 Statistics = Literal["auto", "caffe", "torchvision"]
 Losses = Callable[[Tensor], Tensor]
@@ -172,6 +173,7 @@ class Gatys(Transfer):
     def _minimise(self, picture: Tensor, losses: Losses, unit: float) -> None:
         """``unit``: of the net's input, in [0, 1] pixels."""
         calls = 0
+        steepness = _steepness(picture, losses)
         lbfgs = self.optimiser == "lbfgs"
         optimiser = self._optimiser(picture, unit)
 
@@ -179,7 +181,7 @@ class Gatys(Transfer):
             nonlocal calls
             calls += 1
             optimiser.zero_grad()
-            total = losses(picture).sum()
+            total = (steepness * losses(picture)).sum()
             (picture.grad,) = torch.autograd.grad(total, picture)
             return float(total.detach())
 
@@ -195,6 +197,13 @@ class Gatys(Transfer):
             return torch.optim.LBFGS([picture], lr=rate, max_iter=STEP, history_size=HISTORY)
         rate = 0.02 if self.learning_rate is None else self.learning_rate
         return torch.optim.Adam([picture], lr=rate / unit)
+
+
+def _steepness(picture: Tensor, losses: Losses) -> Tensor:
+    """What each picture's loss is multiplied by (n,): the ways of L-BFGS and Adam do not depend on it, their thresholds do."""
+    (slope,) = torch.autograd.grad(losses(picture).sum(), picture)
+    found = STEEP / slope.abs().flatten(1).sum(1)
+    return torch.where(found.isfinite(), found, torch.ones_like(found)).clamp(min=1)
 
 
 def normalised(pixels: Tensor, scale: Scale) -> Tensor:

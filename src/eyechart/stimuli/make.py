@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import torch
 
-from eyechart.errors import SettingError
+from eyechart.errors import RunFolderError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
 from eyechart.images.order import seeded_order
+from eyechart.images.sources import FileSource
 from eyechart.models.checkpoint import Trust
 from eyechart.models.private_copy import device_of
 from eyechart.run.provenance import command_line
@@ -69,7 +70,7 @@ def make_stimuli(
     Raises:
         UnknownNameError, SettingError: the kind, its settings or the frame.
         ImagesError, CheckpointError, TrustError: images or weights.
-        IdentityError, RunFolderError: the folder holds other stimuli, or cannot be used.
+        IdentityError, RunFolderError: the folder holds other stimuli or other files, lies among the images, or cannot be used.
         BadImagesError: more than ``max_bad`` pictures could not be made; the others are there.
     """
     contents = images if isinstance(images, ImageSet) else load_images(images)
@@ -77,6 +78,8 @@ def make_stimuli(
     pairing = _pairing(chosen, contents, styles, seed, same_class, per_image)
     _check(per_image, limit, seed, size, format)
     painter = Painter(chosen, contents, size, device_of(device), trust)
+    for one in (contents, *([pairing.styles] if pairing else [])):
+        _check_apart(Folder(out), one)
     what = identity(painter, contents, pairing, per_image, format, seed)
     record = Record(Folder(out), what, command_line())
     order = seeded_order(contents.ids, contents.labels, seed)[:limit]
@@ -108,3 +111,19 @@ def _check(per_image: int, limit: int | None, seed: int, size: int | None, forma
             raise SettingError("It is too small.", setting=setting, value=value, way_out=f"Give {smallest} or more.")
     if format not in ("png", "webp"):
         raise SettingError("No such format.", setting="--format", value=format, way_out="Give png or webp.")
+
+
+def _check_apart(folder: Folder, images: ImageSet) -> None:
+    """In the folder of the images, pictures would be images of the set when the command is given again."""
+    source = images.source(0) if len(images) else None
+    if folder.local is None or not isinstance(source, FileSource):
+        return
+    file = Path(source.path).resolve().as_posix()
+    root = Path(file.removesuffix(images.ids[0]))
+    if root.is_dir() and folder.local.resolve().is_relative_to(root):
+        raise RunFolderError(
+            f"The folder lies among the images, in {root}.",
+            setting="--out",
+            value=folder.root,
+            way_out="Choose a folder elsewhere.",
+        )

@@ -45,14 +45,17 @@ class Record:
 
     Raises:
         IdentityError: the folder holds another one.
-        RunFolderError: it cannot be read or written.
+        RunFolderError: it cannot be read or written, or has files in it that are not an export's.
     """
 
     def __init__(self, folder: Folder, identity: Mapping[str, Any], command: str) -> None:
         self.folder, self._identity, self._command = folder, identity, command
         folder.check_writable()
+        others = [name for name in folder.names("") if not name.startswith(".")]  # listed first: ABOUT may just appear
         about = folder.read_json(ABOUT)
         if about is None:
+            if others:
+                raise self._foreign(others)
             folder.write_json(ABOUT, self._about(complete=False, counts={}))
         else:
             self._compare(about.get("identity", {}) if isinstance(about, dict) else {})
@@ -100,14 +103,24 @@ class Record:
         state = {"schema": SCHEMA, "complete": complete, **counts, "identity": dict(self._identity)}
         return {**state, "provenance": provenance(self._command)}
 
+    def _foreign(self, names: Sequence[str]) -> RunFolderError:
+        some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        return RunFolderError(
+            f"The folder holds other files, which pictures might replace: {some}.",
+            setting="--out",
+            value=self.folder.root,
+            way_out="Choose a new or an empty folder.",
+        )
+
     def _compare(self, other: Mapping[str, Any]) -> None:
         for part, value in self._identity.items():
             if other.get(part) != value:
+                former, now = (_text(one)[:120] for one in (other.get(part), value))
                 raise IdentityError(
-                    f"The folder holds stimuli with another {part}: {_text(other.get(part))[:120]}, not {_text(value)[:120]}.",
+                    f"The folder holds other stimuli: {part.replace('_', ' ')} {former}, not {now}.",
                     setting="--out",
                     value=self.folder.root,
-                    way_out="Choose another folder with --out, or give the former settings; only --limit may change.",
+                    way_out="Choose another folder, or give the former images and settings; only --limit may change.",
                 )
 
 
