@@ -25,7 +25,7 @@ def test_no_part_imports_torch() -> None:
     assert set(parts) <= modules
     assert not {"torch", "torchvision", "timm"} & modules
     floors = {name.split(".")[1] for name in modules if name.startswith("eyechart.")}
-    assert floors <= {"images", "errors"}
+    assert floors <= {"images", "errors", "stats"}
 
 
 def test_a_worker_starts_light() -> None:
