@@ -154,6 +154,7 @@ def test_a_small_turn_is_judged_by_what_it_adds() -> None:
     assert verdict(0, 0, usual=300)[0] == "note"  # an answer that cannot change earns no praise
     assert verdict(80, 80)[0] != "weak"
     assert "no less often" in verdict(40, 80)[1]
+    assert verdict(160, 170)[0] == "note"  # 40 % of answers changed are no praise, whatever blur does
 
 
 def test_the_smallest_changes_are_judged_together_whichever_is_largest() -> None:

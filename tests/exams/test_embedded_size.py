@@ -214,6 +214,10 @@ def test_the_verdict_follows_the_rise() -> None:
         return exam.findings(exam.estimates(rows(changes), np.full(400, -1), subject))[0].verdict
 
     assert [first(0, 0), first(12, 6), first(120, 20), first(120, 120)] == ["strong", "note", "weak", "note"]
+    for step, verdict, words in ((0, "note", "Moved by 0 pixels"), (5, "strong", "Moved by 5 pixels")):
+        moving = EmbeddedSize(sizes=(50, 200), pairs_per_image=1, step=step)
+        told = moving.findings(moving.estimates(rows(np.zeros((400, 2), int)), np.full(400, -1), subject))[0]
+        assert (told.verdict, told.sentence.startswith(words)) == (verdict, True)
 
 
 def test_little_can_change_is_not_said_where_much_does() -> None:

@@ -155,6 +155,13 @@ def test_a_constant_eye_earns_no_praise() -> None:
     assert [f.verdict for f in told] == ["weak"]  # and not a word of little that can differ
 
 
+def test_who_is_right_nowhere_earns_no_praise_for_being_even() -> None:
+    answers = np.random.default_rng(0).integers(2, size=(400, 1)).repeat(9, 1)  # each image its own, wherever it lies
+    for label, verdicts in ((2, ["note", "note"]), (0, ["strong", "note"])):
+        told = EXAM.findings(EXAM.estimates(tally(answers), np.full(400, label), SUBJECT))
+        assert [f.verdict for f in told][: len(verdicts)] == verdicts
+
+
 EXAM, SUBJECT = PositionBias(grid=3), Subject((16, 16), 3)
 
 

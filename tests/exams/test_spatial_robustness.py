@@ -131,6 +131,14 @@ def test_of_what_changes_much_it_is_not_said_that_little_can() -> None:
         assert [f.verdict for f in exam.findings(found)] == told
 
 
+def test_who_is_right_nowhere_earns_no_praise_for_losing_nothing() -> None:
+    exam, subject, chance = SpatialRobustness(), Subject((32, 32), 10), np.random.default_rng(0)
+    rows = Tally({"image_top1": chance.integers(9, size=300), "random_top1": chance.integers(9, size=(300, 10))})
+    told = exam.findings(exam.estimates(rows, np.full(300, 9), subject))
+    assert [f.verdict for f in told] == ["note", "weak"]
+    assert "changes the answer" in told[1].sentence
+
+
 def test_a_constant_eye_is_steady_and_called_out() -> None:
     _, found = sat(ConstantEye(0.0, 0.0, 1.0))
     assert value(found, "all_answers_alike") == 1.0

@@ -10,7 +10,17 @@ from scipy import stats
 from scipy.stats import binom
 
 from eyechart.stats import intervals
-from eyechart.stats.intervals import Interval, differences, means, median, of_blocks, ratios, resampled_sums, wilson
+from eyechart.stats.intervals import (
+    Interval,
+    differences,
+    means,
+    median,
+    of_blocks,
+    pooled,
+    ratios,
+    resampled_sums,
+    wilson,
+)
 
 
 @given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -266,3 +276,25 @@ def test_figures_of_blocks_resample_whole_blocks() -> None:
     assert of_blocks(lambda pooled: pooled[..., 0], np.zeros((64, 2)), 0).value is None
     undefined = of_blocks(lambda pooled: np.full(pooled.shape[:-1], np.nan), sums, 5)
     assert (undefined.value, undefined.low) == (None, None)
+
+
+def test_few_clusters_never_tell_more_than_as_many_events() -> None:
+    """Eight images of 63 events: one that happened is no more certain than none."""
+    events = np.zeros((8, 63))
+    none, events[0, 0] = pooled(events, share=True), 1.0
+    one, whole = pooled(events, share=True), wilson(8 * events.mean(), 8)
+    assert (one.low, one.high) == (0.0, whole.high)
+    assert (one.high or 0.0) > (none.high or 1.0)
+    assert one.method == "bootstrap, at least wilson"
+
+
+def test_rare_images_that_change_much_are_allowed_for() -> None:
+    """One image in ten changes half of its answers, the others one in a hundred: the interval is to cover the mean."""
+    chance, truth = np.random.default_rng(0), 0.1 * 0.5 + 0.9 * 0.01
+    for n in (8, 16, 32, 64):
+        covered = 0
+        for _ in range(100):
+            p = np.where(chance.random(n) < 0.1, 0.5, 0.01)
+            found = pooled(chance.random((n, 63)) < p[:, None], share=True)
+            covered += (found.low or 0.0) <= truth <= (found.high or 1.0)
+        assert covered >= 85, n

@@ -20,6 +20,7 @@ BLURS: Mapping[str, str] = {
     "in_place": "has the blur of the change",
     "there_and_back": "has the blur of the change twice, there and back, so that it may lie above the change itself",
 }
+STEADY = 0.05  # of answers changed: more than that is no praise, whatever blur alone does
 ALONE: Mapping[str, str] = {"in_place": "their blur", "there_and_back": "their blur twice over"}
 SERIES = {
     "p_top1_change": "moved",
@@ -88,7 +89,8 @@ def _verdict(excess: Estimate, estimates: Estimates, control: str, *, praise: bo
             f"; {ALONE[control]}, with nothing moved, does so no less often: {percent(blurred) if blurred else ''}."
         )
     advice = "Train with small turns and scalings, or average its answers over a few of them."
-    return judged(sentence, excess, 0.03, 0.02, advice, praise=praise)
+    steady = change is not None and change.high is not None and change.high < STEADY
+    return judged(sentence, excess, 0.03, 0.02, advice, praise=praise and steady)
 
 
 def said(e: Estimate) -> str:

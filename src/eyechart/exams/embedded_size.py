@@ -137,11 +137,11 @@ class EmbeddedSize(Exam):
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Change of answer, of probability, and accuracy over the size."""
-        return charts(estimates, self.sizes, FULL)
+        return charts(estimates, self.sizes, FULL, self.step)
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Whether steadiness depends on the size."""
-        return findings(estimates, self.sizes)
+        return findings(estimates, self.sizes, self.step)
 
     def _view(self, size: int, pair: int, moved: bool) -> View:
         move = self.step if moved else 0

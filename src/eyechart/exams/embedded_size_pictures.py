@@ -15,8 +15,15 @@ USUAL = 100  # the short side of the paper's protocol 2
 ONE_ANSWER = 0.9
 
 
-def charts(estimates: Estimates, sizes: Sequence[int], full: int) -> Sequence[Chart]:
-    """Change of answer, of probability and accuracy over the size; a table. ``full``: the size that fills the frame."""
+def charts(estimates: Estimates, sizes: Sequence[int], full: int, step: int) -> Sequence[Chart]:
+    """Change of answer, of probability and accuracy over the size; a table.
+
+    Args:
+        estimates: of the exam.
+        sizes: short sides.
+        full: the size that fills the frame.
+        step: pixels from one frame of a pair to the other.
+    """
     return [
         _lines(
             estimates,
@@ -25,7 +32,7 @@ def charts(estimates: Estimates, sizes: Sequence[int], full: int) -> Sequence[Ch
             full,
             "How often the answer changes, by size",
             "share of pairs",
-            "Share of pairs, one pixel apart, in which the top answer differs, at the same places for every size. "
+            f"Share of pairs, {moved_by(step)} apart, in which the top answer differs, at the same places for every size. "
             "A model that ignored shifts would lie at zero throughout; one that has learned the usual size of things falls "
             "towards the right.",
         ),
@@ -44,14 +51,14 @@ def charts(estimates: Estimates, sizes: Sequence[int], full: int) -> Sequence[Ch
     ]
 
 
-def findings(estimates: Estimates, sizes: Sequence[int]) -> Sequence[Finding]:
+def findings(estimates: Estimates, sizes: Sequence[int], step: int) -> Sequence[Finding]:
     """Whether it changes more as the picture shrinks, and whether it can see small pictures at all."""
-    return [*_shape(estimates, sizes), *_one_answer(estimates, sizes)] or [
+    return [*_shape(estimates, sizes, step), *_one_answer(estimates, sizes)] or [
         Finding("note", "No image could be embedded at these sizes.")
     ]
 
 
-def _shape(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]:
+def _shape(estimates: Estimates, sizes: Sequence[int], step: int) -> Iterator[Finding]:
     judged = min(sizes[:-1], key=lambda size: abs(size - USUAL))  # fixed beforehand: no size is picked for its result
     small, large = (estimates.one("p_top1_change", short_side=size, given="all") for size in (judged, sizes[-1]))
     trend, rise = (
@@ -61,7 +68,7 @@ def _shape(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]:
     if small is None or large is None or small.value is None or large.value is None or trend is None or rise is None:
         return
     sentence = (
-        f"Moved by one pixel, its answer changes on {percent(small)} of the pairs where the picture's short side is "
+        f"Moved by {moved_by(step)}, its answer changes on {percent(small)} of the pairs where the picture's short side is "
         f"{_pixels(estimates, judged)} pixels, and on {percent(large)} at {_pixels(estimates, sizes[-1])}"
     )
     sentence += (
@@ -75,10 +82,19 @@ def _shape(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]:
             "Train with small and shifted pictures (random resizing and placing), or anti-alias where it subsamples; shift "
             "augmentation at the usual size alone does not carry over.",
         )
-    elif len(steady) == len(sizes) and not _stuck(estimates):
+    elif step and len(steady) == len(sizes) and not _stuck(estimates):
         yield Finding("strong", sentence)
     else:
         yield Finding("note", sentence)
+
+
+def moved_by(step: int) -> str:
+    """A move in words.
+
+    >>> moved_by(1), moved_by(3)
+    ('one pixel', '3 pixels')
+    """
+    return "one pixel" if step == 1 else f"{step} pixels"
 
 
 def _one_answer(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]:

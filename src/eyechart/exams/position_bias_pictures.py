@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Format, Heatmap, Panels, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.findings import much_to_lose
 from eyechart.core.words import percent, points
 from eyechart.exams.position_bias_figures import CROPS
 
@@ -36,7 +37,8 @@ def _of_size(estimates: Estimates, size: int) -> Iterator[Finding]:
     said = f"Shown a picture of {size} pixels (at 224) on an empty canvas"
     stuck = estimates.one("commonest_answer_share", short_side=size)
     sees = stuck is None or (stuck.value or 0.0) < ONE_ANSWER
-    yield from _gap(estimates.one("centre_gap", short_side=size), said, sees)
+    able = sees and much_to_lose(estimates.one("accuracy", short_side=size, row=0.5, column=0.5), LITTLE)
+    yield from _gap(estimates.one("centre_gap", short_side=size), said, able)
     sentence = f"{said}, its answer is the same at every place for {percent(alike)} of the images."
     if alike.high is not None and alike.high < HALF:
         yield Finding(
@@ -49,8 +51,8 @@ def _of_size(estimates: Estimates, size: int) -> Iterator[Finding]:
         yield Finding("note", sentence)
 
 
-def _gap(gap: Estimate | None, said: str, sees: bool) -> Iterator[Finding]:
-    """The middle against the corners."""
+def _gap(gap: Estimate | None, said: str, able: bool) -> Iterator[Finding]:
+    """The middle against the corners. ``able``: there is something to be even about."""
     if gap is None or gap.value is None:
         return
     sentence = f"{said}, its accuracy in the middle less that in the corners is {points(gap)}."
@@ -59,7 +61,7 @@ def _gap(gap: Estimate | None, said: str, sees: bool) -> Iterator[Finding]:
         yield Finding("weak", sentence, advice)
     else:
         even = gap.low is not None and gap.high is not None and gap.low > -LITTLE and gap.high < LITTLE
-        yield Finding("strong" if even and sees else "note", sentence)
+        yield Finding("strong" if even and able else "note", sentence)
 
 
 def _five(estimates: Estimates) -> Iterator[Finding]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Gallery, Heatmap, Lines, Rule, Series
 from eyechart.core.estimate import Estimate, Estimates, ends
-from eyechart.core.findings import called_out, judged, stuck
+from eyechart.core.findings import called_out, judged, much_to_lose, stuck
 from eyechart.core.words import percent, points
 
+MUCH, LITTLE = 0.1, 0.03  # verdicts: of images lost, or changed
 ADVICE = "Train on turned and moved images, best on the worst of several an image."
 CASES = {"random": "random turns and moves", "grid": "all of the grid"}
 
@@ -45,15 +46,17 @@ def findings(estimates: Estimates, draws: int) -> Sequence[Finding]:
             f"Turned and moved {how}, it is right {percent(one)} of the time at random, but only {percent(worst)} of images "
             f"are right in all of {draws} tries (as they are: {percent(natural)}), a loss of {points(drop)}."
         )
-        found.append(judged(sentence, drop, 0.1, 0.03, ADVICE, praise=not stuck(usual)))
+        praise = not stuck(usual) and much_to_lose(natural, LITTLE)
+        found.append(judged(sentence, drop, MUCH, LITTLE, ADVICE, praise=praise))
     grid = estimates.one("worst_of_grid_accuracy")
     if grid and grid.value is not None:
         found.append(Finding("note", f"On a grid of turns and moves {percent(grid)} of images are right everywhere."))
     changed = estimates.one("changed_anywhere", search="random", given="all")
     if changed and changed.value is not None:
         sentence = f"For {percent(changed)} of images at least one of {draws} turns and moves {how} changes the answer."
-        verdict = judged(sentence, changed, 0.1, 0.03, ADVICE, praise=not stuck(usual))
-        found.append(Finding("note", sentence) if worst else verdict)
+        verdict = judged(sentence, changed, MUCH, LITTLE, ADVICE, praise=not stuck(usual))
+        # where it is right on few images, the loss has no verdict, and this has
+        found.append(Finding("note", sentence) if worst and much_to_lose(natural, LITTLE) else verdict)
     if not any(finding.verdict == "weak" for finding in found):
         found += called_out(usual, "little can change")
     return found or [Finding("note", "No image was turned.")]

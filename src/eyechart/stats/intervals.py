@@ -16,6 +16,7 @@ Array = np.ndarray[Any, Any]
 Z95 = 1.959963984540054
 DRAWS = 2000
 FEWEST = 6  # units: resamples of fewer say nothing of the spread
+FEW = 50  # units: resamples of fewer miss the rare ones among which much happens, so that intervals of shares are too narrow
 BOOTSTRAP_UP_TO = 12_000  # above, the bootstrap of a mean agrees with its normal limit far below the last digit shown
 _CHUNK = 1_000_000
 
@@ -87,7 +88,8 @@ def ratios(
         denominators: m, same shape: how many pairs (or 0/1 for a plain mean over the images that count).
         share: the ratio (or which of them) is a share of 0/1 events. Wilson's interval is given where each cluster holds one
             event at most, and where all clusters are alike (none happened, or all) or fewer than six: with the number of
-            clusters as the effective n, since resampling zeros gives zeros.
+            clusters as the effective n, since resampling zeros gives zeros. Of fewer than fifty clusters the interval reaches
+            at least as far: if one image in ten changes its answer often, eight images may well hold none of these.
         seed: of the bootstrap.
 
     A cluster that holds nothing in a column has no part in it.
@@ -133,9 +135,14 @@ def _as_share(interval: Interval, m: Array) -> Interval:
     """The interval of a share of 0/1 events in clusters of sizes m."""
     if interval.value is None:
         return interval
+    of_clusters = wilson(min(1.0, interval.value) * interval.n, interval.n)
     if interval.low is None or interval.high is None or interval.low == interval.high or m.max() <= 1:
-        return wilson(min(1.0, interval.value) * interval.n, interval.n)
-    return replace(interval, low=max(0.0, interval.low), high=min(1.0, interval.high))
+        return of_clusters
+    low, high = max(0.0, interval.low), min(1.0, interval.high)
+    if interval.n < FEW:
+        ends = min(low, of_clusters.low or 0.0), max(high, of_clusters.high or 1.0)
+        return Interval(interval.value, *ends, interval.n, "bootstrap, at least wilson")
+    return replace(interval, low=low, high=high)
 
 
 def means(values: Array, *, share: bool = False, seed: int = 0) -> list[Interval]:
