@@ -151,7 +151,8 @@ def test_images_that_the_model_cannot_answer_have_no_part_in_it(tmp_path: Path) 
     for exam in ALL:
         rows = run.rows(exam).sort_by("id")
         unfit = [i for i, s in enumerate(rows["status"].to_pylist()) if s == "not_finite"]
-        assert unfit == ([] if exam in NO_ANSWERS else [3, 11]), exam
+        shown_bright = exam not in (*NO_ANSWERS, "critical_band")  # which shows all images faint
+        assert unfit == ([3, 11] if shown_bright else []), exam
     counts = {(e.exam, e.n) for e in run.estimates if e.measure == "accuracy"}
     assert {n for exam, n in counts if exam in ("clean", "bands", "shift")} == {18}
     # a class of which three images remain is left out
@@ -174,5 +175,7 @@ def test_without_labels_the_label_free_measures_remain(tmp_path: Path) -> None:
     assert not {m for m in measures if m[1] in ("accuracy", "nll") or m[2] == "correct"}
     labelled = examined(eye(), image_set(images, np.arange(12) % 4), ASKED, tmp_path / "labelled")
     for e in run.estimates:
+        if e.exam == "variants":  # takes images without labels for variants that were brought along
+            continue
         (other,) = (o for o in labelled.estimates if (o.exam, o.measure, o.at) == (e.exam, e.measure, e.at))
         assert e.value == pytest.approx(other.value)

@@ -19,6 +19,7 @@ from eyechart.images.decisions import (
     stem_of,
 )
 from eyechart.images.decisions_csv import COLUMNS, csv_of, network_decisions, read_decisions, write_decisions
+from eyechart.images.observers import observed
 
 HEADER = ",".join(COLUMNS)
 
@@ -108,6 +109,13 @@ def test_further_columns_of_several_files(people: Path, tmp_path: Path) -> None:
     assert table.extra_columns == ("p_cat", "p_dog")
     assert {one.extra for one in table.of("subject-01")} == {("", "")}
     assert table.decisions[-1].extra == ("0.5", "0.25")
+
+
+def test_an_image_has_one_category(tmp_path: Path) -> None:
+    second = row(subj="subject-02", category="dog")
+    table = read_decisions([written(tmp_path / "two.csv", f"{HEADER}\n{row()}\n{second}\n")])
+    with pytest.raises(DecisionError, match="is cat for net and dog for subject-02"):
+        observed(table)
 
 
 def test_a_networks_answers_become_a_table(tmp_path: Path) -> None:

@@ -44,7 +44,13 @@ def findings(estimates: Estimates) -> Iterator[Finding]:
     """People among themselves, each network against them, then what cannot be told."""
     among = estimates.one("mean_error_consistency", of=PEOPLE)
     if among is not None and among.value is not None:
-        yield Finding("note", f"People agree in their errors with each other: error consistency {number(among)}.")
+        agree = among.low is not None and among.low > 0
+        told = (
+            "People agree in their errors with each other"
+            if agree
+            else "That people agree in their errors is not shown"
+        )
+        yield Finding("note", f"{told}: error consistency {number(among)}.")
     for e in estimates.of("mean_error_consistency"):
         if e.at["of"] != PEOPLE:
             yield _of_network(e, estimates, among)

@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from eyechart.images.decisions import Array, DecisionTable, is_person
+from eyechart.images.decisions import Array, Decision, DecisionError, DecisionTable, is_person
 from eyechart.stats.agreement_intervals import Pairs, Panel
 
 
@@ -65,8 +65,14 @@ class Observed:
 
 
 def observed(table: DecisionTable) -> Observed:
-    """Match decisions by image and condition, never by the order of trials."""
-    keys = {(one.condition, one.image): None for one in table}
+    """Match decisions by image and condition, never by the order of trials.
+
+    Raises:
+        DecisionError: an image is of one category for one observer and of another for another.
+    """
+    keys: dict[tuple[str, str], Decision] = {}
+    for one in table:
+        _alike(keys.setdefault((one.condition, one.image), one), one)
     images = tuple(sorted(keys, key=lambda key: (table.conditions.index(key[0]), key[1])))
     line = {key: k for k, key in enumerate(images)}
     column = {name: k for k, name in enumerate(table.observers)}
@@ -80,6 +86,16 @@ def observed(table: DecisionTable) -> Observed:
     place = {image: k for k, image in enumerate(sorted({image for _, image in images}))}
     numbers = np.array([place[image] for _, image in images])
     return Observed(table.observers, table.conditions, images, Panel(right, seen, conditions, numbers))
+
+
+def _alike(first: Decision, other: Decision) -> None:
+    if first.category != other.category:
+        raise DecisionError(
+            f"The image is {first.category} for {first.observer} and {other.category} for {other.observer}.",
+            setting="FILE",
+            value=other.imagename,
+            way_out="Mend the table: an image has one category. If these are two images, give them different names.",
+        )
 
 
 def _distinct(first: Sequence[int], second: Sequence[int]) -> Iterator[tuple[int, int]]:
