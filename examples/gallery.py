@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from base64 import b64decode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,14 @@ import eyechart
 from eyechart.core.catalogue import EXAMS, exam_class
 
 FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-background-networking --no-first-run --hide-scrollbars"
-# Which of an exam's figures tells most, if it is not the first.
-FIGURE = {"spectrum": 0, "kernel_smoothness": -1, "partial_invariance": 1}
+# Which of an exam's figures tells most, if it is not the first: its place, or how its title begins.
+FIGURE: dict[str, int | str] = {
+    "kernel_smoothness": -1,
+    "partial_invariance": 1,
+    "shape_bias": "Shape or texture",
+    "distortions": "Accuracy by distortion",
+    "human_likeness": "Does it doubt",
+}
 WIDTH = 640
 
 
@@ -53,6 +60,13 @@ def photograph(driver: Any, element: Any) -> bytes:
     return b64decode(driver.execute_cdp_cmd("Page.captureScreenshot", asked)["data"])
 
 
+def chosen(figures: Sequence[Any], which: int | str) -> Any:
+    """A figure by its place or by how its text begins; None if there is none."""
+    if isinstance(which, int):
+        return figures[which] if figures else None
+    return next((figure for figure in figures if figure.text.startswith(which)), None)
+
+
 def entries(driver: Any, folder: str, pictures: Path) -> dict[str, list[str]]:
     """Photograph each exam's figure in a run's report: the lines about each."""
     run, found = eyechart.open_run(folder), dict[str, list[str]]()
@@ -61,9 +75,10 @@ def entries(driver: Any, folder: str, pictures: Path) -> dict[str, list[str]]:
     for section in driver.find_elements(By.CSS_SELECTOR, "section.exam"):
         name = section.get_attribute("id").rpartition("-")[0].replace("-", "_")
         figures = section.find_elements(By.CSS_SELECTOR, "figure")
-        if name not in run.exams or not figures or name in found:
+        figure = chosen(figures, FIGURE.get(name, 0))
+        if name not in run.exams or figure is None or name in found:
             continue
-        (pictures / f"{name}.png").write_bytes(photograph(driver, figures[FIGURE.get(name, 0)]))
+        (pictures / f"{name}.png").write_bytes(photograph(driver, figure))
         exam = exam_class(name)
         picture = f"![{exam.title}](gallery/{name}.png)"
         source = f"{run.results['images']:,} images of `{images}`, model `{model}`"
