@@ -102,6 +102,15 @@ def test_white_noise_through_nothing_but_sampling_is_white_noise() -> None:
     assert "No clear jump" in first.sentence
 
 
+def test_one_image_earns_no_praise_and_small_rises_are_no_jumps() -> None:
+    smooth = nn.Sequential(every(1), every(4, 1, 4, 6, 4, 1), nn.Flatten(), nn.Linear(192, 4))
+    told = [Aliasing().findings(found_by(smooth, waves(1, n), window="none", layers=("0", "1")))[0] for n in (1, N)]
+    assert [f.verdict for f in told] == ["note", "strong"]
+    rising = nn.Sequential(every(2), every(2), nn.Flatten(), nn.Linear(192, 4))
+    found = found_by(rising, noise_images(N, SIZE), window="none", layers=("0", "1"))
+    assert Aliasing().findings(found)[0].verdict == "note"
+
+
 def test_layers_are_compared_by_the_ratio_to_white_noise() -> None:
     """Behind the blur the share is larger, since fewer places are kept; by the ratio it is smaller."""
     net = nn.Sequential(every(2), every(1, 1, 4, 6, 4, 1), every(4), nn.Flatten(), nn.Linear(48, 4))

@@ -213,6 +213,8 @@ def test_the_feature_is_what_the_classifier_reads() -> None:
     assert penultimate(steps, 10) == "pool"
     classes_at_places = [Layer("classes", "convolution", (10, 4, 4)), Layer("mean", "pool", (10, 1, 1))]
     assert penultimate([*steps[:1], *classes_at_places], 10) == "conv"
+    as_wide = [Layer("wide", "linear", (10,)), Layer("relu", "activation", (10,)), Layer("head", "linear", (10,))]
+    assert penultimate([*steps[:1], *as_wide, Layer("all", "block", (10,))], 10) == "relu"
     tokens = [Layer("norm", "norm", (17, 24)), Layer("head", "linear", (17,))]
     assert penultimate(tokens, 17) == "norm"
     assert penultimate([replace(steps[0], each=False), steps[-1]], 10) is None

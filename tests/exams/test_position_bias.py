@@ -220,6 +220,14 @@ def test_sizes_that_cannot_move_are_refused(size: int) -> None:
     assert PositionBias(sizes=(100, 140)).ask(SUBJECT, ())  # six pixels for seven places
 
 
+@pytest.mark.parametrize(("size", "words"), [(8, "Give sizes up to 56"), (4, "smaller position_bias.grid")])
+def test_tiny_frames_are_told_what_fits(size: int, words: str) -> None:
+    with pytest.raises(SettingError, match=words):
+        PositionBias().ask(Subject((size, size), 3), ())
+    if size == 8:
+        assert PositionBias(sizes=(56,)).ask(Subject((size, size), 3), ())
+
+
 def test_an_even_grid_has_no_middle() -> None:
     with pytest.raises(ValidationError, match="odd"):
         PositionBias(grid=4)

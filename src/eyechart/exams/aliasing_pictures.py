@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from math import inf
 
 from eyechart.core.chart import Bars, Chart, Finding, Lines, Mark, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
+from eyechart.stats.intervals import together
 
 CLEAR = 0.05  # of what white noise has
+TELLING = 0.1  # a smaller rise of that is no jump
 
 
 def charts(estimates: Estimates) -> Sequence[Chart]:
@@ -42,13 +45,17 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
 
 
 def _jump(estimates: Estimates, own: Sequence[Estimate]) -> Finding:
-    """The largest rise from one layer to the next of the ratios to white noise."""
+    """The largest rise from one layer to the next of the ratios to white noise.
+
+    It is picked among all, so that intervals are to hold for all layers at once.
+    """
     worst = max(own, key=lambda e: e.value or 0.0)
-    if (worst.high if worst.high is not None else worst.value or 0.0) < CLEAR:
+    if all(_at_once(e, len(own))[1] < CLEAR for e in own):
         sentence = f"Hardly any layer holds detail too fine for its samples: at most {_told(estimates, worst)}."
         return Finding("strong", sentence)
     before, after = max(pairwise(own), key=lambda pair: (pair[1].value or 0.0) - (pair[0].value or 0.0))
-    if before.high is None or after.low is None or after.low <= before.high:
+    apart = _at_once(after, len(own))[0] > _at_once(before, len(own))[1]
+    if not apart or (after.value or 0.0) - (before.value or 0.0) < TELLING:
         sentence = f"No clear jump from one layer to the next is shown; the most is {_told(estimates, worst)}."
         return Finding("note", sentence)
     first = estimates.one("sampled_from", layer=after.at["layer"])
@@ -61,6 +68,13 @@ def _jump(estimates: Estimates, own: Sequence[Estimate]) -> Finding:
         "false coarse detail, which changes when the picture moves by less than the stride."
     )
     return Finding("weak", sentence, "Blur before this step skips places (anti-aliasing), or let it keep all.")
+
+
+def _at_once(e: Estimate, count: int) -> tuple[float, float]:
+    """The ends of an interval that holds for so many figures at once; anything may be where there is none."""
+    if e.value is None or e.low is None or e.high is None:
+        return -inf, inf
+    return together(e.value, e.low, e.high, count)
 
 
 def _told(estimates: Estimates, ratio: Estimate) -> str:

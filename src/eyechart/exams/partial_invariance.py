@@ -69,6 +69,7 @@ class PartialInvariance(Exam):
         "that a one-pixel shift changes are counted in each part. A network that ignores shifts as such does so everywhere; "
         "one that has merely learned to, from its training images, does so near them."
     )
+    version: ClassVar[int] = 2  # the feature is what the last weighted step reads, however wide
     needs_training: ClassVar[bool] = True
     only_estimates: ClassVar[tuple[str, ...]] = ("neighbour", "parts")
 
@@ -192,6 +193,8 @@ class PartialInvariance(Exam):
             return "no layer of this network holds one vector an image"
         if len(references) < self.neighbour:
             return f"there are {len(references)} training images, too few for neighbour {self.neighbour}"
+        if len(features) < self.parts:
+            return f"there are {len(features)} images, fewer than the {self.parts} parts they are to be dealt into"
         if np.ptp(unit_vectors(features), axis=0).max() < SAME:
             return "the network's features are the same for all images"
         return ""

@@ -65,7 +65,9 @@ def charts_beside(training: Estimates) -> Sequence[Chart]:
 def findings(estimates: Estimates) -> Sequence[Finding]:
     """How often answers change at all."""
     e = _overall(estimates, "all")
-    return [Finding("note", f"Moved by one pixel, its answer changes in {percent(e)} of the pairs.")] if e else []
+    if e is None or e.value is None:
+        return [Finding("note", "No image left room to be moved.")]
+    return [Finding("note", f"Moved by one pixel, its answer changes in {percent(e)} of the pairs.")]
 
 
 def findings_beside(training: Estimates) -> Sequence[Finding]:

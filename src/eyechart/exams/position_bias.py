@@ -144,8 +144,15 @@ class PositionBias(Exam):
                 f"on which {self.grid} places are not apart.",
                 setting="position_bias.sizes",
                 value=list(self.sizes),
-                way_out=f"Give smaller sizes, such as 100, or a smaller position_bias.grid (now {self.grid}).",
+                way_out=self._way_out(side),
             )
+
+    def _way_out(self, side: int) -> str:
+        """The largest size whose places are apart on a canvas of ``side`` pixels, if there is one."""
+        most = (side - self.grid + 1) * REFERENCE // side
+        if most < 1 or round(most * side / REFERENCE) < 1:
+            return f"Give a smaller position_bias.grid (now {self.grid}), or a model with larger inputs."
+        return f"Give sizes up to {most}, or a smaller position_bias.grid (now {self.grid})."
 
     def _margin(self, subject: Subject) -> int:
         return self.margin or max(2, usual_margin(min(subject.size)))

@@ -11,6 +11,8 @@ from eyechart.core.tap import Tap
 from eyechart.models.layers import Layer
 from eyechart.views.feature_maps import as_maps, map_of
 
+WEIGHTED = ("linear", "convolution")
+
 
 @dataclass(frozen=True)
 class FeatureVector(Tap):
@@ -35,10 +37,16 @@ class FeatureVector(Tap):
 
 
 def penultimate(layers: Sequence[Layer], n_classes: int) -> str | None:
-    """The last step whose output is not one number a class, at the end or at each place: what the classifier reads."""
+    """The last step before the one whose weights make the classes, at the end or at each place: what the classifier reads.
+
+    Steps after that one, and those around it, have one number a class, too; so may a layer before it, which counts.
+    """
+    classified = False
     for layer in reversed(layers):
-        if layer.each and 1 <= len(layer.shape) <= 3:
-            channels = layer.shape[-1 if len(layer.shape) == 2 else 0]
-            if channels != n_classes:
-                return layer.name
+        if not layer.each or not 1 <= len(layer.shape) <= 3:
+            continue
+        channels = layer.shape[-1 if len(layer.shape) == 2 else 0]
+        if channels != n_classes or (classified and layer.kind != "block"):
+            return layer.name
+        classified = classified or layer.kind in WEIGHTED
     return None
