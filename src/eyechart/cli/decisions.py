@@ -43,8 +43,9 @@ def decisions(
     subject-NN are people, all others networks. Answers are matched by image and condition. Of each two observers: the squared
     difference of their accuracies, observed consistency (both right or both wrong) and error consistency (kappa: that beyond
     chance), with what their accuracies allow, a permutation test against chance, and 95 % intervals over images. Kappa is
-    undefined, and left out of means, where nobody errs or nobody is right. Geirhos, Meding & Wichmann (NeurIPS 2020, arXiv
-    2006.16736); Klein et al. (2025, arXiv 2507.06645).
+    undefined, and left out of means, where one of the two is always right or always wrong. Differences of means are over the
+    images that all compared saw. Geirhos, Meding & Wichmann (NeurIPS 2020, arXiv 2006.16736); Klein et al. (2025, arXiv
+    2507.06645).
 
     --from takes answers from runs of shape_bias, or of human_likeness with a table; --out writes all as one table, too.
 

@@ -43,12 +43,12 @@ class HumanLikeness(Exam):
         accuracy_difference {observer}: the difference of the two, squared as published.
         observed_consistency {observer}: share of images that both got right or both wrong.
         error_consistency {observer}: Cohen's kappa of right and wrong: 0 is chance at these accuracies, 1 the same errors;
-            undefined where nobody errs or nobody is right, and then left out of means.
+            undefined where one of the two is always right or always wrong, and then left out of means.
         error_consistency_highest {observer}: what the two accuracies allow.
         mean_accuracy_difference, mean_observed_consistency, mean_error_consistency {of: model | people}: mean over people; of
             people among themselves over each two of them: the ceiling. Intervals resample images for all observers together.
         undefined_pairs {of}: comparisons without kappa.
-        error_consistency_gap: that of the model less that of people, on the same resampled images.
+        error_consistency_gap: that of the model less that of people, on the same resampled images: those that two people saw.
     ``soft_labels``: of each image the shares of people who answered each class (an array (n, k), such as CIFAR-10H, arXiv
     1908.07086), matched by the image's number, columns in the order of the model's outputs unless ``classes`` names them.
     {answer: model | label}: the model's top class, or the label; as a distribution, its probabilities or the label alone.
@@ -74,6 +74,7 @@ class HumanLikeness(Exam):
     """
 
     name: ClassVar[str] = "human_likeness"
+    version: ClassVar[int] = 2  # kappas that are 0 by arithmetic are withheld; gaps on images that both saw; few images
     headline: ClassVar[tuple[str, ...]] = (
         "mean_error_consistency",
         "people_agreement",
