@@ -160,6 +160,22 @@ def test_observers_of_other_images_share_nothing(command: Command, tmp_path: Pat
     assert "nobody can be compared" in " ".join(said.err.split())
 
 
+def test_who_shares_no_image_is_named(command: Command, tmp_path: Path) -> None:
+    both = table(tmp_path / "a.csv", net=NET, subject_01=PERSON)
+    said = command("decisions", both, table(tmp_path / "b.csv", stray=" " * 10 + NET))
+    told = " ".join(said.err.split())
+    assert "Compared with nobody: stray; no image" in told
+    assert "Compared with nobody" not in command("decisions", both).err
+
+
+def test_people_are_told_by_their_names(command: Command, tmp_path: Path) -> None:
+    said = command("decisions", table(tmp_path / "a.csv", human_3=NET, participant_1=PERSON))
+    assert "No observer is called subject- and a number" in " ".join(said.err.split())
+    named = command("decisions", table(tmp_path / "b.csv", subject_3=NET, participant_1=PERSON))
+    assert "No observer is called" not in named.err
+    assert "subject-01" in command("decisions", "--help").out
+
+
 def test_errors_name_the_line_and_the_way_out(command: Command, tmp_path: Path) -> None:
     text = table(tmp_path / "n.csv", net=NET).read_text()
     (tmp_path / "bad.csv").write_text(text.replace("dog", "dgo"))

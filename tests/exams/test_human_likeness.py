@@ -311,6 +311,12 @@ def test_columns_go_by_name(tmp_path: Path) -> None:
         constant(soft(tmp_path, SHARES[:, :1].repeat(3, axis=1) * 0 + 1 / 3))
 
 
+def test_a_lacking_column_is_told_as_that(tmp_path: Path) -> None:
+    """Without it rows do not sum to one either, which is not what is wrong."""
+    with pytest.raises(SoftLabelError, match=r"There are 3 columns, 4 names or outputs"):
+        constant(soft(tmp_path, SHARES[:, :3]))
+
+
 @pytest.mark.parametrize(
     ("shares", "says"),
     [

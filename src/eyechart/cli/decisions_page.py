@@ -10,6 +10,7 @@ from eyechart.cli.decisions_measures import PEOPLE
 from eyechart.core.chart import Bars, Chart, Finding, Format, Lines, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import number, percent
+from eyechart.images.decisions import is_person
 from eyechart.report.page import Counts, Page, PageSection
 
 TITLE = "Do they err on the same images?"
@@ -60,9 +61,26 @@ def findings(estimates: Estimates) -> Iterator[Finding]:
     if left_out:
         told = f"In {left_out} of the comparisons one was always right or always wrong: they have no error consistency."
         yield Finding("note", f"{told} Means leave them out.")
+    yield from _alone(estimates)
     for e in estimates.of("no_answer"):
         if (e.value or 0) > 0.05:
             yield Finding("note", f"{e.at['observer']} gave no answer to {percent(e)} of the images.")
+
+
+def _alone(estimates: Estimates) -> Iterator[Finding]:
+    """Who is compared with nobody, and that people are told by their names alone."""
+    names = list(dict.fromkeys(e.at["observer"] for e in estimates.of("accuracy")))
+    compared = {e.at[side] for e in estimates.of("error_consistency") for side in ("first", "second")}
+    alone = [name for name in names if name not in compared]
+    if compared and alone:
+        told = f"{', '.join(alone[:MOST_LINES])}{', ...' if len(alone) > MOST_LINES else ''}"
+        end = (
+            "no image, in the same condition, is shared with those to compare with. Images are matched by their names."
+        )
+        yield Finding("note", f"Compared with nobody: {told}; {end}")
+    if not any(is_person(name) for name in names):
+        told = "No observer is called subject- and a number, such as subject-01, so that all count as networks"
+        yield Finding("note", f"{told}: if some are people, name them so in the column subj.")
 
 
 def _of_network(e: Estimate, estimates: Estimates) -> Finding:

@@ -62,6 +62,7 @@ class HumanLikeness(Exam):
         people_entropy {given}: mean entropy of people's answers.
         entropy_gap {given}: mean entropy of the model's probabilities less that of people's answers: below 0 it is the surer.
         entropy_correlation {given}: Spearman's rho of the entropies of model and people: is it unsure where they are?
+            None for fewer than six images.
         doubt_entropy {answer: model | people, doubt: none | some | much}: mean entropy of images on which all people gave one
             answer, up to a fifth another, or more.
     images_compared {source: table | soft_labels}: how many images have answers of people; and entropy: mean of the model's own
@@ -196,16 +197,11 @@ class HumanLikeness(Exam):
 
     def _soft(self, subject: Subject) -> tuple[SoftLabels, list[int]]:
         """The soft labels, and the output that each of their columns is about."""
-        found = self._source.shares()
-        return found, self._columns(subject, found.shares.shape[1])
+        count = len(self.classes) or subject.n_classes
+        return self._source.shares(count), self._columns(subject, count)
 
     def _columns(self, subject: Subject, count: int) -> list[int]:
         """The output of each column. Raises SoftLabelError where that is not known."""
-        setting = "human_likeness.classes" if self.classes else "human_likeness.soft_labels"
-        if len(self.classes or range(subject.n_classes)) != count:
-            problem = f"There are {count} columns, {len(self.classes) or subject.n_classes} names or outputs."
-            way_out = "Name the columns: human_likeness.classes, one of the model's outputs each."
-            raise SoftLabelError(problem, setting=setting, value=self.soft_labels, way_out=way_out)
         if not self.classes:
             return list(range(count))
         index = NameIndex(subject.class_names)
@@ -215,5 +211,7 @@ class HumanLikeness(Exam):
                 problem = (
                     f"No single output of its own: {index.explain(name, outputs)}." if len(index) else "No names known."
                 )
-                raise SoftLabelError(problem, setting=setting, value=name, way_out="Give names of the model's outputs.")
+                raise SoftLabelError(
+                    problem, setting="human_likeness.classes", value=name, way_out="Give names of the model's outputs."
+                )
         return [outputs[0] for outputs in found]
