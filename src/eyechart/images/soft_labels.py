@@ -59,8 +59,8 @@ def read_soft_labels(file: str, *, setting: str, columns: int | None = None) -> 
         columns: classes that there should be; None = any number.
 
     Raises:
-        SoftLabelError: for another number of columns, which is told before rows that miss one; for anything else; for a row that
-            does not sum to one (within 0.001), by its number.
+        SoftLabelError: for another number of columns, which is told before rows that miss one; for anything else; for a row
+            that does not sum to one (within 0.001), by its number.
     """
     try:
         found = np.load(file, allow_pickle=False)
