@@ -63,11 +63,48 @@ def test_undefined_pairs_are_told_and_left_out(command: Command, tmp_path: Path)
     assert found["value"] is None
     assert "no error to agree on" in found["reason"]
     (mean,) = figures(said, "mean_error_consistency", of="net")
-    assert mean["value"] == 0  # of subject-02 alone
-    assert figures(said, "undefined_pairs", of="net")[0]["value"] == 2
-    assert figures(said, "undefined_pairs", of="people")[0]["value"] == 1
+    assert mean["value"] is None  # the net was always right: 0 with subject-02 would be arithmetic
+    assert "always right" in mean["reason"]
+    assert figures(said, "mean_error_consistency_highest", of="net")[0]["value"] is None
+    (found,) = figures(said, "error_consistency", first="net", second="subject-02")
+    assert (found["value"], found["low"]) == (None, None)
+    assert "always right" in found["reason"]
+    assert figures(said, "undefined_pairs", of="net")[0]["value"] == 3
+    assert figures(said, "undefined_pairs", of="people")[0]["value"] == 3
     lines = command("decisions", net, people)
-    assert "In 3 of the comparisons nobody erred" in " ".join(lines.err.split())
+    assert "In 6 of the comparisons one was always right or always wrong" in " ".join(lines.err.split())
+
+
+def test_means_leave_out_who_was_always_right(command: Command, tmp_path: Path) -> None:
+    people = table(tmp_path / "p.csv", subject_01="1" * 10, subject_02=PERSON)
+    said = command("decisions", table(tmp_path / "n.csv", net=NET), "--against", people, "--json")
+    assert figures(said, "mean_error_consistency", of="net")[0]["value"] == pytest.approx(0.6)
+
+
+def test_gaps_are_of_the_images_that_both_saw(command: Command, tmp_path: Path) -> None:
+    """People agree on the ten images that the net saw, and differ on ten others that it did not."""
+    people = table(tmp_path / "p.csv", subject_01=PERSON + "1100110011", subject_02=PERSON + "0110011001")
+    text = people.read_text().replace(",1,cat1", ",0.0,cat1")
+    people.write_text(text)
+    said = command("decisions", table(tmp_path / "n.csv", net=NET), "--against", people, "--json")
+    for measure in ("mean_error_consistency", "mean_observed_consistency", "mean_error_consistency_highest"):
+        assert figures(said, measure, of="net")[0]["n"] == 10
+    assert figures(said, "mean_error_consistency", of="people")[0]["n"] == 20
+    (gap,) = figures(said, "error_consistency_gap", of="net", less="people")
+    assert (gap["value"], gap["n"]) == (pytest.approx(0.6 - 1.0), 10)
+
+
+def test_no_verdict_where_accuracies_explain_the_gap(command: Command, tmp_path: Path) -> None:
+    """Right on 28 of 30 images, the people on 15: their kappa of 1 is out of reach."""
+    one, net = "1" * 15 + "0" * 15, "0" + "1" * 28 + "0"
+    people = table(tmp_path / "p.csv", subject_01=one, subject_02=one)
+    people.write_text(people.read_text().replace(",1,cat", ",0.0,cat"))
+    file = table(tmp_path / "n.csv", net=net)
+    file.write_text(file.read_text().replace(",1,cat", ",0.0,cat"))
+    said = command("decisions", file, "--against", people)
+    told = " ".join(said.err.split())
+    assert "accuracies so far apart allow no more than" in told
+    assert "weak" not in told
 
 
 def test_each_two_people_are_compared_once(command: Command, tmp_path: Path) -> None:
@@ -121,6 +158,22 @@ def test_observers_of_other_images_share_nothing(command: Command, tmp_path: Pat
     said = command("decisions", one, other)
     assert said.code == 0
     assert "nobody can be compared" in " ".join(said.err.split())
+
+
+def test_who_shares_no_image_is_named(command: Command, tmp_path: Path) -> None:
+    both = table(tmp_path / "a.csv", net=NET, subject_01=PERSON)
+    said = command("decisions", both, table(tmp_path / "b.csv", stray=" " * 10 + NET))
+    told = " ".join(said.err.split())
+    assert "Compared with nobody: stray; no image" in told
+    assert "Compared with nobody" not in command("decisions", both).err
+
+
+def test_people_are_told_by_their_names(command: Command, tmp_path: Path) -> None:
+    said = command("decisions", table(tmp_path / "a.csv", human_3=NET, participant_1=PERSON))
+    assert "No observer is called subject- and a number" in " ".join(said.err.split())
+    named = command("decisions", table(tmp_path / "b.csv", subject_3=NET, participant_1=PERSON))
+    assert "No observer is called" not in named.err
+    assert "subject-01" in command("decisions", "--help").out
 
 
 def test_errors_name_the_line_and_the_way_out(command: Command, tmp_path: Path) -> None:

@@ -111,6 +111,16 @@ def test_further_columns_of_several_files(people: Path, tmp_path: Path) -> None:
     assert table.decisions[-1].extra == ("0.5", "0.25")
 
 
+def test_conditions_may_lack_the_zero_before_the_point() -> None:
+    assert [normal_condition(text) for text in (".3", "-.50", "+.0", ".", "")] == ["0.3", "-0.5", "0", ".", ""]
+
+
+def test_a_file_without_decisions_beside_others_is_no_slip(people: Path, tmp_path: Path) -> None:
+    with pytest.raises(DecisionError, match="no decisions") as told:
+        read_decisions([people, written(tmp_path / "empty.csv", HEADER + "\n")])
+    assert "empty.csv" in str(told.value)
+
+
 def test_an_image_has_one_category(tmp_path: Path) -> None:
     second = row(subj="subject-02", category="dog")
     table = read_decisions([written(tmp_path / "two.csv", f"{HEADER}\n{row()}\n{second}\n")])

@@ -73,6 +73,8 @@ def test_rank_correlation_as_scipy_has_it() -> None:
     assert found.low < found.value < found.high
     assert rank_correlation(x, x).value == pytest.approx(1)
     assert rank_correlation(np.ones(9), np.arange(9.0)).value is None
+    assert rank_correlation(np.arange(5.0), np.arange(5.0)).value is None  # too few
+    assert rank_correlation(np.arange(6.0), np.arange(6.0)).value == pytest.approx(1)
 
 
 def test_every_resample_is_ranked_anew() -> None:

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 def decisions(
-    *files: Annotated[str, Parameter(help="CSV tables of one data set, in the format of Geirhos et al.")],
+    *files: Annotated[
+        str,
+        Parameter(
+            help="CSV tables of one data set, in the format of Geirhos et al.; people are called subject-01, subject-02."
+        ),
+    ],
     against: Annotated[
         tuple[str, ...], Parameter(consume_multiple=True, negative="", help="Tables of those to compare with.")
     ] = (),
@@ -39,12 +44,13 @@ def decisions(
 ) -> None:
     """Compare decisions: accuracy, missing answers, and whether two observers err on the same images.
 
-    A table has the columns subj, session, trial, rt, object_response, category, condition and imagename; observers called
-    subject-NN are people, all others networks. Answers are matched by image and condition. Of each two observers: the squared
-    difference of their accuracies, observed consistency (both right or both wrong) and error consistency (kappa: that beyond
-    chance), with what their accuracies allow, a permutation test against chance, and 95 % intervals over images. Kappa is
-    undefined, and left out of means, where nobody errs or nobody is right. Geirhos, Meding & Wichmann (NeurIPS 2020, arXiv
-    2006.16736); Klein et al. (2025, arXiv 2507.06645).
+    A table has the columns subj, session, trial, rt, object_response, category, condition and imagename; only observers
+    called subject- and a number (subject-01) are people, all others are networks, in --against, too: name people so in the
+    column subj. Answers are matched by image and condition. Of each two observers: the squared difference of their
+    accuracies, observed consistency (both right or both wrong) and error consistency (kappa: that beyond chance), with what
+    their accuracies allow, a permutation test against chance, and 95 % intervals over images. Kappa is undefined, and left
+    out of means, where one of the two is always right or always wrong. Differences of means are over the images that all
+    compared saw. Geirhos, Meding & Wichmann (NeurIPS 2020, arXiv 2006.16736); Klein et al. (2025, arXiv 2507.06645).
 
     --from takes answers from runs of shape_bias, or of human_likeness with a table; --out writes all as one table, too.
 

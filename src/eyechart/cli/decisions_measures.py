@@ -13,7 +13,7 @@ from eyechart.core.estimate import Estimate
 from eyechart.core.words import figure
 from eyechart.images.decisions import NO_ANSWER, DecisionTable
 from eyechart.images.observers import Observed
-from eyechart.stats.agreement import NO_KAPPA, ONE_SIDED, Fourfold, above_chance
+from eyechart.stats.agreement import Fourfold, above_chance
 from eyechart.stats.agreement_intervals import Agreement, Pairs, agreement_gap, mean_agreement, pair_agreement
 from eyechart.stats.intervals import Interval, ratios, wilson
 
@@ -21,7 +21,7 @@ NAME = "decisions"
 PEOPLE = "people"
 MOST_COMPARED = 8  # networks that are compared with each other, two by two
 NO_PAIR = "no image was answered by both"
-FEW = "kappa is undefined for every pair"
+FEW = "in every pair an observer was always right or always wrong"
 
 
 def measured(
@@ -101,13 +101,11 @@ def _pair(seen: Observed, first: int, second: int) -> Iterator[Estimate]:
 
 
 def _of_counts(found: Fourfold, at: Mapping[str, Any]) -> Iterator[Estimate]:
-    yield from _three(pair_agreement(found), at, NO_KAPPA)
+    reason = found.no_kappa
+    yield from _three(pair_agreement(found), at, reason)
     exact = Interval(found.expected, None, None, found.n, "")
     yield _estimate("expected_consistency", at, exact)
-    ends = found.kappa_bounds or (None, None)
-    reason = NO_KAPPA if found.informative or found.kappa is None else ONE_SIDED
-    if not found.informative:
-        ends = (None, None)
+    ends = (found.informative and found.kappa_bounds) or (None, None)
     for measure, end in zip(("error_consistency_lowest", "error_consistency_highest"), ends, strict=True):
         yield _estimate(measure, at, Interval(end, None, None, found.n, ""), reason, unit="kappa")
     chance = Interval(above_chance(found) if found.informative else None, None, None, found.n, "permutation")
@@ -152,7 +150,7 @@ def _mean_highest(seen: Observed, pairs: Pairs) -> float | None:
     by_pair = []
     for first, second in pairs:
         found = [panel.fourfold(first, second) for panel in panels]
-        ends = [one.kappa_bounds[1] for one in found if one is not None and one.kappa_bounds is not None]
+        ends = [one.kappa_bounds[1] for one in found if one and one.informative and one.kappa_bounds]
         by_pair += [float(np.mean(ends))] if ends else []
     return float(np.mean(by_pair)) if by_pair else None
 

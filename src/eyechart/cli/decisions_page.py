@@ -10,6 +10,7 @@ from eyechart.cli.decisions_measures import PEOPLE
 from eyechart.core.chart import Bars, Chart, Finding, Format, Lines, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import number, percent
+from eyechart.images.decisions import is_person
 from eyechart.report.page import Counts, Page, PageSection
 
 TITLE = "Do they err on the same images?"
@@ -53,19 +54,36 @@ def findings(estimates: Estimates) -> Iterator[Finding]:
         yield Finding("note", f"{told}: error consistency {number(among)}.")
     for e in estimates.of("mean_error_consistency"):
         if e.at["of"] != PEOPLE:
-            yield _of_network(e, estimates, among)
+            yield _of_network(e, estimates)
     if among is None and not estimates.of("mean_error_consistency"):
         yield from _of_pairs(estimates)
     left_out = sum(int(e.value or 0) for e in estimates.of("undefined_pairs"))
     if left_out:
-        told = f"In {left_out} of the comparisons nobody erred, or nobody was right: they have no error consistency."
+        told = f"In {left_out} of the comparisons one was always right or always wrong: they have no error consistency."
         yield Finding("note", f"{told} Means leave them out.")
+    yield from _alone(estimates)
     for e in estimates.of("no_answer"):
         if (e.value or 0) > 0.05:
             yield Finding("note", f"{e.at['observer']} gave no answer to {percent(e)} of the images.")
 
 
-def _of_network(e: Estimate, estimates: Estimates, among: Estimate | None) -> Finding:
+def _alone(estimates: Estimates) -> Iterator[Finding]:
+    """Who is compared with nobody, and that people are told by their names alone."""
+    names = list(dict.fromkeys(e.at["observer"] for e in estimates.of("accuracy")))
+    compared = {e.at[side] for e in estimates.of("error_consistency") for side in ("first", "second")}
+    alone = [name for name in names if name not in compared]
+    if compared and alone:
+        told = f"{', '.join(alone[:MOST_LINES])}{', ...' if len(alone) > MOST_LINES else ''}"
+        end = (
+            "no image, in the same condition, is shared with those to compare with. Images are matched by their names."
+        )
+        yield Finding("note", f"Compared with nobody: {told}; {end}")
+    if not any(is_person(name) for name in names):
+        told = "No observer is called subject- and a number, such as subject-01, so that all count as networks"
+        yield Finding("note", f"{told}: if some are people, name them so in the column subj.")
+
+
+def _of_network(e: Estimate, estimates: Estimates) -> Finding:
     name = e.at["of"]
     if e.value is None:
         return Finding("note", f"{name} cannot be compared with people: {e.reason}.")
@@ -75,13 +93,14 @@ def _of_network(e: Estimate, estimates: Estimates, among: Estimate | None) -> Fi
         return Finding("note", f"{told}.")
     less = f"{gap.value:+.2f} (95% interval {gap.low:+.2f} to {gap.high:+.2f})"
     most = estimates.one("mean_error_consistency_highest", of=name)
-    limited = most is not None and most.value is not None and among is not None and most.value < (among.value or 0.0)
-    limit = f"; accuracies so far apart allow no more than {most.value:.2f}" if limited and most is not None else ""
-    if gap.high < 0 and limit and most is not None and (e.high is None or e.high >= (most.value or 0.0)):
-        return Finding("note", f"{told}; that is {less} against people among themselves{limit}.")
+    # people on the gap's images; where its accuracies cannot reach them, nothing follows about what it goes by
+    people = e.value - (gap.value or 0.0)
+    if gap.high < 0 and most is not None and most.value is not None and most.value < people:
+        limit = f"accuracies so far apart allow no more than {most.value:.2f}"
+        return Finding("note", f"{told}; that is {less} against people among themselves; {limit}.")
     if gap.high < 0:
         advice = "It goes by other things than people do: see its confusions, and compare shape with texture."
-        return Finding("weak", f"{told}; that is {less} against people among themselves{limit}.", advice)
+        return Finding("weak", f"{told}; that is {less} against people among themselves.", advice)
     if gap.low > 0:
         return Finding("strong", f"{told}; that is {less} against people among themselves.")
     return Finding("note", f"{told}; no difference from people among themselves is shown, {less}.")
@@ -197,8 +216,8 @@ def _pairs(estimates: Estimates) -> Chart:
         columns=["observers", *["condition"] * several, "images", "error consistency", *_BESIDE.values()],
         rows=[_pair(e, estimates, several) for e in pairs],
         formats=[None, *[None] * several, "integer", *numbers],
-        caption="p: how often chance alone gives as much. Highest: what these accuracies allow. Empty where nobody erred, or "
-        f"one was always right or wrong.{' Single conditions are in results.json.' if len(pairs) < len(found) else ''}",
+        caption="p: how often chance alone gives as much. Highest: what these accuracies allow. Empty where one was always "
+        f"right or always wrong.{' Single conditions are in results.json.' if len(pairs) < len(found) else ''}",
     )
 
 

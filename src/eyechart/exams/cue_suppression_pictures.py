@@ -62,7 +62,10 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     """What it leans on first, then colour and grain, then what weakens the figures."""
     if estimates.one("clean_accuracy") is None:
         return [*_unlabelled(estimates)] or [Finding("note", "No image could be shown without a cue.")]
-    return [*_leans(estimates), *_claim(estimates), *_colour(estimates), *_grain(estimates), *_stuck(estimates)]
+    told = [*_leans(estimates), *_claim(estimates)]
+    if all(e.value is not None for e in estimates.of("reliance")):  # above chance: else there is nothing to keep
+        told += [*_colour(estimates), *_grain(estimates)]
+    return [*told, *_stuck(estimates)]
 
 
 def _leans(estimates: Estimates) -> Iterator[Finding]:
@@ -138,7 +141,7 @@ def _grain(estimates: Estimates) -> Iterator[Finding]:
 
 
 def _verdict(kept: Estimate, what: str, advice: str) -> Finding:
-    sentence = f"{what} it keeps {percent(kept)} of its accuracy."
+    sentence = f"{what} it keeps {percent(kept)} of its accuracy; {kept.n:,} images."
     if kept.high is not None and kept.high < LOSES:
         return Finding("weak", sentence, advice)
     return Finding("strong" if kept.low is not None and kept.low > KEEPS else "note", sentence)
@@ -147,7 +150,12 @@ def _verdict(kept: Estimate, what: str, advice: str) -> Finding:
 def _stuck(estimates: Estimates) -> Iterator[Finding]:
     """Where one answer is all that is left."""
     strongest = {e.at["method"]: e for e in estimates.of("commonest_answer_share")}
-    stuck = [f"{NAMES[m]} {percent(e)}" for m, e in strongest.items() if (e.value or 0.0) > STUCK]
+    right = {e.at["method"]: e.value or 0.0 for e in estimates.of("accuracy")}
+    stuck = [
+        f"{NAMES[m]} {percent(e)}"
+        for m, e in strongest.items()
+        if (e.low or 0.0) > STUCK and right.get(m, 0.0) < (e.value or 0.0) / 2  # one answer may be the right one
+    ]
     if stuck:
         yield Finding(
             "note",

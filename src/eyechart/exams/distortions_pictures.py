@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Gallery, Lines, Rule, Series
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.words import percent
+from eyechart.core.words import percent, points
 from eyechart.exams.distortions_conditions import KINDS, Name
 
 CLASSES = {"own": "the model's own classes", "categories": "categories"}
@@ -40,10 +40,7 @@ def findings(estimates: Estimates, names: Sequence[Name]) -> Sequence[Finding]:
 
 
 def _colour(drop: Estimate) -> Finding:
-    lost = 100 * (drop.value or 0.0), 100 * (drop.low or 0.0), 100 * (drop.high or 0.0)
-    sentence = (
-        f"Without colour its accuracy is lower by {lost[0]:.1f} points (95% interval {lost[1]:.1f} to {lost[2]:.1f})."
-    )
+    sentence = f"Accuracy in colour less that without is {points(drop)}; {drop.n:,} images."
     if (drop.low or 0.0) > MUCH:
         return Finding("weak", sentence, "Train with random grey images, if colours will differ where it is used.")
     return Finding("strong" if (drop.high or 0.0) < LITTLE else "note", sentence)

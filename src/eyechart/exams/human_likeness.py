@@ -43,12 +43,12 @@ class HumanLikeness(Exam):
         accuracy_difference {observer}: the difference of the two, squared as published.
         observed_consistency {observer}: share of images that both got right or both wrong.
         error_consistency {observer}: Cohen's kappa of right and wrong: 0 is chance at these accuracies, 1 the same errors;
-            undefined where nobody errs or nobody is right, and then left out of means.
+            undefined where one of the two is always right or always wrong, and then left out of means.
         error_consistency_highest {observer}: what the two accuracies allow.
         mean_accuracy_difference, mean_observed_consistency, mean_error_consistency {of: model | people}: mean over people; of
             people among themselves over each two of them: the ceiling. Intervals resample images for all observers together.
         undefined_pairs {of}: comparisons without kappa.
-        error_consistency_gap: that of the model less that of people, on the same resampled images.
+        error_consistency_gap: that of the model less that of people, on the same resampled images: those that two people saw.
     ``soft_labels``: of each image the shares of people who answered each class (an array (n, k), such as CIFAR-10H, arXiv
     1908.07086), matched by the image's number, columns in the order of the model's outputs unless ``classes`` names them.
     {answer: model | label}: the model's top class, or the label; as a distribution, its probabilities or the label alone.
@@ -62,6 +62,7 @@ class HumanLikeness(Exam):
         people_entropy {given}: mean entropy of people's answers.
         entropy_gap {given}: mean entropy of the model's probabilities less that of people's answers: below 0 it is the surer.
         entropy_correlation {given}: Spearman's rho of the entropies of model and people: is it unsure where they are?
+            None for fewer than six images.
         doubt_entropy {answer: model | people, doubt: none | some | much}: mean entropy of images on which all people gave one
             answer, up to a fifth another, or more.
     images_compared {source: table | soft_labels}: how many images have answers of people; and entropy: mean of the model's own
@@ -74,6 +75,7 @@ class HumanLikeness(Exam):
     """
 
     name: ClassVar[str] = "human_likeness"
+    version: ClassVar[int] = 2  # kappas that are 0 by arithmetic are withheld; gaps on images that both saw; few images
     headline: ClassVar[tuple[str, ...]] = (
         "mean_error_consistency",
         "people_agreement",
@@ -195,16 +197,11 @@ class HumanLikeness(Exam):
 
     def _soft(self, subject: Subject) -> tuple[SoftLabels, list[int]]:
         """The soft labels, and the output that each of their columns is about."""
-        found = self._source.shares()
-        return found, self._columns(subject, found.shares.shape[1])
+        count = len(self.classes) or subject.n_classes
+        return self._source.shares(count), self._columns(subject, count)
 
     def _columns(self, subject: Subject, count: int) -> list[int]:
         """The output of each column. Raises SoftLabelError where that is not known."""
-        setting = "human_likeness.classes" if self.classes else "human_likeness.soft_labels"
-        if len(self.classes or range(subject.n_classes)) != count:
-            problem = f"There are {count} columns, {len(self.classes) or subject.n_classes} names or outputs."
-            way_out = "Name the columns: human_likeness.classes, one of the model's outputs each."
-            raise SoftLabelError(problem, setting=setting, value=self.soft_labels, way_out=way_out)
         if not self.classes:
             return list(range(count))
         index = NameIndex(subject.class_names)
@@ -214,5 +211,7 @@ class HumanLikeness(Exam):
                 problem = (
                     f"No single output of its own: {index.explain(name, outputs)}." if len(index) else "No names known."
                 )
-                raise SoftLabelError(problem, setting=setting, value=name, way_out="Give names of the model's outputs.")
+                raise SoftLabelError(
+                    problem, setting="human_likeness.classes", value=name, way_out="Give names of the model's outputs."
+                )
         return [outputs[0] for outputs in found]

@@ -52,10 +52,10 @@ class Source:
         _check(self)
         return _people(self.table, condition, categories, self.mark)
 
-    def shares(self) -> SoftLabels:
-        """The soft labels."""
+    def shares(self, columns: int) -> SoftLabels:
+        """The soft labels, of so many classes."""
         _check(self)
-        return _shares(self.soft_labels or "", self.mark)
+        return _shares(self.soft_labels or "", columns, self.mark)
 
 
 @lru_cache(maxsize=8)
@@ -70,8 +70,8 @@ def _check(source: Source) -> None:
 
 
 @lru_cache(maxsize=4)
-def _shares(file: str, mark: str) -> SoftLabels:
-    return read_soft_labels(file, setting=SOFT_LABELS)
+def _shares(file: str, columns: int, mark: str) -> SoftLabels:
+    return read_soft_labels(file, setting=SOFT_LABELS, columns=columns)
 
 
 @lru_cache(maxsize=4)

@@ -14,7 +14,7 @@ from eyechart.core.words import figure
 from eyechart.exams.human_likeness_files import MODEL, Answered
 from eyechart.images.categories import OTHER, Categories, Rule
 from eyechart.images.decisions import stem_of
-from eyechart.stats.agreement import NO_KAPPA, Fourfold
+from eyechart.stats.agreement import Fourfold
 from eyechart.stats.agreement_intervals import Agreement, Pairs, Panel, agreement_gap, mean_agreement, pair_agreement
 from eyechart.stats.intervals import Interval, wilson
 
@@ -23,7 +23,7 @@ Estimator = Callable[..., Estimate]
 PEOPLE = "people"
 SQUARED = "squared difference of shares"
 NOBODY = "no image was answered by both"
-NONE_DEFINED = "error consistency is undefined for every pair"
+NONE_DEFINED = "in every pair one was always right or always wrong"
 
 
 class People:
@@ -92,10 +92,10 @@ def _pair(estimate: Estimator, found: Fourfold | None, at: Mapping[str, str]) ->
     if found is None:
         yield estimate("error_consistency", unit="kappa", at=at, value=None, n=0, reason=NOBODY)
         return
-    yield from _three(estimate, pair_agreement(found), at, "", NO_KAPPA)
-    bounds = found.kappa_bounds
+    why = found.no_kappa
+    yield from _three(estimate, pair_agreement(found), at, "", why)
+    bounds = None if why else found.kappa_bounds
     highest = Interval(bounds[1] if bounds else None, None, None, found.n, "")
-    why = "" if bounds else NO_KAPPA
     yield estimate("error_consistency_highest", unit="kappa", at=at, **figure(highest, why))
 
 

@@ -11,7 +11,7 @@ from eyechart.core.exam import Array
 from eyechart.core.query import Answer
 from eyechart.core.words import figure
 from eyechart.images.soft_labels import SoftLabels
-from eyechart.stats.intervals import means, wilson
+from eyechart.stats.intervals import FEWEST, means, wilson
 from eyechart.stats.soft_labels import cross_entropy, entropy, jensen_shannon, rank_correlation
 
 Estimator = Callable[..., Estimate]
@@ -23,6 +23,7 @@ COLUMNS = (
 )
 SURE, DOUBTING = 1e-4, 0.2  # of people's shares: rounded ones may miss one
 NO_IMAGE = "no image of this kind has answers of people"
+FEW = f"fewer than {FEWEST} images: so few ranks agree or disagree by chance"
 NO_SPREAD = "one of the two entropies is the same for all images"
 
 
@@ -97,7 +98,7 @@ def _of_group(
     more = rows["entropy"].astype(float) - rows["people_entropy"]
     yield estimate("entropy_gap", unit="difference of entropies", at=at, **_mean(more))
     rho = rank_correlation(rows["entropy"], rows["people_entropy"])
-    why = "" if rho.value is not None else NO_SPREAD if rho.n > 1 else NO_IMAGE
+    why = "" if rho.value is not None else NO_IMAGE if not rho.n else FEW if rho.n < FEWEST else NO_SPREAD
     yield estimate("entropy_correlation", unit="correlation", at=at, **figure(rho, why))
 
 

@@ -52,7 +52,7 @@ def _errors(estimates: Estimates) -> Iterator[Finding]:
     if left_out:
         pairs = "1 pair" if left_out == 1 else f"{left_out} pairs"
         yield Finding(
-            "note", f"For {pairs} kappa is undefined, as nobody erred or nobody was right: means leave them out."
+            "note", f"For {pairs} kappa says nothing, as one was always right or always wrong: means leave them out."
         )
 
 
@@ -70,13 +70,12 @@ def _beside_people(told: str, estimates: Estimates) -> Finding:
 
 def _below_people(told: str, estimates: Estimates) -> Finding:
     """Because of its accuracy, or more than that?"""
-    own, among = (estimates.one("mean_error_consistency", of=name) for name in (MODEL, PEOPLE))
+    among = estimates.one("mean_error_consistency", of=PEOPLE)
     highest = [e.value for e in estimates.of("error_consistency_highest") if e.value is not None]
     most = sum(highest) / len(highest) if highest else 1.0
-    limit = f"; accuracies so far apart allow no more than {most:.2f}" if among and most < (among.value or 0.0) else ""
-    if limit and own is not None and (own.high is None or own.high >= most):
-        return Finding("note", f"{told}{limit}.")
-    return Finding("weak", f"{told}: it errs on other images than people do{limit}.", OTHER_THINGS)
+    if among is not None and most < (among.value or 0.0):
+        return Finding("note", f"{told}; accuracies so far apart allow no more than {most:.2f}.")
+    return Finding("weak", f"{told}: it errs on other images than people do.", OTHER_THINGS)
 
 
 def _answers(estimates: Estimates) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ CATEGORIES = (
 NO_ANSWER = "na"
 
 _PERSON = re.compile(r"subject-[0-9]+")
-_DECIMAL = re.compile(r"([+-]?)([0-9]+)(?:\.([0-9]*))?")
+_DECIMAL = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?")
 _BEFORE_IMAGE = 6  # fields of a name before the image's own: trial, experiment, observer, condition, category, number
 
 
@@ -176,8 +176,8 @@ def normal_condition(written: str) -> str:
 
     Decimal numbers lose zeros that mean nothing; all else is only stripped and put into lower case.
 
-    >>> [normal_condition(text) for text in ("True", " 0.00", "1.0", "0.60", "inf", "1-10-10", "1e3")]
-    ['true', '0', '1', '0.6', 'inf', '1-10-10', '1e3']
+    >>> [normal_condition(text) for text in ("True", " 0.00", "1.0", "0.60", ".6", "inf", "1-10-10", "1e3")]
+    ['true', '0', '1', '0.6', '0.6', 'inf', '1-10-10', '1e3']
     """
     text = written.strip().lower()
     found = _DECIMAL.fullmatch(text)

@@ -48,6 +48,11 @@ def read_decisions(
             "These are no categories.", setting="categories", value=", ".join(categories), way_out=way_out
         )
     tables = [_Reader(str(file), names, setting) for file in files]
+    for table in tables:
+        if not table.rows:
+            raise table.wrong(
+                "There are no decisions: the file holds no line but the names of its columns.", None, _HOW
+            )
     extra = tuple(dict.fromkeys(name for table in tables for name in table.extra))
     found: dict[tuple[str, str, str], tuple[str, int]] = {}
     decisions: list[Decision] = []

@@ -50,9 +50,7 @@ class Observed:
     def within(self, condition: str) -> Panel:
         """The lines of one condition."""
         chosen = self.panel.conditions == self.conditions.index(condition)
-        panel = self.panel
-        images = None if panel.images is None else panel.images[chosen]
-        return Panel(panel.right[chosen], panel.seen[chosen], panel.conditions[chosen], images)
+        return self.panel.of(chosen)
 
     def sharing(self, pairs: Pairs) -> Pairs:
         """Those of the pairs that saw at least one image both."""

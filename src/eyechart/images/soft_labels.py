@@ -50,15 +50,17 @@ class SoftLabels:
         return {name: row for row, name in enumerate(self.ids or ())}
 
 
-def read_soft_labels(file: str, *, setting: str) -> SoftLabels:
+def read_soft_labels(file: str, *, setting: str, columns: int | None = None) -> SoftLabels:
     """Read a file; pickled content is never read.
 
     Args:
         file: ``.npy``: (n, k) numbers. ``.npz``: one such array, and optionally ``ids``, n different strings.
         setting: at fault if it cannot be read.
+        columns: classes that there should be; None = any number.
 
     Raises:
-        SoftLabelError: for anything else, and for a row that does not sum to one (within 0.001), by its number.
+        SoftLabelError: for another number of columns, which is told before rows that miss one; for anything else; for a row
+            that does not sum to one (within 0.001), by its number.
     """
     try:
         found = np.load(file, allow_pickle=False)
@@ -70,6 +72,10 @@ def read_soft_labels(file: str, *, setting: str) -> SoftLabels:
     if len(tables) != 1 or not tables[0].size or tables[0].shape[1] < 2:
         raise _wrong(f"The file holds {len(tables)} tables of numbers, or one without two classes.", setting, file)
     shares = tables[0].astype(np.float64)
+    if columns not in (None, shares.shape[1]):
+        problem = f"There are {shares.shape[1]} columns, {columns} names or outputs."
+        way_out = "Give a column for each class, or name the columns: human_likeness.classes, one of the model's outputs each."
+        raise SoftLabelError(problem, setting=setting, value=file, way_out=way_out)
     if faulty := faulty_row(shares):
         row, why = faulty
         raise SoftLabelError(

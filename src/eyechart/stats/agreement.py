@@ -99,6 +99,11 @@ class Fourfold:
         return all(0 < right < self.n for right in self.right)
 
     @property
+    def no_kappa(self) -> str:
+        """Why kappa says nothing; empty where it says something."""
+        return NO_KAPPA if self.kappa is None else "" if self.informative else ONE_SIDED
+
+    @property
     def kappa_bounds(self) -> tuple[float, float] | None:
         """The least and the greatest kappa that these accuracies allow; None where it is undefined."""
         return None if self.kappa is None else kappa_bounds(*self.accuracies)

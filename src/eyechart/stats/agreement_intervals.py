@@ -24,7 +24,7 @@ class Agreement:
     Attributes:
         accuracy_difference: squared, see ``Fourfold``.
         observed: share of images both right or both wrong.
-        kappa: error consistency; value None where it is undefined.
+        kappa: error consistency; value None where it is undefined, or 0 because one was always right or always wrong.
         left_out: pairs (in a condition) without kappa, which its mean leaves out.
         dropped: resamples without kappa, which its interval leaves out.
     """
@@ -42,7 +42,7 @@ def pair_agreement(found: Fourfold, draws: int = PAIR_DRAWS, seed: int = 0) -> A
     Observed consistency is a share of images and has Wilson's interval. Where no resample differs, as at the same errors
     throughout, kappa's ends follow from that interval at the accuracies found.
     """
-    n, value = found.n, found.kappa
+    n, value = found.n, found.kappa if found.informative else None
     table = np.random.default_rng(seed).multinomial(n, np.array(found.counts) / n, size=draws)
     drawn = _figures(_sums(table))
     gap, kappa = drawn[:, 0], drawn[:, 2]
@@ -88,6 +88,18 @@ class Panel:
         """Different images among chosen (n,) lines."""
         return int(chosen.sum()) if self.images is None else len(np.unique(self.images[chosen]))
 
+    def shared(self, pairs: Sequence[tuple[int, int]]) -> Array:
+        """(n,) whether both observers of any of the pairs saw it."""
+        found = np.zeros(len(self.seen), bool)
+        for a, b in pairs:
+            found |= self.seen[:, a] & self.seen[:, b]
+        return found
+
+    def of(self, chosen: Array) -> Panel:
+        """The chosen (n,) lines."""
+        images = None if self.images is None else self.images[chosen]
+        return Panel(self.right[chosen], self.seen[chosen], self.conditions[chosen], images)
+
     def fourfold(self, first: int, second: int) -> Fourfold | None:
         """Two observers over all conditions; None if they share no image."""
         shared = self.seen[:, first] & self.seen[:, second]
@@ -108,18 +120,23 @@ def mean_agreement(
         people: observers that are resampled, too: fewer than ten make intervals grow; none = images only.
         draws, seed: of the bootstrap. Images are resampled for all observers together, within each condition.
 
-    A kappa that is undefined is left out of means. No interval for fewer than six images.
+    A kappa that is undefined, or 0 because one of the two was always right or always wrong, is left out of means. No interval
+    for fewer than six images.
     """
     value, drawn, left_out = _means(panel, pairs, people, draws, seed)
-    used = panel.seen[:, sorted({k for pair in pairs for k in pair})].sum(1) > 1 if pairs else np.zeros(0, bool)
-    n, method = panel.count(used), "bootstrap of images and observers" if people else "bootstrap"
+    n = panel.count(panel.shared(pairs))
+    method = "bootstrap of images and observers" if people else "bootstrap"
     return _agreement(value, drawn, left_out, n, method)
 
 
 def agreement_gap(panel: Panel, first: Pairs, second: Pairs, *, draws: int = DRAWS, seed: int = 0) -> Agreement:
-    """The mean over the first pairs less that over the second, on the same resampled images: is one model closer to people?"""
+    """The mean over the first pairs less that over the second, on the same resampled images: is one model closer to people?
+
+    Only images count that a pair of the first and a pair of the second saw, so that both means are of the same images.
+    """
+    panel = panel.of(panel.shared(first) & panel.shared(second))
     (a, drawn_a, out_a), (b, drawn_b, out_b) = (_means(panel, pairs, (), draws, seed) for pairs in (first, second))
-    n = panel.count(panel.seen.sum(1) > 1)
+    n = panel.count(np.ones(len(panel.seen), bool))
     return _agreement(a - b, drawn_a - drawn_b, out_a + out_b, n, "bootstrap")
 
 
@@ -142,6 +159,7 @@ def _means(panel: Panel, pairs: Pairs, people: Sequence[int], draws: int, seed: 
         images = condition if panel.images is None else panel.images[chosen].tobytes()
         stream = streams.setdefault(images, len(streams))
         figures = np.concatenate([_figures(columns.sum(0))[None], _resampled(columns, draws, seed + stream)])
+        figures[:, ~_informative(columns.sum(0)), 2] = np.nan
         shared = columns[:, :, 0].any(0)
         left_out += int((np.isnan(figures[0, :, 2]) & shared).sum())
         known = ~np.isnan(figures)
@@ -180,6 +198,12 @@ def _figures(sums: Array) -> Array:
     n, both, a, b = (sums[..., k] for k in range(4))
     alike, expected = n - a - b + 2 * both, a * b + (n - a) * (n - b)
     return np.stack([_ratio(a - b, n) ** 2, _ratio(alike, n), _ratio(n * alike - expected, n * n - expected)], axis=-1)
+
+
+def _informative(sums: Array) -> Array:
+    """(pairs,) from (pairs, 4), see ``_sums``: nobody was always right or always wrong."""
+    n, _, a, b = (sums[..., k] for k in range(4))
+    return np.asarray((a > 0) & (a < n) & (b > 0) & (b < n))
 
 
 def _ratio(top: Array, bottom: Array) -> Array:

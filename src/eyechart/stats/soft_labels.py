@@ -64,15 +64,14 @@ def jensen_shannon(first: Array, second: Array) -> Array:
 def rank_correlation(first: Array, second: Array, *, draws: int = DRAWS, seed: int = 0) -> Interval:
     """Spearman's rho of two (n,) columns, ties sharing their rank; every resample of the rows is ranked anew.
 
-    Undefined where either column is all equal. Resamples in which one is are left out. No interval for fewer than six rows.
+    Undefined where either column is all equal, and for fewer than six rows, whose ranks agree by chance too often to say
+    anything. Resamples in which a column is all equal are left out.
     """
     n = len(first)
-    if n < 2 or not np.ptp(first) or not np.ptp(second):
+    if n < FEWEST or not np.ptp(first) or not np.ptp(second):
         return Interval(None, None, None, n, "bootstrap")
     columns = tuple(_Ranks(column) for column in (first, second))
     value = float(_rho(columns, np.ones((1, n)))[0])
-    if n < FEWEST:
-        return Interval(value, None, None, n, "")
     drawn = np.concatenate([_rho(columns, weights) for weights in resamples(n, draws, seed)])
     low, high = np.percentile(drawn[~np.isnan(drawn)], [2.5, 97.5])
     return Interval(value, min(float(low), value), max(float(high), value), n, "bootstrap")
