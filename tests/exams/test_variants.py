@@ -95,7 +95,7 @@ def test_an_eye_that_loses_all_has_an_interval_that_is_not_of_zeros() -> None:
     assert relative.high is not None
     assert 0.1 < relative.high < 0.5
     (said,) = Variants(variants=("edges",)).findings(found)
-    assert "Of fewer than 30 images" in said.sentence
+    assert "Too little to judge by: fewer than 30 images" in said.sentence
 
 
 def test_what_is_left_is_said_in_one_sentence_with_guessing_where_it_is_no_better() -> None:

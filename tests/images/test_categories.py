@@ -187,3 +187,19 @@ def test_models_that_are_not_what_a_table_is_about() -> None:
     with pytest.raises(CategoryError, match="names of the model's outputs are not known"):
         categories_for(as_table({"cat": ["cat"], "dog": [1]}), (), 10)
     assert {name for name, _ in built_in("cifar10")[1]} < set(SIZES)
+
+
+def test_names_of_outputs_stand_for_their_category() -> None:
+    known = categories_for("auto", CIFAR, 10)
+    places = known.place_named(["automobile", "ship", "boat", "frog"]).tolist()
+    assert places == [known.names.index("car"), known.names.index("boat"), known.names.index("boat"), OTHER]
+
+
+def test_a_name_of_outputs_of_two_categories_or_of_none_stands_for_neither() -> None:
+    known = Categories.of("", {"bird": [0], "cat": [2]}, ("crane, wader", "crane, machine", "tabby"))
+    assert known.place_named(["crane", "wader", "machine", "tabby"]).tolist() == [OTHER, 0, OTHER, 1]
+
+
+def test_the_name_of_a_category_goes_before_that_of_an_output() -> None:
+    known = Categories.of("", {"bear": [0], "cat": [1]}, ("teddy", "bear"))
+    assert known.place_named(["bear"]).tolist() == [known.names.index("bear")]

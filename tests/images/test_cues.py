@@ -47,3 +47,8 @@ def test_one_column_is_not_enough() -> None:
     found = read_cues(("cat7-elephant1.png", "b.png"), {"shape": np.array(["dog", "dog"], object)})
     assert found.shapes.tolist() == ["cat", ""]
     assert found.textures.tolist() == ["elephant", ""]
+
+
+def test_columns_are_known_in_any_case() -> None:
+    read = read_cues(["a.png"], {"Shape": np.array(["cat"]), "TEXTURE": np.array(["dog"])})
+    assert (read.shapes[0], read.textures[0]) == ("cat", "dog")

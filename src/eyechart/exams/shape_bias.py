@@ -57,7 +57,8 @@ class ShapeBias(Exam):
             between radii, in cycles per image; crossover_radius_nyquist: as a share of n/2. The finer the detail that the cue
             lives in, the larger. Two radii or more; undefined where the two do not cross within them; intervals end there.
         crossover_radius_gap: that of the texture minus that of the shape; above 0, texture lives in finer detail.
-    stimuli {fate: conflict | agreeing | absent | no_stimulus}: numbers of images; conflict alone counts above.
+    stimuli {fate: conflict | agreeing | absent | no_stimulus}: numbers of images; conflict alone counts above. A shape or
+        texture called after an output of a category is of that category.
 
     Intervals resample contents and styles (crossed bootstrap), since images that share one are not independent; Wilson's takes
     over where that says nothing, its n the number of contents or of styles, whichever is less. A shape bias of fewer than five
@@ -81,7 +82,7 @@ class ShapeBias(Exam):
         "by the shape; a model that says elephant recognises surfaces, and may be lost where they change."
     )
     own_targets: ClassVar[bool] = True
-    version: ClassVar[int] = 2  # 1 kept its cases under other keys
+    version: ClassVar[int] = 3  # 1 kept its cases under other keys; 2 knew no category by its outputs' names
 
     categories: Literal["auto", "imagenet16", "cifar10"] | Table = Field(
         "auto",

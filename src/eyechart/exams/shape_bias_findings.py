@@ -139,7 +139,8 @@ def _left_out(estimates: Estimates) -> Iterator[Finding]:
     absent, none = (estimates.one("stimuli", fate=fate) for fate in ("absent", "no_stimulus"))
     left = []
     if absent and absent.value:
-        left.append(f"{int(absent.value):,} are of categories that the model lacks")
+        way_out = "shape_bias.categories takes a file of your own"
+        left.append(f"{int(absent.value):,} have a shape or texture that is in none of the categories ({way_out})")
     if none and none.value:
         left.append(f"{int(none.value):,} are no such stimuli")
     if left and absent:

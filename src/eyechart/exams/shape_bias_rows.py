@@ -43,11 +43,11 @@ class Stimuli:
     def of(cls, ids: Sequence[str], cues: Cues, categories: Categories | None) -> Stimuli:
         """Without categories, none of the shapes and textures can be answered."""
         shapes, textures = (
-            categories.place(names.tolist()) if categories else np.full(len(ids), OTHER, np.int16)
+            categories.place_named(names.tolist()) if categories else np.full(len(ids), OTHER, np.int16)
             for names in (cues.shapes, cues.textures)
         )
         named = np.array([bool(s and t) for s, t in zip(cues.shapes, cues.textures, strict=True)], bool)
-        agreeing, absent = cues.shapes == cues.textures, (shapes == OTHER) | (textures == OTHER)
+        agreeing, absent = shapes == textures, (shapes == OTHER) | (textures == OTHER)
         fates = np.select([~named, absent, agreeing], [NO_STIMULUS, ABSENT, AGREEING], CONFLICT).astype(np.int8)
         return cls(ids, fates, shapes, textures, _numbered(cues.contents), _numbered(cues.styles))
 

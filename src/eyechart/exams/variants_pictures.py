@@ -44,7 +44,12 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     told = [e for e in left if e.value is not None and e.n >= FEW]
     plain = estimates.one("accuracy", variant="original", classes=classes)
     if not told or plain is None:
-        return [Finding("note", f"Of fewer than {FEW} images whose class is known anything could be drawn.")]
+        return [
+            Finding(
+                "note",
+                f"Too little to judge by: fewer than {FEW} images have a known class and could be drawn in any variant.",
+            )
+        ]
     shares = ", ".join(f"{_AS[e.at['variant']]} {percent(e)}" for e in told)
     lowest = min(told, key=lambda e: e.value or 0.0)
     sentence = f"Of the images {percent(plain)} are answered rightly as they are; {shares}.{_guess(estimates, lowest)}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy.special import logsumexp
+
+from eyechart.images.class_names import normalised, synonyms
 
 Array = np.ndarray[Any, Any]
 
@@ -31,17 +33,20 @@ class Categories:
         title: what they are.
         names: sorted.
         outputs: for each, output numbers, ascending.
+        aliases: (name, category): other names, such as those of the outputs.
     """
 
     title: str
     names: tuple[str, ...]
     outputs: tuple[tuple[int, ...], ...]
+    aliases: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
-    def of(cls, title: str, table: Mapping[str, Sequence[int]]) -> Categories:
-        """From category -> outputs."""
+    def of(cls, title: str, table: Mapping[str, Sequence[int]], class_names: Sequence[str] = ()) -> Categories:
+        """From category -> outputs. The names of a category's outputs are other names of it."""
         names = tuple(sorted(table))
-        return cls(title, names, tuple(tuple(sorted(table[name])) for name in names))
+        aliases = _aliases(table, class_names)
+        return cls(title, names, tuple(tuple(sorted(table[name])) for name in names), aliases)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -59,6 +64,15 @@ class Categories:
         """
         places = {name: k for k, name in enumerate(self.names)}
         return np.array([places.get(name, OTHER) for name in names], np.int16)
+
+    def place_named(self, names: Sequence[str]) -> Array:
+        """As ``place``, and names of outputs stand for the category that holds the output.
+
+        >>> Categories.of("", {"cat": [1], "car": [0]}, ["automobile", "cat"]).place_named(["automobile", "bee"]).tolist()
+        [0, -1]
+        """
+        category = dict(self.aliases)
+        return self.place([name if name in self.names else category.get(normalised(name), "") for name in names])
 
     def scores(self, log_p: Array, rule: Rule) -> Array:
         """Log score (n, k) of each category, from log probabilities (n, outputs). ``strict`` scores as ``max`` does."""
@@ -94,3 +108,14 @@ class Categories:
             before = (mine > value) | ((mine == value) & (np.arange(mine.shape[1]) < best[:, None]))
             ranks[rows] = 1 + before.sum(1)
         return ranks
+
+
+def _aliases(table: Mapping[str, Sequence[int]], class_names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Names of outputs with their category; not those that an output of another category, or of none, has too."""
+    category = {output: name for name, outputs in table.items() for output in outputs}
+    owners: dict[str, set[str | None]] = {}
+    for output, name in enumerate(class_names):
+        for synonym in synonyms(name):
+            owners.setdefault(synonym, set()).add(category.get(output))
+    single = ((alias, next(iter(owner))) for alias, owner in owners.items() if len(owner) == 1)
+    return tuple((alias, name) for alias, name in single if name is not None)

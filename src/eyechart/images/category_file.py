@@ -96,13 +96,13 @@ def categories_for(
             outputs that are not known.
     """
     if not isinstance(wish, str):
-        return Categories.of("categories of your own", _resolved(wish, class_names, count, setting))
+        return Categories.of("categories of your own", _resolved(wish, class_names, count, setting), class_names)
     if wish == "auto":
         return _recognised(class_names, count, setting)
     data, table = built_in(wish)
     if reason := _unlike(data, class_names, count):
         raise _wrong(f"The model is not of {wish}: {reason}.", setting, wish, _HOW)
-    return Categories.of(data["title"], _resolved(table, class_names, count, setting))
+    return Categories.of(data["title"], _resolved(table, class_names, count, setting), class_names)
 
 
 def _recognised(class_names: Sequence[str], count: int, setting: str) -> Categories:
@@ -110,7 +110,7 @@ def _recognised(class_names: Sequence[str], count: int, setting: str) -> Categor
         data, table = built_in(name)
         names = {normalised(one) for one in class_names}
         if not _unlike(data, class_names, count) and (count == 1000 or all(_all_in(t, names) for _, t in table)):
-            return Categories.of(data["title"], _resolved(table, class_names, count, setting))
+            return Categories.of(data["title"], _resolved(table, class_names, count, setting), class_names)
     index = NameIndex(class_names)
     found = {name: index.find(name)[0] for name, _ in built_in("imagenet16")[1]}
     own = {name: outputs for name, outputs in found.items() if len(outputs) == 1}

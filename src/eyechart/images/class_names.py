@@ -18,7 +18,7 @@ class NameIndex:
             self._ids.setdefault(identity, set()).add(place)
         for place, name in enumerate(names):
             self._whole.setdefault(normalised(name), set()).add(place)
-            for synonym in _synonyms(name):
+            for synonym in synonyms(name):
                 self._synonyms.setdefault(synonym, set()).add(place)
 
     def __len__(self) -> int:
@@ -30,7 +30,7 @@ class NameIndex:
             return sorted(self._ids[name]), True
         if len(whole := self._whole.get(normalised(name), set())) == 1:
             return sorted(whole), False  # exactly the whole name: closer than a synonym of another output
-        matches = [self._synonyms.get(synonym, set()) for synonym in _synonyms(name)]
+        matches = [self._synonyms.get(synonym, set()) for synonym in synonyms(name)]
         return sorted(set().union(*matches)), False
 
     def explain(self, name: str, found: Sequence[int]) -> str:
@@ -58,5 +58,6 @@ def shown(name: str, most: int = 60) -> str:
     return clean if len(clean) <= most else f"{clean[: most - 3]}..."
 
 
-def _synonyms(name: str) -> Iterator[str]:
+def synonyms(name: str) -> Iterator[str]:
+    """The names of an output that has several, separated by commas, each normalised."""
     return (normalised(part) for part in name.split(",") if part.strip())

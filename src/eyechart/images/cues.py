@@ -60,6 +60,7 @@ def read_cues(ids: Sequence[str], targets: Mapping[str, Array]) -> Cues:
     Contents and styles: from the columns ``content`` and ``style`` beside them, or from names where these can be read.
     """
     named = [parse_stimulus(image_id) for image_id in ids]
+    targets = _known_columns(targets)
     own = all(column in targets for column in COLUMNS)
     read = {
         name: _texts(targets[name] if own else [getattr(one, name, "") for one in named], len(ids)) for name in COLUMNS
@@ -68,6 +69,11 @@ def read_cues(ids: Sequence[str], targets: Mapping[str, Array]) -> Cues:
         spare = [getattr(one, column, prefix + image_id) for one, image_id in zip(named, ids, strict=True)]
         read[column] = _texts(targets[column] if own and column in targets else spare, len(ids))
     return Cues(read["shape"], read["texture"], read["content"], read["style"])
+
+
+def _known_columns(targets: Mapping[str, Array]) -> dict[str, Array]:
+    """Columns by their names in small letters; a name that is written so goes before ``Shape`` or ``SHAPE``."""
+    return {name.lower(): column for name, column in targets.items()} | dict(targets)
 
 
 def _texts(values: Sequence[Any] | Array, count: int) -> Array:

@@ -17,7 +17,7 @@ def frame_of(images: ImageSet, size: int | None) -> Preprocessing:
 
     Raises:
         ImagesError: none of the first images can be opened.
-        SettingError: an image has a side of one pixel, which has no spectrum.
+        SettingError: an image has a side of one pixel.
     """
     side = size if size is not None else min(_short_side(images), LARGEST)
     return Preprocessing(size=(side, side), resize=side, interpolation="bicubic")
@@ -36,7 +36,10 @@ def _short_side(images: ImageSet) -> int:
     if found:
         way_out = "Give --size."
         raise SettingError(
-            "An image of one pixel has no spectrum.", setting="images", value=images.name, way_out=way_out
+            "An image is one pixel wide or high: too small to examine.",
+            setting="images",
+            value=images.name,
+            way_out=way_out,
         )
     raise ImagesError(
         "None of the first images can be opened.",

@@ -51,8 +51,8 @@ def labels_or_none(model: ImageModel, images: ImageSet, mode: str) -> tuple[Arra
     """As ``labels_for``; no labels where the classes cannot be matched, for exams that need none."""
     try:
         return labels_for(model, images, mode)
-    except ClassMapError:
+    except ClassMapError as error:
         if mode != "auto":  # the user said how
             raise
-        line = "The classes of the images match no outputs of the model; the exams asked for go by other targets."
+        line = f"{error.problem} The exams asked for go by other targets, and no class is used."
         return np.full(len(images), -1, np.int64), [line]

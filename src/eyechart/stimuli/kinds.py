@@ -132,7 +132,7 @@ KINDS: Mapping[str, Kind] = {
         "eyechart.views.parts:ObjectOnParts",
         "the middle of one image on shuffled tiles of another",
         {"number": 0},
-        within={"share": (0, 1), "grid": (1, ANY)},
+        within={"share": (0.05, 1), "grid": (1, ANY)},
     ),
     "style": Kind("eyechart.stimuli.gatys:Gatys", "style transfer by optimisation (Gatys), with your VGG-19"),
     "adain": Kind("eyechart.stimuli.adain:AdaIN", "style transfer in one pass, with your encoder and decoder"),
