@@ -39,8 +39,8 @@ def boxes(
     All lengths are shares of the image's sides, (0.5, 0.5) is the middle. Chance is uniform (the centre lies anywhere) or
     feasible (each object keeps its size and lies anywhere within its image: a large one is near the middle whatever happens).
     The divergence of the centres' histogram of 16 x 16 cells from either is in nats, less that of as many boxes strewn so at
-    random: 0 is chance; with many boxes, 5.5 is all in one cell. "Width by height" is in pixels, "touching" within less than a
-    pixel. Intervals are over images.
+    random: 0 is chance, where objects lie independently; objects of one image that lie alike raise it. With many boxes, 5.5 is
+    all in one cell. "Width by height" is in pixels, "touching" within less than a pixel. Intervals are over images.
 
     Example: eyechart boxes annotations/instances_val2017.json
     """
