@@ -203,3 +203,13 @@ def test_detail_is_lost_where_resnet20_halves_its_maps(tmp_path: Path) -> None:
     assert shares[1].value > 10 * shares[0].value  # type: ignore[operator]
     page = (tmp_path / "run").joinpath("page.json").read_text()
     assert "layer2.0.conv1" in page
+
+
+def test_a_layer_that_skips_nothing_is_no_jump() -> None:
+    """Sampled without a blur by the second step; the third only keeps fine detail of what it is given, and more so."""
+    sharpen = nn.Conv2d(3, 3, 3, padding=1, groups=3, bias=False, padding_mode="circular")
+    sharpen.weight.data[:] = torch.tensor([[0.0, -1.0, 0.0], [-1.0, 5.0, -1.0], [0.0, -1.0, 0.0]])
+    net = nn.Sequential(every(2), sharpen, nn.Flatten(), nn.Linear(768, 4))
+    first = Aliasing().findings(found_by(net, noise_images(N, SIZE), window="none", layers=("0", "1")))[0]
+    assert first.verdict == "note"
+    assert "No step between two layers looked at skips places" in first.sentence

@@ -53,7 +53,12 @@ def _jump(estimates: Estimates, own: Sequence[Estimate]) -> Finding:
     if all(_at_once(e, len(own))[1] < CLEAR for e in own):
         sentence = f"Hardly any layer holds detail too fine for its samples: at most {_told(estimates, worst)}."
         return Finding("strong", sentence)
-    before, after = max(pairwise(own), key=lambda pair: (pair[1].value or 0.0) - (pair[0].value or 0.0))
+    skipping = {e.at["layer"] for e in estimates.of("sampled_from")}  # others keep what they are given
+    steps = [pair for pair in pairwise(own) if pair[1].at["layer"] in skipping]
+    if not steps:
+        sentence = f"No step between two layers looked at skips places; the most is {_told(estimates, worst)}."
+        return Finding("note", sentence)
+    before, after = max(steps, key=lambda pair: (pair[1].value or 0.0) - (pair[0].value or 0.0))
     apart = _at_once(after, len(own))[0] > _at_once(before, len(own))[1]
     if not apart or (after.value or 0.0) - (before.value or 0.0) < TELLING:
         sentence = f"No clear jump from one layer to the next is shown; the most is {_told(estimates, worst)}."

@@ -15,6 +15,7 @@ from eyechart.exams.shift_path_figures import chosen_curves, total_variation
 
 CURVES, MOST_ROWS = 8, 200
 MUCH, LITTLE = 0.05, 0.01  # of the steps: verdicts
+ONE_WAY = 1.005  # what is told as 1.00 goes no further than from its lowest to its highest
 ONE_ANSWER = 0.9  # of the first frames: steadiness then means nothing
 GROUPS = {"all": "all images", "correct": "images it gets right unshifted"}
 
@@ -96,7 +97,7 @@ def _jagged(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]
     told = []
     for path, name in names.items():
         e = estimates.one(f"variation_over_range{end}", path=path, given="all")
-        if e is not None and e.value is not None and e.low is not None and e.high is not None:
+        if e is not None and e.value is not None and e.low is not None and e.high is not None and e.low > ONE_WAY:
             told.append(f"{e.value:.2f} times ({e.low:.2f} to {e.high:.2f}) with {name}")
     if told:
         of = "the true class" if not end else "its first answer"

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.findings import stuck
 from eyechart.core.words import percent
 
 MUCH, LITTLE = 0.05, 0.02  # of the pairs: verdicts
-STUCK = 0.9  # one and the same answer: what cannot change earns no praise
 UNNOTICED = 0.5  # input pixels: a model that hardly sees the move earns no praise for standing still
 TITLES = {
     "p_top1_change": "How often the answer changes",
@@ -72,7 +72,8 @@ def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str], move: 
     protocol = e.at["protocol"]
     shift = estimates.one("effective_shift", protocol=protocol)
     seen = shift.value if shift and shift.value is not None else 0.0
-    does = "its answer changes" if e.measure == "p_top1_change" else "its embedding moves as far as to another image"
+    alike = f"the most alike {e.at.get('quantile', 0.05):.0%} of pairs of different images are apart"
+    does = "its answer changes" if e.measure == "p_top1_change" else f"its embedding moves farther than {alike}"
     sentence = (
         f"{move[protocol]} ({names[protocol]}; {seen:.1f} pixels at the model's input on average), {does} "
         f"in {percent(e)} of the pairs."
@@ -80,9 +81,8 @@ def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str], move: 
     if (e.low or 0.0) > MUCH:
         advice = "Average its answers over a few shifts, anti-alias where it subsamples, or train with small shifts."
         return Finding("weak", sentence, advice)
-    usual = estimates.one("commonest_answer_share", protocol=protocol)
-    stuck = usual is not None and (usual.low or 0.0) > STUCK
-    steady = e.high is not None and e.high < LITTLE and seen >= UNNOTICED and not stuck
+    able = not stuck(estimates.one("commonest_answer_share", protocol=protocol))
+    steady = e.high is not None and e.high < LITTLE and seen >= UNNOTICED and able
     if seen < UNNOTICED:
         way = "shift.shift_in=resized to move by input pixels" if protocol == "crop" else "shift.step=1"
         sentence += f" So small a move at the input tests little: set {way}."

@@ -19,8 +19,8 @@ from eyechart.run.frame import frame_of
 from eyechart.run.render import show
 from eyechart.stimuli.kinds import Recipe
 from eyechart.stimuli.transfer import Transfer
+from eyechart.views.conflicts import clipped_share
 
-HALF_STEP = 0.5 / 255  # nearer to [0, 1] than that, an 8-bit pixel is not clipped
 TOGETHER = 32
 
 Array = np.ndarray[Any, Any]
@@ -85,9 +85,8 @@ class Painter:
                 value=self.recipe.name,
                 way_out="Choose other settings or weights.",
             )
-        outside = ((raw - 0.5).abs() > 0.5 + HALF_STEP).flatten(1).float().mean(1).cpu().numpy()
         valid = np.ones(len(raw), bool) if shown.valid is None else np.asarray(shown.valid, bool)
-        notes = {**content.notes, **shown.notes, "clipped_share": outside}
+        notes = {**content.notes, **shown.notes, "clipped_share": clipped_share(raw)}
         return self._eight_bits(raw.clamp(0, 1)), notes, valid
 
     def pixels(self, frames: Array, ids: tuple[str, ...], seed: int, notes: dict[str, Array]) -> Pixels:

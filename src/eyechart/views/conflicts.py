@@ -9,8 +9,9 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 
 from eyechart.core.view import InputView, Partner, Pixels, Shown
@@ -19,7 +20,14 @@ from eyechart.spectrum.phase import swap_phase
 from eyechart.views.bands import shared_low
 
 HALF_STEP = 0.5 / 255  # nearer to [0, 1] than that, an 8-bit pixel would not be clipped
+Array = np.ndarray[Any, Any]
 Dc = Literal["phase", "amplitude"]
+
+
+def clipped_share(raw: torch.Tensor) -> Array:
+    """(n,) share of the values (n, ...) that lie more than half an 8-bit step outside [0, 1]."""
+    outside = (raw - 0.5).abs() > 0.5 + HALF_STEP
+    return np.asarray(outside.flatten(1).float().mean(1).cpu().numpy())
 
 
 @dataclass(frozen=True)
@@ -46,8 +54,7 @@ class Conflict(InputView):
     def render(self, batch: Pixels) -> Shown:
         """Mix and clip."""
         raw = self.mixed(batch, batch.beside[self.beside])
-        outside = (raw - 0.5).abs() > 0.5 + HALF_STEP
-        return Shown(raw.clamp(0, 1), {"clipped_share": outside.flatten(1).float().mean(1).cpu().numpy()})
+        return Shown(raw.clamp(0, 1), {"clipped_share": clipped_share(raw)})
 
 
 @dataclass(frozen=True)
