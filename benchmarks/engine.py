@@ -70,12 +70,15 @@ def frames(model: ImageModel, images: Any, n: int) -> torch.Tensor:
 @torch.inference_mode()
 def bare(model: ImageModel, pixels: torch.Tensor, batch: int, seconds: float = BARE_SECONDS) -> float:
     """Seconds a frame of forwards alone."""
+    wait = torch.cuda.synchronize if model.device.type == "cuda" else lambda: None
     model.forward(pixels[:batch])
+    wait()
     done, began = 0, perf_counter()
     while perf_counter() - began < seconds:
         for start in range(0, len(pixels) - batch + 1, batch):
             model.forward(pixels[start : start + batch])
             done += batch
+        wait()
     return (perf_counter() - began) / done
 
 
