@@ -1,0 +1,134 @@
+"""The contract of a way to make pictures, and the loop that all of them share."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+from torch.nn import functional
+
+from eyechart.core.chance import generator
+from eyechart.errors import SettingError
+from eyechart.features.objectives import Objective, Seen
+from eyechart.features.reach import Reach
+from eyechart.features.redirect import FIRST_STEPS, Redirected
+from eyechart.features.shown import Chances
+
+Array = np.ndarray[Any, Any]
+Precision = str
+STREAM = "features"
+
+
+@dataclass(frozen=True)
+class Made:
+    """Pictures made for an objective.
+
+    Attributes:
+        pictures: (n, c, h, w) in [0, 1].
+        scores: (steps, n), the objective at each step, as the picture was then shown.
+        still: (n,) bool: the objective's gradient was zero at every step: no picture near the start changes it.
+        weight: (n, h, w), how much each place mattered while the picture was made, 99th percentile 1; None = not recorded.
+        facts: name -> what else is to be said.
+    """
+
+    pictures: Tensor
+    scores: Array
+    still: Array
+    weight: Tensor | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Method(BaseModel, ABC):
+    """A way to make pictures; its fields are its settings (frozen)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    name: ClassVar[str]
+    steps: int = Field(512, ge=1, description="Steps of the optimiser.")
+
+    @abstractmethod
+    def make(self, reach: Reach, objective: Objective, keys: Sequence[str], seed: int = 0) -> Made:
+        """One picture a key; a picture depends on the seed and its own key alone, unless the objective couples them.
+
+        Raises:
+            SettingError: the net does not bear frames of the size that is asked for.
+        """
+
+
+def chances(seed: int, keys: Sequence[str]) -> Chances:
+    """A generator for each picture."""
+    return [generator(seed, STREAM, key) for key in keys]
+
+
+class Climb:
+    """Steps uphill, and what was met on the way.
+
+    Args:
+        reach: the layers.
+        objective: to be made large.
+    """
+
+    def __init__(self, reach: Reach, objective: Objective) -> None:
+        self._reach, self._objective = reach, objective
+        self.scores: list[Tensor] = []
+        self.moved: Tensor | None = None
+
+    def score(self, pictures: Tensor, shown: Tensor, ways: int = 1) -> Tensor:
+        """The objective (n,) of pictures (n, c, h, w) that the net sees as ``shown`` (n x ways, c, side, side), not normalised."""
+        early = Redirected() if torch.is_grad_enabled() and len(self.scores) < FIRST_STEPS else nullcontext()
+        with _reduced(shown.device), early:
+            maps = self._reach(shown)
+        return self._objective.value(Seen({k: v.float() for k, v in maps.items()}, pictures, ways))
+
+    def step(self, optimiser: torch.optim.Optimizer, parameter: Tensor, score: Callable[[], Tensor]) -> None:
+        """One step of ``parameter`` (n, ...) up ``score`` (n,), each picture's own."""
+        with torch.enable_grad():
+            optimiser.zero_grad(set_to_none=True)
+            values = score()
+            (slope,) = torch.autograd.grad(-values.sum(), parameter)
+        steep = slope.detach().flatten(1).abs().amax(1) > 0
+        self.moved = steep if self.moved is None else self.moved | steep
+        parameter.grad = slope
+        optimiser.step()
+        self.scores.append(values.detach())
+
+    def made(self, pictures: Tensor, weight: Tensor | None = None, **facts: Any) -> Made:
+        """What came of it."""
+        scores = torch.stack(self.scores).double().cpu().numpy()
+        moved = np.zeros(len(pictures), bool) if self.moved is None else self.moved.cpu().numpy()
+        return Made(pictures.detach().float(), scores, ~moved, weight, facts)
+
+
+def side_shown(reach: Reach, wanted: int, setting: str) -> int:
+    """``wanted`` where the net bears frames of that side up to its layers, else the side of its own frame.
+
+    Raises:
+        SettingError: its own frame is no square.
+    """
+    own = reach.model.preprocessing.size
+    if (wanted, wanted) == own or reach.bears((wanted, wanted)):
+        return wanted
+    if own[0] != own[1]:
+        way_out = "Use a model whose frame is a square."
+        raise SettingError("The net takes frames of one size, and no square.", setting=setting, value=wanted, way_out=way_out)
+    return own[0]
+
+
+def resized(pictures: Tensor, side: int) -> Tensor:
+    """Squares (n, c, s, s) of another side, bilinear, antialiased where it is smaller."""
+    if pictures.shape[2:] == (side, side):
+        return pictures
+    smaller = side < pictures.shape[2]
+    return functional.interpolate(pictures, (side, side), mode="bilinear", align_corners=False, antialias=smaller)
+
+
+def _reduced(device: torch.device) -> torch.autocast:
+    """bfloat16 where it is quick: pictures and their steps stay float32."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
