@@ -32,7 +32,9 @@ class Maco(Method):
     rate: float = Field(1.0, gt=0, description="Learning rate.")
     size: int = Field(512, ge=8, description="Side of the picture in pixels.")
     crops: int = Field(32, ge=1, description="Squares that the net sees of the picture at every step.")
-    widest: float = Field(0.5, gt=0, le=1, description="Mean side of these at the first step, as a share of the picture's.")
+    widest: float = Field(
+        0.5, gt=0, le=1, description="Mean side of these at the first step, as a share of the picture's."
+    )
     narrowest: float = Field(0.05, gt=0, le=1, description="Mean side of these at the last step.")
     shown: int | None = Field(None, ge=8, description="Side of what the net sees; default: its own frame's.")
     noise: bool = Field(True, description="Add noise to what the net sees.")
@@ -84,9 +86,13 @@ class Maco(Method):
 
 
 def picture(phase: Tensor, magnitude: Tensor, size: int) -> Tensor:
-    """(n, c, size, size) in (0, 1) of phases (n, c, size, size // 2 + 1), which are standardised first, in radians."""
-    waves = torch.fft.irfft2(torch.polar(magnitude.expand_as(phase), _standard(phase)), s=(size, size))
-    return maco_colours(_standard(waves)).sigmoid()
+    """(n, c, size, size) in (0, 1) of phases (n, c, size, size // 2 + 1)."""
+    return maco_colours(waves(phase, magnitude, size)).sigmoid()
+
+
+def waves(phase: Tensor, magnitude: Tensor, size: int) -> Tensor:
+    """The same before colours are joined, with mean 0 and standard deviation 1; phases are standardised, then in radians."""
+    return _standard(torch.fft.irfft2(torch.polar(magnitude.expand_as(phase), _standard(phase)), s=(size, size)))
 
 
 def _standard(values: Tensor) -> Tensor:

@@ -117,7 +117,9 @@ def side_shown(reach: Reach, wanted: int, setting: str) -> int:
         return wanted
     if own[0] != own[1]:
         way_out = "Use a model whose frame is a square."
-        raise SettingError("The net takes frames of one size, and no square.", setting=setting, value=wanted, way_out=way_out)
+        raise SettingError(
+            "The net takes frames of one size, and no square.", setting=setting, value=wanted, way_out=way_out
+        )
     return own[0]
 
 

@@ -72,7 +72,9 @@ class Objective:
 
 def channel(layer: str, which: Which) -> Objective:
     """Mean over places of a channel; ``which``: one for all pictures, or one for each."""
-    return Objective((layer,), lambda seen: _mean(seen, _chosen(seen, layer, which).mean((1, 2))), name=f"{layer} {which}")
+    return Objective(
+        (layer,), lambda seen: _mean(seen, _chosen(seen, layer, which).mean((1, 2))), name=f"{layer} {which}"
+    )
 
 
 def neuron(layer: str, which: Which, place: tuple[int, int] | None = None) -> Objective:
@@ -117,7 +119,9 @@ def cosine(layer: str, towards: Tensor) -> Objective:
 
 def whole_layer(layer: str) -> Objective:
     """Mean of the squares of all activations (deep dream)."""
-    return Objective((layer,), lambda seen: _mean(seen, seen.maps[layer].square().mean((1, 2, 3))), name=f"all of {layer}")
+    return Objective(
+        (layer,), lambda seen: _mean(seen, seen.maps[layer].square().mean((1, 2, 3))), name=f"all of {layer}"
+    )
 
 
 def logit(which: Which, against: bool = False) -> Objective:
