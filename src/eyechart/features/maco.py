@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import ClassVar
 
 import numpy as np
@@ -45,6 +46,11 @@ class Maco(Method):
         other = self.model_copy()
         other._magnitude = magnitude
         return other
+
+    @property
+    def digest(self) -> str:
+        """Of the magnitude."""
+        return "" if self._magnitude is None else blake2b(self._magnitude.numpy().tobytes(), digest_size=8).hexdigest()
 
     def make(self, reach: Reach, objective: Objective, keys: Sequence[str], seed: int = 0) -> Made:
         """See ``Method.make``."""

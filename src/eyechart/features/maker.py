@@ -1,0 +1,163 @@
+"""Everything that a gallery says of some channels of a layer: pictures made for them, their examples, what they decide."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from eyechart.channels import Example, LayerChannels
+from eyechart.errors import SettingError
+from eyechart.features.decides import Decided, Deciding, centre_share
+from eyechart.features.looks import TILE, frames_of, normalised, tile
+from eyechart.features.method import Method, resized
+from eyechart.features.objectives import channel
+from eyechart.features.reach import Reach
+from eyechart.images.image_set import ImageSet
+from eyechart.models.geometry import LayerGeometry
+from eyechart.models.image_model import ImageModel
+from eyechart.models.receptive_crop import receptive_crop
+from eyechart.spectrum.density import grey, radial_profile
+
+Array = np.ndarray[Any, Any]
+LISTS = {"top": 9, "bottom": 4, "random": 4}  # tiles of each
+
+
+class Maker:
+    """Makes parts of a gallery of one layer.
+
+    Args:
+        model: the model.
+        images: the set that ``known`` was read from.
+        known: what is known of the layer's channels.
+        place: where its units lie.
+        method: how pictures are made.
+        seed: of the pictures.
+    """
+
+    def __init__(
+        self,
+        model: ImageModel,
+        images: ImageSet,
+        known: LayerChannels,
+        place: LayerGeometry | None,
+        method: Method,
+        seed: int,
+    ) -> None:
+        self._model, self._images, self._known, self._place = model, images, known, place
+        self._method, self._seed, self.layer = method, seed, known.layer
+        self._reach = Reach(model, [self.layer])
+        self.undecided = ""  # why nothing is said of the answer
+        self._deciding: Deciding | None = None
+        if model.kind != "logits":
+            self.undecided = "the model gives no classes"
+        else:
+            try:
+                self._deciding = Deciding(model, self.layer, known.summed.mean)
+            except SettingError as error:
+                self.undecided = str(error.args[0]) if error.args else str(error)
+
+    def part(self, channels: Sequence[int]) -> dict[str, Array]:
+        """Arrays whose first axis is the channels.
+
+        pictures (size, size, c) uint8, opacity (size, size) uint8, first and last: the objective at the first and last step, as the
+        picture was then shown; score and most: mean and maximum over places for the finished picture; best: the largest mean over
+        places of the examples; still: no gradient reached the picture; frequency: centroid of the picture's radial spectrum, as a
+        share of Nyquist; tiles (17, 72, 72, 3) uint8 and values (17,) of the examples; and of the top ones: without, turned, share,
+        rank (see ``Decided``) and centre (see ``centre_share``), (9,), NaN where there is none.
+        """
+        part = self._pictures(channels)
+        examples = [self._examples(c) for c in channels]
+        ids = list(dict.fromkeys(e.id for some in examples for e in some))
+        frames = frames_of(self._images, ids, self._model, 0)
+        at = {name: i for i, name in enumerate(ids)}
+        part |= self._tiles(examples, frames, at)
+        part |= self._deeds(channels, examples, frames, at)
+        return part
+
+    def scores(self, pictures: Array, channels: Sequence[int]) -> tuple[Array, Array]:
+        """Mean and maximum over places of each channel for its picture (n, h, w, c) uint8, at the model's own frame."""
+        side = max(self._model.preprocessing.size)
+        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(self._model.device, torch.float32) / 255
+        with torch.no_grad():
+            maps = self._reach(resized(pixels, side))[self.layer]
+        own = maps[torch.arange(len(channels)), torch.as_tensor(list(channels))].flatten(1)
+        return own.mean(1).cpu().numpy(), own.amax(1).cpu().numpy()
+
+    def _pictures(self, channels: Sequence[int]) -> dict[str, Array]:
+        keys = [f"{self.layer}/{c}" for c in channels]
+        made = self._method.make(self._reach, channel(self.layer, tuple(channels)), keys, self._seed)
+        pictures = (made.pictures.permute(0, 2, 3, 1).cpu() * 255).round().byte().numpy()
+        opacity = None if made.weight is None else (made.weight.cpu() * 255).round().byte().numpy()
+        score, most = self.scores(pictures, channels)
+        return {
+            "channels": np.array(channels),
+            "pictures": pictures,
+            **({} if opacity is None else {"opacity": opacity}),
+            "first": made.scores[0],
+            "last": made.scores[-1],
+            "still": made.still,
+            "score": score,
+            "most": most,
+            "frequency": _centroid(made.pictures.cpu()),
+        }
+
+    def _examples(self, number: int) -> list[Example]:
+        return [e for which, count in LISTS.items() for e in self._known.of(number, which)[:count]]
+
+    def _tiles(self, examples: Sequence[Sequence[Example]], frames: Array, at: dict[str, int]) -> dict[str, Array]:
+        width = sum(LISTS.values())
+        tiles = np.zeros((len(examples), width, TILE, TILE, 3), np.uint8)
+        values = np.full((len(examples), width), np.nan)
+        starts = dict(zip(LISTS, np.cumsum([0, *LISTS.values()]), strict=False))
+        for i, some in enumerate(examples):
+            for e in some:
+                place = None
+                if self._place is not None:
+                    place = receptive_crop(self._place, e.place, self._model.preprocessing.size)
+                j = int(starts[e.which]) + e.rank
+                tiles[i, j], values[i, j] = tile(frames[at[e.id]], place), e.value
+        return {"tiles": tiles, "values": values}
+
+    def _deeds(
+        self, channels: Sequence[int], examples: Sequence[Sequence[Example]], frames: Array, at: dict[str, int]
+    ) -> dict[str, Array]:
+        """What the channels decide for their top images, and where they speak there."""
+        top = LISTS["top"]
+        found = {name: np.full((len(channels), top), np.nan) for name in ("without", "turned", "share", "rank", "centre")}
+        best = np.full(len(channels), np.nan)
+        lists: dict[int, list[tuple[int, int]]] = {}  # image -> (row, rank)
+        for row, some in enumerate(examples):
+            for e in some:
+                if e.which == "top":
+                    lists.setdefault(at[e.id], []).append((row, e.rank))
+        images = sorted(lists)
+        for start in range(0, len(images), 32):
+            some_images = images[start : start + 32]
+            shown = normalised(frames[some_images], self._model)
+            with torch.no_grad():
+                maps = self._reach.of_frames(shown)[self.layer]
+            centres, means = centre_share(maps).cpu().numpy(), maps.mean((2, 3)).cpu().numpy()
+            wanted = [[channels[row] for row, _ in lists[i]] for i in some_images]
+            decided: list[list[Decided]] = (
+                self._deciding.of_images(shown, wanted) if self._deciding else [[] for _ in some_images]
+            )
+            for k, i in enumerate(some_images):
+                for (row, rank), of_channel in zip(lists[i], decided[k] or [None] * len(lists[i]), strict=True):
+                    found["centre"][row, rank] = centres[k, channels[row]]
+                    best[row] = np.nanmax([best[row], means[k, channels[row]]])
+                    if of_channel is not None:
+                        for name in ("without", "turned", "share", "rank"):
+                            found[name][row, rank] = float(getattr(of_channel, name))
+        return {**found, "best": best}
+
+
+def _centroid(pictures: torch.Tensor) -> Array:
+    """Mean radius of the power beyond zero frequency, as a share of Nyquist (n,)."""
+    shades = grey(pictures) if pictures.shape[1] == 3 else pictures.mean(1)
+    profile = radial_profile(shades)
+    mean = (profile.values * profile.radii).sum(-1) / profile.values.sum(-1)
+    found: Array = (mean / (pictures.shape[-1] / 2)).numpy()
+    return found
