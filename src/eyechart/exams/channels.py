@@ -19,7 +19,7 @@ from eyechart.core.words import figure
 from eyechart.exams.channels_cases import cases
 from eyechart.exams.channels_layers import Read, looked_at
 from eyechart.exams.channels_pictures import charts, findings, histograms
-from eyechart.exams.channels_sums import Selectivity, Summed, by_class, selectivity, tallied
+from eyechart.exams.channels_sums import SIGNED, Selectivity, Summed, by_class, selectivity, tallied
 from eyechart.views.channel_readings import LEAST, MEAN, ChannelReadings
 from eyechart.views.patches import PatchShuffle
 from eyechart.views.scrambles import PhaseScramble
@@ -28,7 +28,6 @@ Twin = Literal["patches", "phases"]
 CLASS_BYTES = 64 << 20  # of the sums by class, all layers together
 UNSELECTIVE = "no channel responds, or no two classes have images in both halves"
 ALL_DEAD = "no channel of the layer varies from image to image"
-SIGNED = "some of its values are below 0: it is not what an activation such as ReLU gives"
 
 
 class Channels(Exam):
@@ -93,7 +92,7 @@ class Channels(Exam):
         """The layers of the image and of its twins. Raises UnknownNameError if there is no such layer."""
         if so_far:
             return None
-        views = [view for twin in self._shown(subject) for view in self._views(twin)]
+        views = [view for twin in self.shown(subject.size) for view in self._views(twin)]
         return tuple(self._query(subject, view) for view in (None, *views))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
@@ -102,7 +101,7 @@ class Channels(Exam):
         clean = answers.features(self._query(subject)).values
         twins = [
             [answers.features(self._query(subject, view)).values for view in self._views(twin)]
-            for twin in self._shown(subject)
+            for twin in self.shown(subject.size)
         ]
         sums: dict[str, Array] = {"images": sums_by_block(np.ones(len(batch.ids)), batch.ids)}
         kept: list[Kept] = []
@@ -124,12 +123,12 @@ class Channels(Exam):
         if not found:
             reason = "no layer of this network could be followed from the picture on, or holds maps"
             found.append(self.estimate("channels", value=None, n=int(tally.sums["images"].sum()), reason=reason))
-        for twin in self._shown(subject):
+        for twin in self.shown(subject.size):
             known = [e for e in found if e.measure == f"texture_ness_{twin}" and e.value is not None]
             for e in known[-1:]:
                 ends = {"value": e.value, "low": e.low, "high": e.high, "n": e.n, "method": e.method}
                 found.append(self.estimate(f"last_{e.measure}", unit="slope", at=e.at, **ends))
-        if "patches" in self._shown(subject):
+        if "patches" in self.shown(subject.size):
             side, n = float(min(subject.size) // self.grid), int(tally.sums["images"].sum())
             found.append(self.estimate("pixels_per_tile", value=side, n=n, unit="pixels"))
         return Estimates(found)
@@ -141,16 +140,16 @@ class Channels(Exam):
     def plates(self, tally: Tally, subject: Subject) -> Sequence[Chart]:
         """How the slopes of the channels are spread, layer by layer."""
         read = [x.name for x in self._read(subject)]
-        summed = {name: Summed.of(tally, name, self._shown(subject)) for name in read}
-        return [chart for twin in self._shown(subject) for chart in histograms(summed, twin)]
+        summed = {name: Summed.of(tally, name, self.shown(subject.size)) for name in read}
+        return [chart for twin in self.shown(subject.size) for chart in histograms(summed, twin)]
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """What order is to the layers, with what a tile can say of them."""
         return findings(estimates)
 
-    def _shown(self, subject: Subject) -> tuple[Twin, ...]:
-        """Twins that can be drawn."""
-        divides = not any(side % self.grid for side in subject.size)
+    def shown(self, size: tuple[int, int]) -> tuple[Twin, ...]:
+        """Twins that can be drawn of a frame (height, width)."""
+        divides = not any(side % self.grid for side in size)
         return tuple(twin for twin in self.twins if twin != "patches" or divides)
 
     def _views(self, twin: Twin) -> tuple[View, ...]:
@@ -185,7 +184,7 @@ class Channels(Exam):
             reason = layer.held if isinstance(layer.held, str) else "it was used for none of the images"
             yield self.estimate("channels", value=None, n=int(tally.sums["images"].sum()), at=at, reason=reason)
             return
-        summed = Summed.of(tally, layer.name, self._shown(subject))
+        summed = Summed.of(tally, layer.name, self.shown(subject.size))
         yield self.estimate("channels", value=float(layer.channels), n=n, unit="count", at=at)
         yield self.estimate("dead_share", value=float(summed.dead.mean()), n=n, at=at)
         on: dict[str, Any] = (

@@ -16,6 +16,7 @@ FLAT = 1e-6  # standard deviation by root mean square: rounding in single precis
 OWN = 3  # sums of a, of its square, and of whether any place of the channel is above 0
 OF_A_TWIN = 3  # sums of S, of its square, and of a S
 AT_ONCE = 256  # channels whose resamples are held together
+SIGNED = "some of its values are below 0: it is not what an activation such as ReLU gives"
 
 
 def tallied(name: str, readings: Array, twins: Sequence[Array], ids: Sequence[str]) -> dict[str, Array]:
