@@ -52,7 +52,7 @@ class Fourier(Method):
         for _ in range(self.steps):
             climb.step(optimiser, spectrum, score)
         with torch.no_grad():
-            return climb.made(self.picture(spectrum, scale), shown=side)
+            return climb.made(self.picture(spectrum, scale), side)
 
     def picture(self, spectrum: Tensor, scale: Tensor) -> Tensor:
         """(n, c, size, size) in (0, 1) of spectra (n, c, size, size // 2 + 1, 2); a zero spectrum is grey."""

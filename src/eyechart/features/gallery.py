@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,6 +68,12 @@ class LayerGallery:
         """That pictures were made for."""
         return [int(c) for c in self.made["channels"]]
 
+    @cached_property
+    def texture_ness(self) -> Mapping[str, Array]:
+        """Twin -> (3, channels of the layer): slope and the ends of its interval."""
+        summed = self.known.summed
+        return {t: np.stack([summed.texture_ness(t), *summed.texture_ness_ends(t)]) for t in summed.twins}
+
 
 class Gallery:
     """Makes, or goes on making, a gallery in a folder.
@@ -112,7 +119,7 @@ class Gallery:
         self._reporter = reporter or Silent()
         self._magnitude, self._settings = magnitude, dict(settings or {})
         self._name, self._effort = method, effort
-        method_of(method, effort, self._settings, model.preprocessing.size, None)  # fails now rather than after the exam
+        self.method = method_of(method, effort, self._settings, model.preprocessing.size, None)
         unknown = [name for name in looks if name not in set(images.ids)]
         if unknown:
             way_out = f"Ids look like: {', '.join(list(images.ids)[:3])}."
@@ -121,7 +128,7 @@ class Gallery:
     def make(self) -> tuple[LayerGallery, ...]:
         """Run the exam, then make what is missing."""
         known = self._examined()
-        method = self._method()
+        self.method = method = self._method()
         geometry = subject_of(self.model, labelled=False).geometry
         chosen = {name: self._chosen(name, layer) for name, layer in known.items()}
         self._reporter.begin("pictures", sum(map(len, chosen.values())))

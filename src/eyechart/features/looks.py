@@ -17,9 +17,8 @@ from eyechart.run.draw import Job, draw
 
 Array = np.ndarray[Any, Any]
 TILE = 72  # pixels
-AROUND = 2.0  # sides of what a unit sees, shown around it
+AROUND = 1.6  # sides of what a unit sees, shown around it
 LEAST = 16  # pixels of the frame, at least
-GREY = 128
 MARK = ((255, 255, 255), (20, 21, 26))
 
 
@@ -37,26 +36,24 @@ def normalised(frames: Array, model: ImageModel) -> torch.Tensor:
 
 
 def tile(frame: Array, box: Box | None) -> Array:
-    """What a unit sees of a frame (h, w, c), with what lies around it, as a square (72, 72, 3); the unit's own part is marked.
+    """What a unit sees of a frame (h, w, c), with what lies around it, as a square (72, 72, 3); its own part is marked.
 
-    ``box``: see ``receptive_crop``; None: the whole frame, unmarked. Beyond the frame it is grey.
+    ``box``: see ``receptive_crop``; None: the whole frame, unmarked.
     """
     picture = np.broadcast_to(frame, (*frame.shape[:2], 3)) if frame.shape[2] == 1 else frame
     if box is None:
         return np.asarray(Image.fromarray(np.ascontiguousarray(picture)).resize((TILE, TILE), Image.Resampling.BICUBIC))
+    height, width = frame.shape[:2]
     y0, x0, y1, x1 = box
-    side = min(max(AROUND * max(y1 - y0, x1 - x0), LEAST), 2.0 * max(frame.shape[:2]))
-    top, left = round((y0 + y1 - side) / 2), round((x0 + x1 - side) / 2)
-    size = round(side)
-    cut = np.full((size, size, 3), GREY, np.uint8)
-    rows, columns = slice(max(top, 0), top + size), slice(max(left, 0), left + size)
-    part = picture[rows, columns]
-    cut[max(-top, 0) : max(-top, 0) + len(part), max(-left, 0) : max(-left, 0) + part.shape[1]] = part
-    filter_ = Image.Resampling.NEAREST if size <= TILE // 2 else Image.Resampling.BICUBIC
-    shown = Image.fromarray(cut).resize((TILE, TILE), filter_)
-    zoom = TILE / size
-    corners = [(v - start) * zoom for v, start in ((x0, left), (y0, top), (x1, left), (y1, top))]
-    pen = ImageDraw.Draw(shown)
+    side = min(max(round(AROUND * max(y1 - y0, x1 - x0)), LEAST), height, width)
+    top = min(max((y0 + y1 - side) // 2, 0), height - side)
+    left = min(max((x0 + x1 - side) // 2, 0), width - side)
+    cut = Image.fromarray(np.ascontiguousarray(picture[top : top + side, left : left + side]))
+    shown = cut.resize((TILE, TILE), Image.Resampling.NEAREST if side <= TILE // 2 else Image.Resampling.BICUBIC)
+    zoom, pen = TILE / side, ImageDraw.Draw(shown)
+    x0, y0, x1, y1 = ((v - start) * zoom for v, start in ((x0, left), (y0, top), (x1, left), (y1, top)))  # type: ignore
     for inset, colour in enumerate(MARK):
-        pen.rectangle([corners[0] + inset, corners[1] + inset, corners[2] - 1 - inset, corners[3] - 1 - inset], outline=colour)
+        corners = (max(x0, 0) + inset, max(y0, 0) + inset, min(x1, TILE) - 1 - inset, min(y1, TILE) - 1 - inset)
+        if corners[0] < corners[2] and corners[1] < corners[3]:
+            pen.rectangle(corners, outline=colour)
     return np.asarray(shown)

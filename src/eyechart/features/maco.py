@@ -74,7 +74,7 @@ class Maco(Method):
 
             climb.step(optimiser, phase, score)
         with torch.no_grad():
-            return climb.made(picture(phase, magnitude, self.size), _opacity(weight), shown=side)
+            return climb.made(picture(phase, magnitude, self.size), side, _opacity(weight))
 
     def magnitude(self, channels: int) -> Tensor:
         """(channels, size, size // 2 + 1); of one channel the mean over three."""

@@ -77,9 +77,8 @@ class Maker:
         part |= self._deeds(channels, examples, frames, at)
         return part
 
-    def scores(self, pictures: Array, channels: Sequence[int]) -> tuple[Array, Array]:
-        """Mean and maximum over places of each channel for its picture (n, h, w, c) uint8, at the model's own frame."""
-        side = max(self._model.preprocessing.size)
+    def scores(self, pictures: Array, channels: Sequence[int], side: int) -> tuple[Array, Array]:
+        """Mean and maximum over places of each channel for its picture (n, h, w, c) uint8, shown as a square of ``side``."""
         pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(self._model.device, torch.float32) / 255
         with torch.no_grad():
             maps = self._reach(resized(pixels, side))[self.layer]
@@ -91,7 +90,7 @@ class Maker:
         made = self._method.make(self._reach, channel(self.layer, tuple(channels)), keys, self._seed)
         pictures = (made.pictures.permute(0, 2, 3, 1).cpu() * 255).round().byte().numpy()
         opacity = None if made.weight is None else (made.weight.cpu() * 255).round().byte().numpy()
-        score, most = self.scores(pictures, channels)
+        score, most = self.scores(pictures, channels, made.shown)
         return {
             "channels": np.array(channels),
             "pictures": pictures,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,15 +34,15 @@ class Made:
         pictures: (n, c, h, w) in [0, 1].
         scores: (steps, n), the objective at each step, as the picture was then shown.
         still: (n,) bool: the objective's gradient was zero at every step: no picture near the start changes it.
+        shown: side in pixels of what the net saw of them in the end.
         weight: (n, h, w), how much each place mattered while the picture was made, 99th percentile 1; None = not recorded.
-        facts: name -> what else is to be said.
     """
 
     pictures: Tensor
     scores: Array
     still: Array
+    shown: int
     weight: Tensor | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 class Method(BaseModel, ABC):
@@ -99,11 +99,11 @@ class Climb:
         optimiser.step()
         self.scores.append(values.detach())
 
-    def made(self, pictures: Tensor, weight: Tensor | None = None, **facts: Any) -> Made:
+    def made(self, pictures: Tensor, shown: int, weight: Tensor | None = None) -> Made:
         """What came of it."""
         scores = torch.stack(self.scores).double().cpu().numpy()
         moved = np.zeros(len(pictures), bool) if self.moved is None else self.moved.cpu().numpy()
-        return Made(pictures.detach().float(), scores, ~moved, weight, facts)
+        return Made(pictures.detach().float(), scores, ~moved, shown, weight)
 
 
 def side_shown(reach: Reach, wanted: int, setting: str) -> int:

@@ -63,7 +63,7 @@ class Upscale(Method):
                     pixels.clamp_(low, high)
             if i + 1 < len(sides):
                 pixels = self._grown(pixels.detach(), sides[i + 1]).clamp(low, high)
-        return climb.made((pixels.detach() * std + mean).clamp(0, 1), sides=sides)
+        return climb.made((pixels.detach() * std + mean).clamp(0, 1), shown)
 
     def sides(self, first: int) -> list[int]:
         """Of each round: 56 67 80 96 115 138 165 198 237 284 340 408 by the published settings."""
