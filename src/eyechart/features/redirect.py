@@ -28,29 +28,41 @@ class Redirected(TorchFunctionMode):
             x = args[0] if args else kwargs["input"]
             most = 6.0 if name in ("relu6", "hardtanh") else float("inf")
             if isinstance(x, Tensor) and x.requires_grad:
-                return _Relu.apply(x, most)
+                return _Relu.apply(x, most, _in_place(name, args, kwargs))
         return func(*args, **kwargs)
 
 
 class _Relu(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, most: float) -> Tensor:
-        ctx.save_for_backward(x)
+    def forward(ctx: Any, x: Tensor, most: float, in_place: bool) -> Tensor:
+        found = x.clamp_(0, most) if in_place else x.clamp(0, most)
+        if in_place:
+            ctx.mark_dirty(x)
+        ctx.save_for_backward(found)  # which is above 0, and below the most, where x is
         ctx.most = most
-        return x.clamp(0, most)
+        return found
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        (x,) = ctx.saved_tensors
-        usual = torch.ops.aten.threshold_backward(slope, x, 0)
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (found,) = ctx.saved_tensors
+        usual = torch.ops.aten.threshold_backward(slope, found, 0)
         if ctx.most < float("inf"):
-            usual = usual * (x < ctx.most)
-        moved = usual.any(dim=tuple(range(1, x.ndim)))
-        if moved.all():
-            return usual, None
+            usual = usual * (found < ctx.most)
+        if _any(usual[:, :, usual.shape[2] // 2] if usual.ndim > 2 else usual).all():  # quicker, and usually enough
+            return usual, None, None
         # What is to be made small is minus the objective: a negative slope would raise the unit.
-        raising = torch.where((x <= 0) & (slope < 0), slope, usual)
-        return torch.where(moved.view(-1, *[1] * (x.ndim - 1)), usual, raising), None
+        raising = torch.where((found <= 0) & (slope < 0), slope, usual)
+        return torch.where(_any(usual).view(-1, *[1] * (usual.ndim - 1)), usual, raising), None, None
+
+
+def _any(values: Tensor) -> Tensor:
+    """Of each picture (n,)."""
+    return values.any(dim=tuple(range(1, values.ndim)))
+
+
+def _in_place(name: str, args: Sequence[Any], kwargs: Any) -> bool:
+    place = 3 if name == "hardtanh" else 1
+    return name == "relu_" or bool(args[place] if len(args) > place else kwargs.get("inplace", False))
 
 
 def _is_relu6(args: Sequence[Any], kwargs: dict[str, Any]) -> bool:
