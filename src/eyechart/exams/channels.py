@@ -26,6 +26,7 @@ from eyechart.views.scrambles import PhaseScramble
 
 Twin = Literal["patches", "phases"]
 CLASS_BYTES = 64 << 20  # of the sums by class, all layers together
+TOO_MANY = "sums by class would take more than 64 MB: name fewer layers"
 UNSELECTIVE = "no channel responds, or no two classes have images in both halves"
 ALL_DEAD = "no channel of the layer varies from image to image"
 
@@ -175,7 +176,7 @@ class Channels(Exam):
     def _by_class(self, subject: Subject) -> bool:
         """Whether classes have sums: where there are classes, and they fit."""
         width = sum(1 + layer.channels for layer in self._read(subject))
-        return subject.kind == "logits" and subject.labelled and 16 * subject.n_classes * width <= CLASS_BYTES
+        return _labelled(subject) and 16 * subject.n_classes * width <= CLASS_BYTES
 
     def _of_layer(self, layer: Read, tally: Tally, subject: Subject) -> Iterator[Estimate]:
         at = {"layer": layer.name, "depth": layer.pick.depth}
@@ -193,7 +194,8 @@ class Channels(Exam):
         yield self.estimate("always_on_share", n=n, at=at, **on)
         for twin in self.twins:
             yield self._slope(summed, twin, at)
-        yield from self._selectivity(summed, tally.sums.get(f"classes/{layer.name}"), subject, at)
+        if _labelled(subject):
+            yield from self._selectivity(summed, tally.sums.get(f"classes/{layer.name}"), at)
         field = layer.pick.place.receptive_field
         known = (
             {"value": float(max(field))} if field else {"value": None, "reason": layer.pick.place.reason or "unknown"}
@@ -208,10 +210,8 @@ class Channels(Exam):
         dead = ALL_DEAD if summed.dead.all() else ""
         return self.estimate(measure, unit="slope", at=at, **figure(summed.median_texture_ness(twin), dead))
 
-    def _selectivity(
-        self, summed: Summed, sums: Array | None, subject: Subject, at: Mapping[str, Any]
-    ) -> Iterator[Estimate]:
-        found = _unlabelled(subject) if sums is None else SIGNED if summed.negative else selectivity(sums)
+    def _selectivity(self, summed: Summed, sums: Array | None, at: Mapping[str, Any]) -> Iterator[Estimate]:
+        found = TOO_MANY if sums is None else SIGNED if summed.negative else selectivity(sums)
         for chosen_on in ("same_images", "other_half"):
             told: dict[str, Any] = {"value": None, "reason": found}
             if isinstance(found, Selectivity):
@@ -221,7 +221,6 @@ class Channels(Exam):
             yield self.estimate("selectivity", unit="index", n=summed.n, at={**at, "chosen_on": chosen_on}, **told)
 
 
-def _unlabelled(subject: Subject) -> str:
-    if subject.kind == "logits" and subject.labelled:
-        return "sums by class would take more than 64 MB: name fewer layers"
-    return "no image has a label that the model can be right about"
+def _labelled(subject: Subject) -> bool:
+    """Whether images have classes that are the model's."""
+    return subject.kind == "logits" and subject.labelled

@@ -43,9 +43,10 @@ def cases(layer: str, width: int, readings: Array, ids: Sequence[str], limit: in
         readings: (n, 4, c), as ``ChannelReadings`` reads them.
         ids: of the images.
     """
-    in_order = np.array(sorted(range(len(ids)), key=ids.__getitem__))
+    in_order = sorted(range(len(ids)), key=ids.__getitem__)
+    named = [ids[i] for i in in_order]
     most, places = readings[in_order, MOST] + 0.0, readings[in_order, PLACE].astype(int)  # no -0
-    lots = np.array([_lot(ids[i]) for i in in_order])
+    lots = np.array([_lot(i) for i in named])
     drawn = np.argsort(-lots, kind="stable")[:limit, None]
     chosen = {
         "top": (np.argsort(-most, 0, kind="stable")[:limit], most),
@@ -53,12 +54,11 @@ def cases(layer: str, width: int, readings: Array, ids: Sequence[str], limit: in
         "random": (np.broadcast_to(drawn, (len(drawn), most.shape[1])), np.broadcast_to(lots[:, None], most.shape)),
     }
     for which, (order, scores) in chosen.items():
-        for channel in range(most.shape[1]):
+        columns = [np.take_along_axis(x, order, 0).T.tolist() for x in (scores, most, places // width, places % width)]
+        for channel, (images, *rest) in enumerate(zip(order.T.tolist(), *columns, strict=True)):
             key = str(Key(which, channel, layer))
-            for i in order[:, channel]:
-                y, x = divmod(int(places[i, channel]), width)
-                facts = {"value": float(most[i, channel]), "y": y, "x": x}
-                yield Kept(key, float(scores[i, channel]), ids[in_order[i]], facts)
+            for i, score, value, y, x in zip(images, *rest, strict=True):
+                yield Kept(key, score, named[i], {"value": value, "y": y, "x": x})
 
 
 def _lot(image_id: str) -> float:
