@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 class FeaturesOptions(BaseModel):
     """All settings of ``eyechart features``."""
 
-    images: str = Field(description="As in eyechart exam: where examples are taken from, and what channels are measured on.")
+    images: str = Field(
+        description="As in eyechart exam: where examples are taken from, and what channels are measured on."
+    )
     layer: tuple[str, ...] = Field(
-        (), description="Name or pattern of a layer; may be given again. Default: the last of each stride, at most four."
+        (),
+        description="Name or pattern of a layer; may be given again. Default: the last of each stride, at most four.",
     )
     channels: str = Field("some", description="some (24 of each layer, at random), all, or numbers, such as 3,10-20.")
-    method: Literal["upscale", "fourier", "maco"] = Field("fourier", description="How pictures are made. See docs/features.md.")
+    method: Literal["upscale", "fourier", "maco"] = Field(
+        "fourier", description="How pictures are made. See docs/features.md."
+    )
     effort: Literal["quick", "published"] = Field(
         "quick", description="quick: small pictures and fewer steps; published: the sizes and steps of the papers."
     )
@@ -35,13 +40,24 @@ class FeaturesOptions(BaseModel):
         None, description="FILE.npy of (channels, s, s // 2 + 1) for maco; default: measured on the images."
     )
     look: tuple[str, ...] = Field(
-        (), description="Id of an image whose activations are shown as a spectrum; may be given again. Default: the first."
+        (),
+        description="Id of an image whose activations are shown as a spectrum; may be given again. Default: the first.",
     )
-    assets: bool = Field(False, description="Pictures as files beside the page; above 200 channels or 5 MB in any case.")
+    grid: tuple[str, ...] = Field(
+        (), description="Id of an image of which an activation grid is made at every layer; may be given again."
+    )
+    atlas: bool = Field(
+        False, description="Make an atlas of every layer (laid out by UMAP where umap-learn is installed)."
+    )
+    assets: bool = Field(
+        False, description="Pictures as files beside the page; above 200 channels or 5 MB in any case."
+    )
     out: str | None = Field(None, description="Folder or URL; the same command with the same folder goes on.")
     labels: str | None = Field(None, description="Labels of a flat folder, as in eyechart exam.")
     limit: int | None = Field(None, description="Only the first N images of the seeded, stratified order.")
-    seed: int = Field(0, description="Of the order of the images, of the channels that are chosen, and of the pictures.")
+    seed: int = Field(
+        0, description="Of the order of the images, of the channels that are chosen, and of the pictures."
+    )
     arch: str | None = Field(None, description="As in eyechart exam.")
     classes: str = Field("auto", description="As in eyechart exam.")
     preprocess: str = Field("auto", description="As in eyechart exam.")
@@ -70,7 +86,9 @@ def features(
     try:
         layers = gallery.make()
     except KeyboardInterrupt:
-        stderr.print(f"Stopped. What is finished is kept in {out}; give the same command again (with --out {out}) to go on.")
+        stderr.print(
+            f"Stopped. What is finished is kept in {out}; give the same command again (with --out {out}) to go on."
+        )
         sys.exit(130)
     page = _present(gallery, layers, options, loaded)
     if json:
@@ -118,6 +136,8 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
         settings=settings_of(tuple(f"method.{text}" for text in options.set)).get("method", {}),
         magnitude=_magnitude(options.magnitude),
         looks=options.look or images.ids[:1],
+        grids=options.grid,
+        with_atlas=options.atlas,
         options=RunOptions(limit=options.limit, seed=options.seed, workers=options.workers, max_bad=options.max_bad),
         classes=options.classes if maps_images else "auto",
         reporter=teller,
@@ -137,7 +157,9 @@ def _magnitude(path: str | None) -> torch.Tensor | None:
     try:
         held = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
-        raise SettingError(f"The file cannot be read: {error}.", setting="--magnitude", value=path, way_out=way_out) from error
+        raise SettingError(
+            f"The file cannot be read: {error}.", setting="--magnitude", value=path, way_out=way_out
+        ) from error
     if not isinstance(held, np.ndarray) or held.ndim != 3 or held.shape[2] != held.shape[1] // 2 + 1:
         raise SettingError("The file holds no magnitude.", setting="--magnitude", value=path, way_out=way_out)
     return torch.from_numpy(held.astype(np.float32))
@@ -159,7 +181,10 @@ def _present(gallery: Gallery, layers: Any, options: FeaturesOptions, loaded: An
     about = (
         ("model", loaded.name),
         ("images", f"{gallery.images.name}, {layers[0].known.summed.n:,} used"),
-        ("method", f"{options.method}, {options.effort}: {', '.join(f'{k} {v}' for k, v in gallery.method.model_dump().items())}"),
+        (
+            "method",
+            f"{options.method}, {options.effort}: {', '.join(f'{k} {v}' for k, v in gallery.method.model_dump().items())}",
+        ),
         ("seed", str(options.seed)),
     )
     page = Presented(gallery.folder, loaded, gallery.images, layers, about, told, looks, options.assets).write()

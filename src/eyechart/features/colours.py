@@ -59,7 +59,8 @@ def for_canvas(magnitude: Tensor, size: int) -> Tensor:
     near_rows, near_columns = rows.clamp(-last, last), columns.clamp(max=magnitude.shape[2] - 1)
     shrunk = (near_rows.square() + near_columns.square()).sqrt() / (rows.square() + columns.square()).sqrt()
     shrunk[0, 0] = 1  # not 0 / 0
-    return magnitude[:, near_rows, near_columns] * shrunk
+    found: Tensor = magnitude[:, near_rows, near_columns] * shrunk
+    return found
 
 
 def one_over_f(channels: int, size: int) -> Tensor:

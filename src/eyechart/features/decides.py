@@ -89,9 +89,7 @@ class Deciding:
         for (i, channel), rows in zip(pairs, without, strict=True):
             fall = rows.softmax(0)[tops[i]] - clean[i, tops[i]]
             turned = rows.argmax() != tops[i]
-            result[i].append(
-                Decided(*(x.cpu().numpy() for x in (fall, turned, shares[i, channel], ranks[i, channel])))
-            )
+            result[i].append(Decided(*(x.cpu().numpy() for x in (fall, turned, shares[i, channel], ranks[i, channel]))))
         return result
 
     def _weighed(self, frames: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Tensor
 
 from eyechart.features.colours import fourier_colours, radius
-from eyechart.features.method import Chances, Climb, Made, Method, chances, resized, side_shown
+from eyechart.features.method import Climb, Made, Method, chances, resized, side_shown
 from eyechart.features.objectives import Objective
 from eyechart.features.reach import Reach
-from eyechart.features.shown import draw_motions, moved
+from eyechart.features.shown import Chances, draw_motions, moved
 
 START = 0.01  # standard deviation of the first spectrum
 CONTRAST = 4.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,9 +17,10 @@ from eyechart.core.chance import generator
 from eyechart.errors import SettingError
 from eyechart.features.colours import magnitude_of
 from eyechart.features.looks import frames_of, normalised
-from eyechart.features.maker import Maker
 from eyechart.features.maco import Maco
+from eyechart.features.maker import Maker
 from eyechart.features.method import Method
+from eyechart.features.mosaic import Mosaic, activation_grid, atlas
 from eyechart.features.parts import Parts
 from eyechart.features.presets import Effort, method_of
 from eyechart.features.reach import Reach
@@ -51,12 +52,14 @@ class LayerGallery:
         made: arrays whose first axis is the channels that pictures were made for, in their order; see ``Maker.part``.
         undecided: why nothing is said of the answer; empty if something is.
         looks: (images, channels), mean over places of every channel for each image that was looked at.
+        mosaics: the layer as a whole: activation grids, and the atlas.
     """
 
     known: LayerChannels
     made: Mapping[str, Array]
     undecided: str
     looks: Array
+    mosaics: tuple[Mosaic, ...] = ()
 
     @property
     def layer(self) -> str:
@@ -87,6 +90,8 @@ class Gallery:
         method, effort, settings: how pictures are made, see ``method_of``.
         magnitude: for maco, (c, s, s // 2 + 1); None = that of the images.
         looks: images (ids of the set) whose activations are shown as a spectrum.
+        grids: images (ids) of which an activation grid is made at every layer.
+        with_atlas: whether an atlas is made of every layer.
         options: how the images are run.
         classes: how image classes are matched with outputs.
         reporter: told how it goes.
@@ -109,21 +114,22 @@ class Gallery:
         settings: Mapping[str, Any] | None = None,
         magnitude: torch.Tensor | None = None,
         looks: Sequence[str] = (),
+        grids: Sequence[str] = (),
+        with_atlas: bool = False,
         options: RunOptions | None = None,
         classes: str = "auto",
         reporter: Reporter | None = None,
     ) -> None:
         self.model, self.images, self.folder = model, images, Folder(out)
         self._channels, self._layers, self._looks = channels, layers, tuple(looks)
+        self._grids, self._atlas = tuple(grids), with_atlas
         self._options, self._classes = options or RunOptions(), classes
         self._reporter = reporter or Silent()
         self._magnitude, self._settings = magnitude, dict(settings or {})
         self._name, self._effort = method, effort
         self.method = method_of(method, effort, self._settings, model.preprocessing.size, None)
-        unknown = [name for name in looks if name not in set(images.ids)]
-        if unknown:
-            way_out = f"Ids look like: {', '.join(list(images.ids)[:3])}."
-            raise SettingError("The set has no such image.", setting="--look", value=unknown[0], way_out=way_out)
+        for setting, names in (("--look", looks), ("--grid", grids)):
+            _check_ids(images, names, setting)
 
     def make(self) -> tuple[LayerGallery, ...]:
         """Run the exam, then make what is missing."""
@@ -134,7 +140,12 @@ class Gallery:
         self._reporter.begin("pictures", sum(map(len, chosen.values())))
         try:
             return tuple(
-                self._layer(known[name], Maker(self.model, self.images, known[name], geometry.get(name), method, self.seed), method, c)
+                self._layer(
+                    known[name],
+                    Maker(self.model, self.images, known[name], geometry.get(name), method, self.seed),
+                    method,
+                    c,
+                )
                 for name, c in chosen.items()
             )
         finally:
@@ -149,14 +160,20 @@ class Gallery:
         settings = {"channels": {"layers": list(self._layers)}} if self._layers else {}
         exams = make_exams(["channels"], settings)
         folder = Folder(f"{self.folder.root.rstrip('/')}/{RUN}")
-        session = Session([self.model], self.images, exams, folder, self._options, self._reporter, self._classes, command_line())
+        session = Session(
+            [self.model], self.images, exams, folder, self._options, self._reporter, self._classes, command_line()
+        )
         for skipped in session.skipped():
-            raise SettingError(f"{skipped['reason']}.", setting="MODEL", value=self.model.name, way_out="Choose another model.")
+            raise SettingError(
+                f"{skipped['reason']}.", setting="MODEL", value=self.model.name, way_out="Choose another model."
+            )
         session.run()
         found = read_channels(Run(folder.root))
         if not found:
             way_out = "Name layers with --layer. See: eyechart layers MODEL."
-            raise SettingError("No layer holds channels that can be read.", setting="--layer", value=None, way_out=way_out)
+            raise SettingError(
+                "No layer holds channels that can be read.", setting="--layer", value=None, way_out=way_out
+            )
         return found
 
     def _method(self) -> Method:
@@ -167,11 +184,15 @@ class Gallery:
 
     def _measured(self) -> torch.Tensor:
         """The images' mean magnitude, at the model's own frame."""
-        order = seeded_order(self.images.ids, self.images.labels, self.seed)[: min(SPECTRA, self._options.limit or SPECTRA)]
+        order = seeded_order(self.images.ids, self.images.labels, self.seed)[
+            : min(SPECTRA, self._options.limit or SPECTRA)
+        ]
         ids = [self.images.ids[i] for i in order]
         side = min(self.model.preprocessing.size)
         batches = (ids[i : i + 50] for i in range(0, len(ids), 50))
-        frames = (torch.from_numpy(frames_of(self.images, some, self.model)).permute(0, 3, 1, 2) / 255 for some in batches)
+        frames = (
+            torch.from_numpy(frames_of(self.images, some, self.model)).permute(0, 3, 1, 2) / 255 for some in batches
+        )
         return magnitude_of(_middle(batch, side) for batch in frames)
 
     def _chosen(self, name: str, layer: LayerChannels) -> list[int]:
@@ -201,7 +222,20 @@ class Gallery:
             made.append(part)
             self._reporter.advance(len(some))
         joined = {name: np.concatenate([part[name] for part in made]) for name in made[0]}
-        return LayerGallery(known, joined, maker.undecided, self._looked(known.layer))
+        return LayerGallery(known, joined, maker.undecided, self._looked(known.layer), tuple(self._mosaics(known)))
+
+    def _mosaics(self, known: LayerChannels) -> Iterator[Mosaic]:
+        parts = Parts(self.folder, {**self._decided_by(known.layer, self.method), "method": "mosaic"})
+        if Reach(self.model, [known.layer]).held[known.layer].plane is None:
+            return
+        for name in self._grids:
+            yield parts.mosaic(
+                f"grid/{name}", partial(activation_grid, self.model, known.layer, self.images, name, self.seed)
+            )
+        if self._atlas:
+            order = seeded_order(self.images.ids, self.images.labels, self.seed)[: self._options.limit]
+            ids = [self.images.ids[i] for i in order][:SPECTRA]
+            yield parts.mosaic("atlas", partial(atlas, self.model, known.layer, self.images, ids, self.seed))
 
     def _decided_by(self, layer: str, method: Method) -> dict[str, Any]:
         magnitude = method.digest if isinstance(method, Maco) else ""
@@ -225,6 +259,14 @@ class Gallery:
         with torch.no_grad():
             found: Array = reach.of_frames(frames)[layer].mean((2, 3)).cpu().numpy()
         return found
+
+
+def _check_ids(images: ImageSet, names: Sequence[str], setting: str) -> None:
+    known = set(images.ids)
+    for name in names:
+        if name not in known:
+            way_out = f"Ids look like: {', '.join(list(images.ids)[:3])}."
+            raise SettingError("The set has no such image.", setting=setting, value=name, way_out=way_out)
 
 
 def _middle(frames: torch.Tensor, side: int) -> torch.Tensor:

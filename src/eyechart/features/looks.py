@@ -26,7 +26,8 @@ def frames_of(images: ImageSet, ids: Sequence[str], model: ImageModel, seed: int
     """Frames (n, h, w, c) uint8 of images, as the model sees them; black where one cannot be decoded."""
     places = {name: i for i, name in enumerate(images.ids)}
     sources = tuple(images.source(places[name]) for name in ids)
-    return draw(Job(tuple(ids), sources, (Plain(),), model.preprocessing, seed)).frames[0]
+    found: Array = draw(Job(tuple(ids), sources, (Plain(),), model.preprocessing, seed)).frames[0]
+    return found
 
 
 def normalised(frames: Array, model: ImageModel) -> torch.Tensor:
@@ -51,7 +52,7 @@ def tile(frame: Array, box: Box | None) -> Array:
     cut = Image.fromarray(np.ascontiguousarray(picture[top : top + side, left : left + side]))
     shown = cut.resize((TILE, TILE), Image.Resampling.NEAREST if side <= TILE // 2 else Image.Resampling.BICUBIC)
     zoom, pen = TILE / side, ImageDraw.Draw(shown)
-    x0, y0, x1, y1 = ((v - start) * zoom for v, start in ((x0, left), (y0, top), (x1, left), (y1, top)))  # type: ignore
+    x0, y0, x1, y1 = ((v - start) * zoom for v, start in ((x0, left), (y0, top), (x1, left), (y1, top)))
     for inset, colour in enumerate(MARK):
         corners = (max(x0, 0) + inset, max(y0, 0) + inset, min(x1, TILE) - 1 - inset, min(y1, TILE) - 1 - inset)
         if corners[0] < corners[2] and corners[1] < corners[3]:

@@ -12,10 +12,10 @@ from pydantic import Field, PrivateAttr
 from torch import Tensor
 
 from eyechart.features.colours import for_canvas, maco_colours, one_over_f
-from eyechart.features.method import Chances, Climb, Made, Method, chances, side_shown
+from eyechart.features.method import Climb, Made, Method, chances, side_shown
 from eyechart.features.objectives import Objective
 from eyechart.features.reach import Reach
-from eyechart.features.shown import cropped, draw_crops
+from eyechart.features.shown import Chances, cropped, draw_crops
 
 NOISE, GRAIN = 0.08, 0.04  # normal and uniform, added to what the net sees
 SEEN = 0.99  # of the weights of places: what is opaque
@@ -68,7 +68,7 @@ class Maco(Method):
 
             def score(mean_side: float = float(mean_side)) -> Tensor:
                 pictures = picture(phase, magnitude, self.size)
-                pictures.register_hook(weigh)
+                pictures.register_hook(weigh)  # type: ignore[no-untyped-call]
                 frames = cropped(pictures, draw_crops(draws, self.crops, mean_side), side)
                 return climb.score(pictures, self._noisy(frames, draws), self.crops)
 

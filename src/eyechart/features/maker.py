@@ -10,7 +10,7 @@ import torch
 
 from eyechart.channels import Example, LayerChannels
 from eyechart.errors import SettingError
-from eyechart.features.decides import Decided, Deciding, centre_share
+from eyechart.features.decides import Deciding, centre_share
 from eyechart.features.looks import TILE, frames_of, normalised, tile
 from eyechart.features.method import Method, resized
 from eyechart.features.objectives import channel
@@ -23,6 +23,7 @@ from eyechart.spectrum.density import grey, radial_profile
 
 Array = np.ndarray[Any, Any]
 LISTS = {"top": 9, "bottom": 4, "random": 4}  # tiles of each
+DEEDS = ("without", "turned", "share", "rank")
 
 
 class Maker:
@@ -125,7 +126,9 @@ class Maker:
     ) -> dict[str, Array]:
         """What the channels decide for their top images, and where they speak there."""
         top = LISTS["top"]
-        found = {name: np.full((len(channels), top), np.nan) for name in ("without", "turned", "share", "rank", "centre")}
+        found = {
+            name: np.full((len(channels), top), np.nan) for name in ("without", "turned", "share", "rank", "centre")
+        }
         best = np.full(len(channels), np.nan)
         lists: dict[int, list[tuple[int, int]]] = {}  # image -> (row, rank)
         for row, some in enumerate(examples):
@@ -140,16 +143,13 @@ class Maker:
                 maps = self._reach.of_frames(shown)[self.layer]
             centres, means = centre_share(maps).cpu().numpy(), maps.mean((2, 3)).cpu().numpy()
             wanted = [[channels[row] for row, _ in lists[i]] for i in some_images]
-            decided: list[list[Decided]] = (
-                self._deciding.of_images(shown, wanted) if self._deciding else [[] for _ in some_images]
-            )
+            decided = self._deciding.of_images(shown, wanted) if self._deciding else []
             for k, i in enumerate(some_images):
-                for (row, rank), of_channel in zip(lists[i], decided[k] or [None] * len(lists[i]), strict=True):
+                for m, (row, rank) in enumerate(lists[i]):
                     found["centre"][row, rank] = centres[k, channels[row]]
                     best[row] = np.nanmax([best[row], means[k, channels[row]]])
-                    if of_channel is not None:
-                        for name in ("without", "turned", "share", "rank"):
-                            found[name][row, rank] = float(getattr(of_channel, name))
+                    for name in DEEDS if decided else ():
+                        found[name][row, rank] = float(getattr(decided[k][m], name))
         return {**found, "best": best}
 
 

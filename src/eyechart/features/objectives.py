@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -96,7 +95,7 @@ def direction(layer: str, towards: Tensor, power: int = 2) -> Objective:
 
     def value(seen: Seen) -> Tensor:
         maps = seen.maps[layer]
-        wanted = torch.atleast_2d(towards.to(maps)).repeat_interleave(1 if towards.ndim == 1 else seen.ways, 0)
+        wanted = towards.to(maps).view(-1, maps.shape[1]).repeat_interleave(1 if towards.ndim == 1 else seen.ways, 0)
         product = torch.einsum("nchw,nc->nhw", maps, wanted.expand(len(maps), -1))
         if power:
             size = maps.norm(dim=1) * wanted.norm(dim=1)[:, None, None]
@@ -111,7 +110,7 @@ def cosine(layer: str, towards: Tensor) -> Objective:
 
     def value(seen: Seen) -> Tensor:
         means = seen.maps[layer].mean((2, 3))
-        wanted = torch.atleast_2d(towards.to(means)).repeat_interleave(1 if towards.ndim == 1 else seen.ways, 0)
+        wanted = towards.to(means).view(-1, means.shape[1]).repeat_interleave(1 if towards.ndim == 1 else seen.ways, 0)
         return _mean(seen, functional.cosine_similarity(means, wanted.expand_as(means), dim=1))
 
     return Objective((layer,), value, name=f"the direction of a vector of {layer}")
@@ -166,12 +165,12 @@ def diversity(layer: str, group: int | None = None) -> Objective:
     def value(seen: Seen) -> Tensor:
         flat = seen.maps[layer].flatten(2)
         grams = functional.normalize((flat @ flat.transpose(1, 2)).flatten(1), dim=1)
-        grams = functional.normalize(grams.unflatten(0, (-1, seen.ways)).mean(1), dim=1)
+        grams = functional.normalize(grams.view(-1, seen.ways, grams.shape[1]).mean(1), dim=1)
         size = group or len(grams)
-        groups = grams.unflatten(0, (-1, size))
+        groups = grams.view(-1, size, grams.shape[1])
         pairs = groups @ groups.transpose(1, 2)
         others = pairs.sum(2) - pairs.diagonal(dim1=1, dim2=2)
-        return -(others / max(size - 1, 1)).flatten()
+        return (others / -max(size - 1, 1)).flatten()
 
     return Objective((layer,), value, coupled=True, name=f"diversity in {layer}")
 
@@ -210,5 +209,4 @@ def _each(which: Which, seen: Seen, n: int, device: torch.device) -> Tensor:
 
 def _mean(seen: Seen, values: Tensor) -> Tensor:
     """Over the ways in which each picture is shown."""
-    found: Any = values if seen.ways == 1 else values.unflatten(0, (-1, seen.ways)).mean(1)
-    return found
+    return values if seen.ways == 1 else values.view(-1, seen.ways).mean(1)

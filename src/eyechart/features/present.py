@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,15 +32,15 @@ WEAKER = "Its picture excites it less than its best image does: do not trust it.
 SILENT = "It never varies over these images; only the picture excites it."
 
 LEGEND = (
-    ("picture by best image", "how strongly the channel answers to its picture, on average over places, as a multiple of the "
-     "strongest answer to any example. Above 1 the picture is a purer form of what it looks for."),
-    ("answer without it", "mean change of the probability of the answer given to its top images, in points, once the channel says "
-     "what it says on average, everywhere; and for how many of them another class is then given. Near 0: it fires there, but "
-     "does not decide."),
-    ("rank in the answer", "median place among all channels of the layer by |gradient x activation| for its top images; 1 is the one "
-     "the answer leans on most."),
-    ("order of parts", "how much of its response is left when the tiles of the images are shuffled: near 1 it needs no arrangement "
-     "(texture), near 0 it does. Small fields of view are near 1 in any case."),
+    ("picture by best image", "how strongly the channel answers to its picture, on average over places, as a multiple of "
+     "the strongest answer to any example. Above 1 the picture is a purer form of what it looks for."),
+    ("answer without it", "mean change of the probability of the answer given to its top images, in points, once the channel "
+     "says what it says on average, everywhere; and for how many of them another class is then given. Near 0: it fires there, "
+     "but does not decide."),
+    ("rank in the answer", "median place among all channels of the layer by |gradient x activation| for its top images; 1 is "
+     "the one the answer leans on most."),
+    ("order of parts", "how much of its response is left when the tiles of the images are shuffled: near 1 it needs no "
+     "arrangement (texture), near 0 it does. Small fields of view are near 1 in any case."),
     ("phases", "likewise when the phases of the images' waves are scrambled, which leaves the spectrum alone."),
     ("in the middle", "share of its activation in the middle quarter of its top images; 25 % is evenly spread."),
     ("detail", "mean frequency of its picture, as a share of the finest that its pixels can carry."),
@@ -82,7 +82,9 @@ class Presented:
         for layer in self._layers:
             self._pictures(layer)
             self._bundle(layer)
-        self._folder.write_json(TABLE, {"schema": 1, **dict(self._provenance), "layers": [table(x) for x in self._layers]})
+        self._folder.write_json(
+            TABLE, {"schema": 1, **dict(self._provenance), "layers": [table(x) for x in self._layers]}
+        )
         text = render_features(self._page(), beside=self._beside)
         if not self._beside and len(text.encode()) > MOST_BYTES:
             self._beside = True
@@ -125,7 +127,14 @@ class Presented:
     def _part(self, number: int, layer: LayerGallery) -> LayerPart:
         anchors = {c: f"l{number}-c{c}" for c in layer.channels}
         cards = tuple(self._card(layer, i, anchors[c]) for i, c in enumerate(layer.channels))
-        return LayerPart(layer.layer, f"layer-{number}", tuple(sentences(layer)), tuple(self._spikes(layer, anchors)), cards)
+        return LayerPart(
+            layer.layer,
+            f"layer-{number}",
+            tuple(sentences(layer)),
+            tuple(self._spikes(layer, anchors)),
+            tuple(self._mosaics(number, layer)),
+            cards,
+        )
 
     def _spikes(self, layer: LayerGallery, anchors: Mapping[int, str]) -> Sequence[Spikes]:
         if not self._looks:
@@ -138,13 +147,22 @@ class Presented:
             found.append(Spikes(name, source, numbers, layer.known.largest_by_chance, anchors))
         return found
 
+    def _mosaics(self, number: int, layer: LayerGallery) -> Iterator[tuple[str, str, str]]:
+        for i, one in enumerate(layer.mosaics):
+            kind, _, image = one.name.partition("/")
+            heading = f"Activation grid of {image}" if kind == "grid" else "Atlas"
+            self._folder.write(f"{slug(layer.layer)}/mosaic-{slug(one.name)}.png", _png(one.picture, None))
+            yield heading, one.told, self._put(f"mosaic-{number}-{i}", _webp(one.picture))
+
     def _card(self, layer: LayerGallery, i: int, anchor: str) -> ChannelCard:
         made, number = layer.made, layer.channels[i]
         still, dead = bool(made["still"][i]), bool(layer.known.summed.dead[number])
         remark = (NEVER if dead else UNMOVED) if still else SILENT if dead else WEAKER if _weaker(made, i) else ""
         source = ""
         if not still:
-            source = self._put(f"{slug(layer.layer)}-{number:04d}", _webp(np.asarray(_small(made["pictures"][i], SHOWN))))
+            source = self._put(
+                f"{slug(layer.layer)}-{number:04d}", _webp(np.asarray(_small(made["pictures"][i], SHOWN)))
+            )
         strips = []
         start = 0
         for which, count in LISTS.items():
@@ -154,7 +172,9 @@ class Presented:
             if len(tiles):
                 address = self._put(f"{slug(layer.layer)}-{number:04d}-{which}", _webp(np.concatenate(list(tiles), 1)))
                 strips.append((STRIPS[which], address, len(tiles)))
-        return ChannelCard(number, anchor, source, remark, tuple(strips), tuple(figures(layer, i, self._model.class_names)))
+        return ChannelCard(
+            number, anchor, source, remark, tuple(strips), tuple(figures(layer, i, self._model.class_names))
+        )
 
     def _put(self, name: str, data: bytes) -> str:
         """An address for a picture: in the page, or of a file beside it."""
@@ -182,7 +202,9 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     n = int(np.isfinite(without).sum())
     if n:
         mean = 100 * float(np.nanmean(without))
-        found.append(Figure("decides", "answer without it", f"{mean:+.1f} points, {int(np.nansum(turned))} of {n}", -mean))
+        found.append(
+            Figure("decides", "answer without it", f"{mean:+.1f} points, {int(np.nansum(turned))} of {n}", -mean)
+        )
         rank = float(np.nanmedian(made["rank"][i]))
         found.append(Figure("weight", "rank in the answer", f"{rank:.0f} of {len(summed.mean)}", -rank))
     for twin, label in (("patches", "order of parts"), ("phases", "phases")):
@@ -209,7 +231,9 @@ def sentences(layer: LayerGallery) -> list[str]:
     """What is to be known of a layer before its cards."""
     summed, made = layer.known.summed, layer.made
     dead = int(summed.dead.sum())
-    found = [f"{len(summed.mean)} channels, measured on {summed.n:,} images; pictures were made for {len(layer.channels)}."]
+    found = [
+        f"{len(summed.mean)} channels, measured on {summed.n:,} images; pictures were made for {len(layer.channels)}."
+    ]
     if dead:
         found.append(f"{dead} of its channels {'is' if dead == 1 else 'are'} dead: the same for every image.")
     live = [i for i, c in enumerate(layer.channels) if not summed.dead[c] and np.isfinite(made["best"][i])]
@@ -217,15 +241,17 @@ def sentences(layer: LayerGallery) -> list[str]:
         above = sum(not made["still"][i] and not _weaker(made, i) for i in live)
         found.append(f"For {above} of {len(live)} live channels the picture excites them more than any example does.")
     if layer.undecided:
-        found.append(f"Whether its channels decide was not measured: {layer.undecided[:1].lower()}{layer.undecided[1:].rstrip('.')}.")
+        found.append(
+            f"Whether its channels decide was not measured: {layer.undecided[:1].lower()}{layer.undecided[1:].rstrip('.')}."
+        )
     else:
         change = np.abs(np.nanmean(made["without"], 1)) if np.isfinite(made["without"]).any() else np.array([np.nan])
         if np.isfinite(change).any():
             small = int((change[np.isfinite(change)] < 0.01).sum())
             count = int(np.isfinite(change).sum())
             found.append(
-                f"Taking one away changes the probability of the answer to its own top images by less than a point for {small} of "
-                f"{count}: that a channel fires is no proof that it decides."
+                f"Taking one away changes the probability of the answer to its own top images by less than a point for {small} "
+                f"of {count}: that a channel fires is no proof that it decides."
             )
     return found
 
@@ -235,7 +261,10 @@ def table(layer: LayerGallery) -> dict[str, Any]:
     rows = []
     for i, number in enumerate(layer.channels):
         row: dict[str, Any] = {"channel": number, "dead": bool(layer.known.summed.dead[number])}
-        row |= {name: _plain(layer.made[name][i]) for name in ("still", "first", "last", "score", "most", "best", "frequency")}
+        row |= {
+            name: _plain(layer.made[name][i])
+            for name in ("still", "first", "last", "score", "most", "best", "frequency")
+        }
         for name in ("without", "turned", "share", "rank", "centre"):
             held = layer.made[name][i]
             row[name] = _plain(np.nanmean(held)) if np.isfinite(held).any() else None

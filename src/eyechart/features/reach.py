@@ -43,8 +43,8 @@ class Held:
 class Reach:
     """Layers of a model as differentiable functions of pixels.
 
-    A copy of the net is asked: frozen, in evaluation mode, BatchNorm folded into all convolutions whose own outputs are not asked
-    for. The model's own net is left as it is.
+    A copy of the net is asked: frozen, in evaluation mode, BatchNorm folded into all convolutions whose own outputs are not
+    asked for. The model's own net is left as it is.
 
     Args:
         model: from ``load_model`` or ``wrap``.

@@ -75,9 +75,10 @@ def cropped(pictures: Tensor, crops: Array, side: int) -> Tensor:
     theta[:, :, 2] = 2 * flat[:, :2] - 1
     grid = functional.affine_grid(theta, [len(flat), pictures.shape[1], side, side], align_corners=False)
     # A picture's crops are one tall crop of it: no copy for each.
-    tall = grid.unflatten(0, (-1, count)).flatten(1, 2)
+    tall = grid.view(-1, count * side, side, 2)
     found = functional.grid_sample(pictures, tall, padding_mode="reflection", align_corners=False)
-    return found.unflatten(2, (count, side)).movedim(2, 1).flatten(0, 1)
+    found = found.reshape(*found.shape[:2], count, side, side)
+    return found.movedim(2, 1).flatten(0, 1)
 
 
 def rolled(pictures: Tensor, shifts: Sequence[tuple[int, int]]) -> Tensor:

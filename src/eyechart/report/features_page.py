@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,12 +68,13 @@ class Spikes:
 
 @dataclass(frozen=True)
 class LayerPart:
-    """A layer: its name, sentences on it, spikes, kernels (address, number) and cards."""
+    """A layer: its name, sentences on it, spikes, mosaics (heading, sentence, address) and cards."""
 
     name: str
     anchor: str
     sentences: tuple[str, ...]
     spikes: tuple[Spikes, ...]
+    mosaics: tuple[tuple[str, str, str], ...]
     cards: tuple[ChannelCard, ...]
 
 
@@ -102,7 +103,10 @@ class FeaturesPage:
 
 def render_features(page: FeaturesPage, *, beside: bool) -> str:
     """The page as one HTML document; ``beside``: pictures are files beside it, and no part of it."""
-    style, script = f"{_asset('report.css')}\n{_asset('features.css')}", f"{_asset('report.js')}\n{_asset('features.js')}"
+    style, script = (
+        f"{_asset('report.css')}\n{_asset('features.css')}",
+        f"{_asset('report.js')}\n{_asset('features.js')}",
+    )
     text = _template("features.html.j2").render(
         page=page,
         created=_readable(page.created),
@@ -137,12 +141,12 @@ def draw_spikes(spikes: Spikes, ident: str) -> Markup:
     return picture(ident, WIDTH, HEIGHT, f"What the channels say of {spikes.image}", told, *parts)
 
 
-def _spike(
-    spikes: Spikes, i: int, z: float, x: float, zero: float, unit: float, step: float, *, named: bool
-) -> Markup:
+def _spike(spikes: Spikes, i: int, z: float, x: float, zero: float, unit: float, step: float, *, named: bool) -> Markup:
     end = zero - z * unit
     stroke = max(0.75, min(step * 0.8, 6))
-    bar = element("path", d=f"M{x:.1f} {zero:.1f}V{end:.1f}", class_="spike named" if named else "spike", stroke_width=stroke)
+    bar = element(
+        "path", d=f"M{x:.1f} {zero:.1f}V{end:.1f}", class_="spike named" if named else "spike", stroke_width=stroke
+    )
     title = element("title", f"channel {i}: {z:+.2f}")
     word = element("text", str(i), x=x, y=end - 4, text_anchor="middle", class_="label s2") if named else Markup("")
     whole = element("g", title, bar, word)
