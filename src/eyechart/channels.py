@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from math import log, sqrt
 from pathlib import Path
 
@@ -12,10 +11,11 @@ import numpy as np
 
 from eyechart.core.catalogue import make_exams
 from eyechart.core.exam import Array
+from eyechart.core.ranked import Ranked
 from eyechart.core.tally import Tally
 from eyechart.errors import RunFolderError, UnknownNameError
 from eyechart.exams.channels import Channels
-from eyechart.exams.channels_cases import Key
+from eyechart.exams.channels_cases import LISTS
 from eyechart.exams.channels_sums import SIGNED, Selectivity, Summed, selectivity
 from eyechart.run.identity import digests
 from eyechart.run.merge import merged
@@ -29,17 +29,11 @@ class Example:
     """An image in one of a channel's lists.
 
     Attributes:
-        which: ``top``, ``bottom`` (by the maximum over places) or ``random``.
-        channel: from 0.
-        rank: in the list, from 0.
         id: of the image.
         value: the channel's maximum over places.
         place: (row, column) of it in the layer's map, see ``eyechart.models.receptive_crop``.
     """
 
-    which: str
-    channel: int
-    rank: int
     id: str
     value: float
     place: tuple[int, int]
@@ -53,29 +47,26 @@ class LayerChannels:
         layer: its name.
         summed: sums over images, with ``n``, ``mean``, ``sd``, ``dead`` (c,), and by twin ``texture_ness`` (c,) and its ends.
         selectivity: by class, or why there is none.
-        examples: ordered by list, channel and rank.
+        ranked: by list, the ids and facts (maximum, row, column) of each channel's images; see ``examples``.
     """
 
     layer: str
     summed: Summed
     selectivity: Selectivity | str
-    examples: tuple[Example, ...]
+    ranked: Mapping[str, Ranked]
 
-    def of(self, channel: int, which: str) -> tuple[Example, ...]:
-        """One list of a channel, best first."""
-        return tuple(self._lists.get((channel, which), ()))
+    def examples(self, channel: int, which: str) -> tuple[Example, ...]:
+        """One list of a channel, ``top``, ``bottom`` (by the maximum over places) or ``random``, in its order."""
+        one = self.ranked[which]
+        known = np.flatnonzero(one.scores[channel] > -np.inf)
+        facts = one.facts[channel, known].tolist()
+        ids = one.ids[channel, known].tolist()
+        return tuple(Example(i, value, (int(y), int(x))) for i, (value, y, x) in zip(ids, facts, strict=True))
 
     def z(self, means: Array) -> Array:
         """Means of channels (..., c) as z-scores over the run's images: mean 0, standard deviation 1; NaN where dead."""
         scale = np.where(self.summed.dead, np.nan, self.summed.sd)
         return np.asarray((means - self.summed.mean) / scale)
-
-    @cached_property
-    def _lists(self) -> dict[tuple[int, str], list[Example]]:
-        found: dict[tuple[int, str], list[Example]] = {}
-        for example in self.examples:
-            found.setdefault((example.channel, example.which), []).append(example)
-        return found
 
     @property
     def largest_by_chance(self) -> float:
@@ -103,13 +94,8 @@ def read_channels(run: Run | str | Path, model: str = "") -> dict[str, LayerChan
     exam, tally = _tally(run, names.index(model) if model else 0)
     size = run.record["models"][names.index(model) if model else 0]["preprocessing"]["size"]
     twins = exam.shown((size[0], size[1]))
-    examples = _examples(tally)
     layers = [name.removeprefix("sums/") for name in tally.sums if name.startswith("sums/")]
-    found = {name: Summed.of(tally, name, twins) for name in layers}
-    return {
-        name: LayerChannels(name, summed, _selectivity(tally, name, summed), tuple(examples.get(name, ())))
-        for name, summed in found.items()
-    }
+    return {name: _layer(tally, name, twins) for name in layers}
 
 
 def _tally(run: Run, number: int) -> tuple[Channels, Tally]:
@@ -127,20 +113,7 @@ def _tally(run: Run, number: int) -> tuple[Channels, Tally]:
     return exam, tally
 
 
-def _examples(tally: Tally) -> Mapping[str, list[Example]]:
-    """By layer; kept cases stand in the order of their keys, best first."""
-    found: dict[str, list[Example]] = {}
-    latest, rank = "", 0
-    for case in tally.kept:
-        rank = rank + 1 if case.key == latest else 0
-        latest, key, facts = case.key, Key.of(case.key), case.facts
-        example = Example(key.which, key.channel, rank, case.id, facts["value"], (facts["y"], facts["x"]))
-        found.setdefault(key.layer, []).append(example)
-    return found
-
-
-def _selectivity(tally: Tally, layer: str, summed: Summed) -> Selectivity | str:
-    sums = tally.sums.get(f"classes/{layer}")
-    if sums is None:
-        return "there are no sums by class"
-    return SIGNED if summed.negative else selectivity(sums)
+def _layer(tally: Tally, name: str, twins: tuple[str, ...]) -> LayerChannels:
+    summed, sums = Summed.of(tally, name, twins), tally.sums.get(f"classes/{name}")
+    by_class = "there are no sums by class" if sums is None else SIGNED if summed.negative else selectivity(sums)
+    return LayerChannels(name, summed, by_class, {which: tally.ranked[f"{which}/{name}"] for which in LISTS})

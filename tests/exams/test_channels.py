@@ -166,17 +166,16 @@ def test_the_crop_of_the_best_example_is_the_planted_patch() -> None:
     images, corners = planted()
     of = sat(Detector(), 3, images, top=N // 4)
     geometry = {layer.name: layer for layer in geometry_of(Eye(Detector(), 3).eval(), (SIZE, SIZE))}
-    cases = [case for case in of.whole.kept if case.key == "top/00000/act"]
-    assert len(cases) == N // 4
-    for case in cases:
-        box = receptive_crop(geometry["act"], (case.facts["y"], case.facts["x"]), (SIZE, SIZE))
-        corner = corners[int(case.id)]
+    best, worst = (of.whole.ranked[f"{which}/act"] for which in ("top", "bottom"))
+    assert best.ids.shape == (3, N // 4)
+    for name, (value, y, x) in zip(best.ids[0], best.facts[0].tolist(), strict=True):
+        box = receptive_crop(geometry["act"], (int(y), int(x)), (SIZE, SIZE))
+        corner = corners[int(name)]
         assert box == (*corner, *(corner + 3))
-    assert cases[0].score > cases[-1].score
-    worst = [case for case in of.whole.kept if case.key == "bottom/00000/act"]
-    assert not {case.id for case in worst} & {case.id for case in cases}
-    assert {case.facts["value"] for case in worst} == {0.0}
-    assert [case.id for case in worst] == sorted(f"{i:04d}" for i in range(N) if i % 4)[: N // 4]  # ties by id
+        assert value > 0
+    assert (np.diff(best.scores[0]) <= 0).all()
+    assert set(worst.facts[0, :, 0]) == {0.0}
+    assert worst.ids[0].tolist() == [f"{i:04d}" for i in range(N) if i % 4][: N // 4]  # ties by id
 
 
 def test_always_on_is_above_zero_somewhere_in_every_image() -> None:
@@ -227,13 +226,14 @@ def test_selectivity_needs_labels_and_sums_that_fit(monkeypatch: pytest.MonkeyPa
 
 
 def test_one_entry_an_image_and_random_ones_are_the_same_for_all_channels() -> None:
-    whole = sat(one_by_one(), 6, noise_images(N)).whole
-    lists = {key: [c.id for c in whole.kept if c.key == key] for key in {c.key for c in whole.kept}}
-    assert len(lists) == 3 * 6
-    assert all(len(set(ids)) == len(ids) == 9 for ids in lists.values())
-    drawn = [ids for key, ids in lists.items() if key.startswith("random")]
-    assert all(ids == drawn[0] for ids in drawn)
-    assert drawn[0] != sorted(drawn[0])
+    lists = sat(one_by_one(), 6, noise_images(N)).whole.ranked
+    assert {name: one.ids.shape for name, one in lists.items()} == dict.fromkeys(
+        ("top/act", "bottom/act", "random/act"), (6, 9)
+    )
+    assert all(len(set(ids)) == 9 for one in lists.values() for ids in one.ids)
+    drawn = lists["random/act"].ids
+    assert (drawn == drawn[0]).all()
+    assert drawn[0].tolist() != sorted(drawn[0])
 
 
 def test_a_grid_that_does_not_divide_the_frame_is_told() -> None:
@@ -263,13 +263,15 @@ def test_a_run_is_the_same_for_any_batch_size_and_can_be_read(tmp_path: Path, ou
     first = found[0]["act"]
     assert isinstance(first.selectivity, str) is (outputs == "embedding")
     for other in (read["act"] for read in found[1:]):
-        assert [(e.which, e.channel, e.rank, e.id, e.place) for e in other.examples] == [
-            (e.which, e.channel, e.rank, e.id, e.place) for e in first.examples
-        ]
+        for which, lists in first.ranked.items():
+            np.testing.assert_array_equal(other.ranked[which].ids, lists.ids)
+            np.testing.assert_array_equal(other.ranked[which].facts[..., 1:], lists.facts[..., 1:])
+            np.testing.assert_allclose(other.ranked[which].scores, lists.scores, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(other.summed.sums, first.summed.sums, rtol=1e-5, atol=1e-9)
-    best = first.of(0, "top")
-    assert [e.rank for e in best] == list(range(9))
+    best = first.examples(0, "top")
+    assert len(best) == 9
     assert all(int(e.id) % 4 == 0 for e in best)
+    assert best[0].value == max(e.value for e in best)
 
 
 def test_z_scores_over_the_images_have_mean_0_and_sd_1(tmp_path: Path) -> None:
@@ -302,7 +304,7 @@ def test_layers_of_vectors_and_layers_that_hold_none() -> None:
     assert one(of.estimates, "channels", layer="head").value == 3
     assert one(of.estimates, "texture_ness_patches", layer="head").value == pytest.approx(1, abs=1e-3)
     assert one(of.estimates, "receptive_field", layer="head").reason
-    assert {case.facts["x"] for case in of.whole.kept if case.key.endswith("/head")} == {0}
+    assert not of.whole.ranked["top/head"].facts[..., 1:].any()
     nothing = sitting(Channels(), seen_by(ConstantEye(0.0, 1.0), SIZE), image_set(noise_images(9)))
     assert nothing.estimates[0].reason
     assert "No channels" in nothing.exam.findings(nothing.estimates)[0].sentence
@@ -318,10 +320,14 @@ def test_transformers_are_read_beyond_what_can_be_followed() -> None:
     assert [e.value for e in read] == [12] * 4
     assert one(of.estimates, "receptive_field", layer=read[0].at["layer"]).value == 4
     assert one(of.estimates, "receptive_field", layer=read[-1].at["layer"]).reason
-    assert {(c.facts["y"], c.facts["x"]) for c in of.whole.kept} <= {(y, x) for y in range(4) for x in range(4)}
+    places = of.whole.ranked[f"top/{read[-1].at['layer']}"].facts[..., 1:]
+    assert set(places[:, :9].ravel()) == {0, 1, 2, 3}
 
 
 def test_merging_takes_no_order() -> None:
     of = sat(one_by_one(), 6, noise_images(N), np.arange(N) % 3)
-    parts = [of.part(np.arange(N) % 3 == k) for k in (2, 0, 1)]
-    assert Tally.merge(parts).kept == of.whole.kept
+    parts = [of.part(np.arange(N) % 13 == k) for k in (2, 12, 0, *range(3, 12), 1)]  # fewer images than a list holds
+    merged = Tally.merge(parts)
+    for name, lists in of.whole.ranked.items():
+        for part, array in lists.arrays(name).items():
+            np.testing.assert_array_equal(merged.ranked[name].arrays(name)[part], array)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from eyechart.core.ranked import Ranked
+
 Array = np.ndarray[Any, Any]
 BLOCKS = 64
 
@@ -39,12 +41,14 @@ class Tally:
         sums: name -> float64 array whose first axis is BLOCKS hash blocks of images, or their halves.
         kept: at most ``limit`` cases per key.
         limit: cases kept per key.
+        ranked: name -> the best few of each of many lists, where there are too many for ``kept``.
     """
 
     rows: Mapping[str, Array] = field(default_factory=dict)
     sums: Mapping[str, Array] = field(default_factory=dict)
     kept: tuple[Kept, ...] = ()
     limit: int = 0
+    ranked: Mapping[str, Ranked] = field(default_factory=dict)
 
     @staticmethod
     def merge(tallies: Iterable[Tally]) -> Tally:
@@ -57,7 +61,7 @@ class Tally:
         for tally in tallies:
             if whole is None:
                 rows = {name: [] for name in tally.rows}
-                whole = Tally({}, tally.sums, best(tally.limit, tally.kept), tally.limit)
+                whole = replace(tally, rows={}, kept=best(tally.limit, tally.kept))
             else:
                 whole = _added(whole, tally)
             for name, parts in rows.items():
@@ -66,10 +70,11 @@ class Tally:
 
 
 def _added(first: Tally, second: Tally) -> Tally:
-    """Sums and kept cases of both."""
+    """All but the rows of both."""
     limit = max(first.limit, second.limit)
     sums = {name: values + second.sums[name] for name, values in first.sums.items()}
-    return Tally({}, sums, best(limit, (*first.kept, *second.kept)), limit)
+    ranked = {name: lists.joined(second.ranked[name]) for name, lists in first.ranked.items()}
+    return Tally({}, sums, best(limit, (*first.kept, *second.kept)), limit, ranked)
 
 
 class Gathering:
@@ -85,7 +90,7 @@ class Gathering:
     def __init__(self, size: int) -> None:
         self._size, self._done = size, 0
         self._rows: dict[str, Array] = {}
-        self._others: Tally | None = None  # sums and kept cases
+        self._others: Tally | None = None  # all but rows
 
     def add(self, tally: Tally) -> None:
         """Put a tally behind those that came before. Raises ValueError if its columns are not theirs."""

@@ -12,8 +12,9 @@ from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import Answers, Query
+from eyechart.core.ranked import Ranked
 from eyechart.core.settings import Distinct
-from eyechart.core.tally import Kept, Tally, best, sums_by_block
+from eyechart.core.tally import Tally, sums_by_block
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.channels_cases import cases
@@ -105,7 +106,7 @@ class Channels(Exam):
             for twin in self.shown(subject.size)
         ]
         sums: dict[str, Array] = {"images": sums_by_block(np.ones(len(batch.ids)), batch.ids)}
-        kept: list[Kept] = []
+        ranked: dict[str, Ranked] = {}
         for layer in self._read(subject):
             used = all(layer.name in read for read in (clean, *(draw for draws in twins for draw in draws)))
             some = slice(None) if used else slice(0)
@@ -114,9 +115,8 @@ class Channels(Exam):
             sums |= tallied(layer.name, readings, means, batch.ids[some])
             if self._by_class(subject):
                 sums |= by_class(layer.name, readings[:, MEAN], batch.labels[some], batch.ids[some], subject.n_classes)
-            if used:
-                kept += cases(layer.name, layer.width, readings, batch.ids, self.top)
-        return Tally(sums=sums, kept=best(self.top, kept), limit=self.top)
+            ranked |= cases(layer.name, layer.width, readings, batch.ids[some], self.top)
+        return Tally(sums=sums, ranked=ranked)
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Layer by layer, then of the last one."""

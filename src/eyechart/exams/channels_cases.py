@@ -2,63 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
-from typing import NamedTuple
 
 import numpy as np
 
 from eyechart.core.exam import Array
-from eyechart.core.tally import Kept
+from eyechart.core.ranked import Ranked
 from eyechart.views.channel_readings import MOST, PLACE
 
 LISTS = ("top", "bottom", "random")
 
 
-class Key(NamedTuple):
-    """The list a case competes in."""
-
-    which: str
-    channel: int
-    layer: str
-
-    def __str__(self) -> str:
-        return f"{self.which}/{self.channel:05d}/{self.layer}"
-
-    @classmethod
-    def of(cls, text: str) -> Key:
-        """From ``Kept.key``."""
-        which, channel, layer = text.split("/", 2)
-        return cls(which, int(channel), layer)
-
-
-def cases(layer: str, width: int, readings: Array, ids: Sequence[str], limit: int) -> Iterator[Kept]:
+def cases(layer: str, width: int, readings: Array, ids: Sequence[str], most: int) -> dict[str, Ranked]:
     """Of each channel the images with the largest and the smallest maxima over places, and the same few at random for all.
 
-    At most ``limit`` of a kind, so that only these become objects. Ties go to the smaller id; chance is a hash of the id.
+    By ``list/layer``; a list for each channel. Facts are the maximum and its row and column. Ties go to the smaller id;
+    chance is a hash of the id.
 
     Args:
         layer: its name.
         width: of its maps.
         readings: (n, 4, c), as ``ChannelReadings`` reads them.
         ids: of the images.
+        most: images a list.
     """
-    in_order = sorted(range(len(ids)), key=ids.__getitem__)
-    named = [ids[i] for i in in_order]
-    most, places = readings[in_order, MOST] + 0.0, readings[in_order, PLACE].astype(int)  # no -0
-    lots = np.array([_lot(i) for i in named])
-    drawn = np.argsort(-lots, kind="stable")[:limit, None]
-    chosen = {
-        "top": (np.argsort(-most, 0, kind="stable")[:limit], most),
-        "bottom": (np.argsort(most, 0, kind="stable")[:limit], -most),
-        "random": (np.broadcast_to(drawn, (len(drawn), most.shape[1])), np.broadcast_to(lots[:, None], most.shape)),
-    }
-    for which, (order, scores) in chosen.items():
-        columns = [np.take_along_axis(x, order, 0).T.tolist() for x in (scores, most, places // width, places % width)]
-        for channel, (images, *rest) in enumerate(zip(order.T.tolist(), *columns, strict=True)):
-            key = str(Key(which, channel, layer))
-            for i, score, value, y, x in zip(images, *rest, strict=True):
-                yield Kept(key, score, named[i], {"value": value, "y": y, "x": x})
+    peaks, places = readings[:, MOST], readings[:, PLACE]  # (n, c)
+    facts = np.stack([peaks, places // width, places % width], 2)
+    lots = np.broadcast_to(np.array([_lot(i) for i in ids]).reshape(-1, 1), peaks.shape)
+    scores = zip(LISTS, (peaks, -peaks, lots), strict=True)
+    return {f"{which}/{layer}": Ranked.of(values, ids, facts, most) for which, values in scores}
 
 
 def _lot(image_id: str) -> float:
