@@ -30,7 +30,7 @@ class Example:
 
     Attributes:
         id: of the image.
-        value: the channel's maximum over places.
+        value: the channel's maximum over places; in the list ``mean`` its mean.
         place: (row, column) of it in the layer's map, see ``eyechart.models.receptive_crop``.
     """
 
@@ -56,7 +56,7 @@ class LayerChannels:
     ranked: Mapping[str, Ranked]
 
     def examples(self, channel: int, which: str) -> tuple[Example, ...]:
-        """One list of a channel, ``top``, ``bottom`` (by the maximum over places) or ``random``, in its order."""
+        """One list of a channel, ``top``, ``bottom`` (by the maximum over places), ``random`` or ``mean``, in its order."""
         one = self.ranked[which]
         known = np.flatnonzero(one.scores[channel] > -np.inf)
         facts = one.facts[channel, known].tolist()

@@ -9,15 +9,16 @@ import numpy as np
 
 from eyechart.core.exam import Array
 from eyechart.core.ranked import Ranked
-from eyechart.views.channel_readings import MOST, PLACE
+from eyechart.views.channel_readings import MEAN, MOST, PLACE
 
-LISTS = ("top", "bottom", "random")
+LISTS = ("top", "bottom", "random", "mean")
 
 
 def cases(layer: str, width: int, readings: Array, ids: Sequence[str], most: int) -> dict[str, Ranked]:
-    """Of each channel the images with the largest and the smallest maxima over places, and the same few at random for all.
+    """Of each channel the images with the largest and the smallest maxima over places, the same few at random for all, and those
+    with the largest means.
 
-    By ``list/layer``; a list for each channel. Facts are the maximum and its row and column. Ties go to the smaller id;
+    By ``list/layer``; a list for each channel. Facts are the maximum (in the last list the mean) and its row and column. Ties go to the smaller id;
     chance is a hash of the id.
 
     Args:
@@ -30,8 +31,10 @@ def cases(layer: str, width: int, readings: Array, ids: Sequence[str], most: int
     peaks, places = readings[:, MOST], readings[:, PLACE]  # (n, c)
     facts = np.stack([peaks, places // width, places % width], 2)
     lots = np.broadcast_to(np.array([_lot(i) for i in ids]).reshape(-1, 1), peaks.shape)
-    scores = zip(LISTS, (peaks, -peaks, lots), strict=True)
-    return {f"{which}/{layer}": Ranked.of(values, ids, facts, most) for which, values in scores}
+    means = readings[:, MEAN]
+    of_means = np.stack([means, *facts[..., 1:].transpose(2, 0, 1)], 2)
+    scores = zip(LISTS, (peaks, -peaks, lots, means), (facts, facts, facts, of_means), strict=True)
+    return {f"{which}/{layer}": Ranked.of(values, ids, held, most) for which, values, held in scores}
 
 
 def _lot(image_id: str) -> float:

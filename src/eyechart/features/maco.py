@@ -22,7 +22,7 @@ SEEN = 0.99  # of the weights of places: what is opaque
 
 
 class Maco(Method):
-    """Phases of a picture whose magnitudes are those of a mean photograph: natural statistics, for deep layers and transformers.
+    """Phases of a picture whose magnitudes are those of a mean photograph: for deep layers and transformers.
 
     At every step the net sees square crops, first of half the picture's side, in the end of a twentieth. How much each place
     mattered, summed over the steps, becomes its opacity (arXiv 2306.06805).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,15 +63,15 @@ class Maker:
     def part(self, channels: Sequence[int]) -> dict[str, Array]:
         """Arrays whose first axis is the channels.
 
-        pictures (size, size, c) uint8, opacity (size, size) uint8, first and last: the objective at the first and last step, as the
-        picture was then shown; score and most: mean and maximum over places for the finished picture; best: the largest mean over
-        places of the examples; still: no gradient reached the picture; frequency: centroid of the picture's radial spectrum, as a
-        share of Nyquist; tiles (17, 72, 72, 3) uint8 and values (17,) of the examples; and of the top ones: without, turned, share,
-        rank (see ``Decided``) and centre (see ``centre_share``), (9,), NaN where there is none.
+        pictures (size, size, c) uint8, opacity (size, size) uint8; first and last: the objective at the first and last step, as
+        the picture was then shown; score and most: mean and maximum over places for the finished picture; best: the largest mean
+        over places of any image; still: no gradient reached the picture; frequency: centroid of the picture's radial spectrum, as a
+        share of Nyquist; tiles (17, 72, 72, 3) uint8 and values (17,) of the examples; and of the top ones: without, turned,
+        share, rank (see ``Decided``) and centre (see ``centre_share``), (9,), NaN where there is none.
         """
         part = self._pictures(channels)
         examples = [self._examples(c) for c in channels]
-        ids = list(dict.fromkeys(e.id for some in examples for e in some))
+        ids = list(dict.fromkeys(e.id for some in examples for e in some.values()))
         frames = frames_of(self._images, ids, self._model, 0)
         at = {name: i for i, name in enumerate(ids)}
         part |= self._tiles(examples, frames, at)
@@ -104,50 +104,53 @@ class Maker:
             "frequency": _centroid(made.pictures.cpu()),
         }
 
-    def _examples(self, number: int) -> list[Example]:
-        return [e for which, count in LISTS.items() for e in self._known.of(number, which)[:count]]
+    def _examples(self, number: int) -> dict[int, Example]:
+        """By the place of its tile."""
+        found: dict[int, Example] = {}
+        start = 0
+        for which, count in LISTS.items():
+            found |= dict(enumerate(self._known.examples(number, which)[:count], start))
+            start += count
+        return found
 
-    def _tiles(self, examples: Sequence[Sequence[Example]], frames: Array, at: dict[str, int]) -> dict[str, Array]:
+    def _tiles(self, examples: Sequence[Mapping[int, Example]], frames: Array, at: dict[str, int]) -> dict[str, Array]:
         width = sum(LISTS.values())
         tiles = np.zeros((len(examples), width, TILE, TILE, 3), np.uint8)
         values = np.full((len(examples), width), np.nan)
-        starts = dict(zip(LISTS, np.cumsum([0, *LISTS.values()]), strict=False))
         for i, some in enumerate(examples):
-            for e in some:
+            for j, e in some.items():
                 place = None
                 if self._place is not None:
                     place = receptive_crop(self._place, e.place, self._model.preprocessing.size)
-                j = int(starts[e.which]) + e.rank
                 tiles[i, j], values[i, j] = tile(frames[at[e.id]], place), e.value
         return {"tiles": tiles, "values": values}
 
     def _deeds(
-        self, channels: Sequence[int], examples: Sequence[Sequence[Example]], frames: Array, at: dict[str, int]
+        self, channels: Sequence[int], examples: Sequence[Mapping[int, Example]], frames: Array, at: dict[str, int]
     ) -> dict[str, Array]:
         """What the channels decide for their top images, and where they speak there."""
         top = LISTS["top"]
         found = {
             name: np.full((len(channels), top), np.nan) for name in ("without", "turned", "share", "rank", "centre")
         }
-        best = np.full(len(channels), np.nan)
+        best = np.array([max((e.value for e in self._known.examples(c, "mean")), default=np.nan) for c in channels])
         lists: dict[int, list[tuple[int, int]]] = {}  # image -> (row, rank)
         for row, some in enumerate(examples):
-            for e in some:
-                if e.which == "top":
-                    lists.setdefault(at[e.id], []).append((row, e.rank))
+            for j, e in some.items():
+                if j < top:
+                    lists.setdefault(at[e.id], []).append((row, j))
         images = sorted(lists)
         for start in range(0, len(images), 32):
             some_images = images[start : start + 32]
             shown = normalised(frames[some_images], self._model)
             with torch.no_grad():
                 maps = self._reach.of_frames(shown)[self.layer]
-            centres, means = centre_share(maps).cpu().numpy(), maps.mean((2, 3)).cpu().numpy()
+            centres = centre_share(maps).cpu().numpy()
             wanted = [[channels[row] for row, _ in lists[i]] for i in some_images]
             decided = self._deciding.of_images(shown, wanted) if self._deciding else []
             for k, i in enumerate(some_images):
                 for m, (row, rank) in enumerate(lists[i]):
                     found["centre"][row, rank] = centres[k, channels[row]]
-                    best[row] = np.nanmax([best[row], means[k, channels[row]]])
                     for name in DEEDS if decided else ():
                         found[name][row, rank] = float(getattr(decided[k][m], name))
         return {**found, "best": best}

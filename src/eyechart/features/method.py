@@ -81,7 +81,7 @@ class Climb:
         self.moved: Tensor | None = None
 
     def score(self, pictures: Tensor, shown: Tensor, ways: int = 1) -> Tensor:
-        """The objective (n,) of pictures (n, c, h, w) that the net sees as ``shown`` (n x ways, c, side, side), not normalised."""
+        """The objective (n,) of pictures (n, c, h, w) that the net sees as ``shown`` (n x ways, c, side, side)."""
         early = Redirected() if torch.is_grad_enabled() and len(self.scores) < FIRST_STEPS else nullcontext()
         with _reduced(shown.device), early:
             maps = self._reach(shown)

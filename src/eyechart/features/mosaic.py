@@ -81,8 +81,8 @@ def atlas(
             if inside.sum() >= LEAST:
                 cells[row, column] = torch.from_numpy(vectors[inside].mean(0)).to(model.device)
     told = (
-        f"Each cell is a picture made for the mean of what the layer says at similar places of {len(ids):,} images, laid out by "
-        f"{by}."
+        f"Each cell is a picture made for the mean of what the layer says at similar places of {len(ids):,} images, "
+        f"laid out by {by}."
     )
     return _drawn(reach, layer, cells, (SIDE, SIDE), told, seed, steps)
 

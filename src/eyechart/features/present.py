@@ -270,7 +270,9 @@ def table(layer: LayerGallery) -> dict[str, Any]:
             row[name] = _plain(np.nanmean(held)) if np.isfinite(held).any() else None
         for twin in layer.known.summed.twins:
             row[f"texture_ness_{twin}"] = _plain(layer.texture_ness[twin][0, number])
-        row["top"] = [{"id": e.id, "value": e.value, "place": list(e.place)} for e in layer.known.of(number, "top")]
+        row["top"] = [
+            {"id": e.id, "value": e.value, "place": list(e.place)} for e in layer.known.examples(number, "top")
+        ]
         rows.append(row)
     return {"layer": layer.layer, "n": layer.known.summed.n, "channels": len(layer.known.summed.mean), "rows": rows}
 
