@@ -73,9 +73,9 @@ class Channels(Exam):
     headline: ClassVar[tuple[str, ...]] = ("last_texture_ness_patches", "last_texture_ness_phases")
     title: ClassVar[str] = "What the channels of a layer respond to"
     explanation: ClassVar[str] = (
-        "Each channel of a layer looks for something of its own. Here the parts of every image are also shown in disorder: a "
-        "channel that still responds as before looks for a material or a small pattern, one that falls silent needs a shape "
-        "whose parts are in their places."
+        "Each channel of a layer responds to something of its own. Here the parts of every image are also shown in disorder: a "
+        "channel that responds as before does not need them in their places, as for a material or a small pattern; one that "
+        "does not may look for a shape, or for anything larger than a part."
     )
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     chosen: ClassVar[Mapping[str, tuple[str, ...]]] = dict.fromkeys(headline, ("layer", "depth"))
