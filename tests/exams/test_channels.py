@@ -228,7 +228,7 @@ def test_selectivity_needs_labels_and_sums_that_fit(monkeypatch: pytest.MonkeyPa
 def test_one_entry_an_image_and_random_ones_are_the_same_for_all_channels() -> None:
     lists = sat(one_by_one(), 6, noise_images(N)).whole.ranked
     assert {name: one.ids.shape for name, one in lists.items()} == dict.fromkeys(
-        ("top/act", "bottom/act", "random/act"), (6, 9)
+        ("top/act", "bottom/act", "random/act", "mean/act"), (6, 9)
     )
     assert all(len(set(ids)) == 9 for one in lists.values() for ids in one.ids)
     drawn = lists["random/act"].ids

@@ -26,6 +26,8 @@ class Rigged(nn.Module):
         with torch.no_grad():
             self.detect.weight.zero_()
             self.detect.bias.zero_()
+            self.head.weight[:] = torch.arange(12).view(4, 3) / 12
+            self.head.bias.zero_()
             colour = torch.tensor([1.0, -0.5, -0.5])[:channels] if channels == 3 else torch.ones(channels)
             self.detect.weight[RED, :, FIELD // 2, FIELD // 2] = colour
             self.detect.weight[GRATING] = grating(FIELD) / FIELD**2

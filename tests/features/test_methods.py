@@ -22,7 +22,7 @@ METHODS: dict[str, Method] = {
     "upscale": Upscale(steps=40, rounds=3, start=40, jitter=2),
     "fourier": Fourier(steps=60, size=SIDE, shown=SIDE),
     # Crops of one size: so the net sees the picture at its own scale.
-    "maco": Maco(steps=60, size=2 * SIDE, crops=6, shown=SIDE, widest=0.5, narrowest=0.5),
+    "maco": Maco(steps=48, size=2 * SIDE, crops=4, shown=SIDE, widest=0.5, narrowest=0.5),
 }
 
 

@@ -23,7 +23,7 @@ class Kernels(NamedTuple):
 
 
 def kernels_of(model: ImageModel) -> Kernels | None:
-    """Those of the first convolution, each from its own lowest to highest weight about grey; None where there are none to see."""
+    """Those of the first convolution, grey where a weight is 0; None where there are none to see."""
     plain = model.plain
     if plain is None or not plain.convolutions:
         return None
@@ -36,8 +36,8 @@ def kernels_of(model: ImageModel) -> Kernels | None:
     pictures = np.broadcast_to(pictures.transpose(0, 2, 3, 1), (*pictures.shape[:1], *pictures.shape[2:], 3))
     zoom = max(1, ceil(SIZE / max(weight.shape[2:])))
     told = (
-        f"{name.removesuffix('.weight')}: {len(weight)} kernels of {weight.shape[2]} x {weight.shape[3]} pixels, grey where a weight is "
-        "0, each scaled to its own largest. Stripes are edges of one direction, patches of colour compare colours."
+        f"{name.removesuffix('.weight')}: {len(weight)} kernels of {weight.shape[2]} x {weight.shape[3]} pixels, grey where a "
+        "weight is 0, each scaled to its own largest. Stripes are edges of one direction, patches of colour compare colours."
     )
     return Kernels(_sheet(pictures.repeat(zoom, 1).repeat(zoom, 2)), told)
 
