@@ -15,11 +15,10 @@ LISTS = ("top", "bottom", "random", "mean")
 
 
 def cases(layer: str, width: int, readings: Array, ids: Sequence[str], most: int) -> dict[str, Ranked]:
-    """Of each channel the images with the largest and the smallest maxima over places, the same few at random for all, and those
-    with the largest means.
+    """Of each channel the images with the largest and the smallest maxima over places, a few at random, and the largest means.
 
-    By ``list/layer``; a list for each channel. Facts are the maximum (in the last list the mean) and its row and column. Ties go to the smaller id;
-    chance is a hash of the id.
+    By ``list/layer``; a list for each channel, the random ones the same for all. Facts are the maximum (in the last list the
+    mean) and its row and column. Ties go to the smaller id; chance is a hash of the id.
 
     Args:
         layer: its name.

@@ -226,7 +226,7 @@ class Gallery:
 
     def _mosaics(self, known: LayerChannels) -> Iterator[Mosaic]:
         parts = Parts(self.folder, {**self._decided_by(known.layer, self.method), "method": "mosaic"})
-        if Reach(self.model, [known.layer]).held[known.layer].plane is None:
+        if Reach(self.model, [known.layer]).held[known.layer].map is None:
             return
         for name in self._grids:
             yield parts.mosaic(
