@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_files(made: tuple[Gallery, Any]) -> None:
     assert "&lt;b&gt;rigged&lt;/b&gt;" in text
     assert "<b>rigged" not in text
     assert "no picture near" not in text
-    assert "Dead: it says the same of every image." in text
+    assert "Dead: it says the same of every image, and no picture was found" in text
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
     with Image.open(root / "relu" / "0000.png") as picture:
         assert picture.size == (SIDE, SIDE)
@@ -143,3 +144,28 @@ def test_numbers_of_channels() -> None:
     assert numbers("all") == "all"
     with pytest.raises(SettingError, match="no channels"):
         numbers("3-")
+
+
+def test_neurons_have_pictures_of_their_own(made: tuple[Gallery, Any], tmp_path: Path) -> None:
+    (of_channels,), (layer,) = made[1], gallery(tmp_path, target="neuron", channels=[RED, GRATING]).make()
+    assert layer.target == "neuron"
+    assert (layer.made["pictures"][1] != of_channels.made["pictures"][1]).any()
+    top = layer.known.examples(GRATING, "top")[0]
+    assert layer.made["best"][1] == top.value  # at any place, and no mean over them
+    maps = Maker(model_of(Rigged()), pictures(), layer.known, None, made[0].method, 0)._reach(
+        torch.from_numpy(layer.made["pictures"]).permute(0, 3, 1, 2) / 255
+    )["relu"]
+    np.testing.assert_allclose(
+        layer.made["score"], maps[[0, 1], [RED, GRATING], SIDE // 2, SIDE // 2], rtol=1e-4, atol=1e-6
+    )
+
+
+def test_noise_is_not_passed_off_as_a_feature(made: tuple[Gallery, Any]) -> None:
+    (layer,) = made[1]
+    moved = {**layer.made, "still": np.zeros(3, bool), "score": layer.made["best"].astype(float)}
+    unmoved = replace(layer, made=moved)
+    told = {"created": "2026-01-01T00:00:00+00:00"}
+    part = Presented(made[0].folder, made[0].model, made[0].images, (unmoved,), (), told)._part(0, unmoved)
+    assert [bool(card.picture) for card in part.cards] == [True, True, False]
+    assert "says no more to the picture" in part.cards[DEAD].remark
+    assert "do not trust" in part.cards[RED].remark

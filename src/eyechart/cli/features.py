@@ -29,6 +29,10 @@ class FeaturesOptions(BaseModel):
         description="Name or pattern of a layer; may be given again. Default: the last of each stride, at most four.",
     )
     channels: str = Field("some", description="some (24 of each layer, at random), all, or numbers, such as 3,10-20.")
+    target: Literal["channel", "neuron"] = Field(
+        "channel",
+        description="What pictures excite: a channel at all places alike, or one neuron: the channel at the middle place.",
+    )
     method: Literal["upscale", "fourier", "maco"] = Field(
         "fourier", description="How pictures are made. See docs/features.md."
     )
@@ -131,6 +135,7 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
         out,
         layers=options.layer or None,
         channels=chosen,
+        target=options.target,
         method=options.method,
         effort=options.effort,
         settings=settings_of(tuple(f"method.{text}" for text in options.set)).get("method", {}),
@@ -175,6 +180,7 @@ def _present(gallery: Gallery, layers: Any, options: FeaturesOptions, loaded: An
         **provenance(command_line()),
         "model": {"name": loaded.name, "fingerprint": loaded.fingerprint, **loaded.source},
         "images": {"name": gallery.images.name, "fingerprint": gallery.images.fingerprint, "limit": options.limit},
+        "target": options.target,
         "method": {"name": options.method, **gallery.method.model_dump()},
         "seed": options.seed,
     }

@@ -18,7 +18,7 @@ from eyechart.errors import SettingError
 from eyechart.features.colours import magnitude_of
 from eyechart.features.looks import frames_of, normalised
 from eyechart.features.maco import Maco
-from eyechart.features.maker import Maker
+from eyechart.features.maker import Maker, Target
 from eyechart.features.method import Method
 from eyechart.features.mosaic import Mosaic, activation_grid, atlas
 from eyechart.features.parts import Parts
@@ -53,6 +53,7 @@ class LayerGallery:
         undecided: why nothing is said of the answer; empty if something is.
         looks: (images, channels), mean over places of every channel for each image that was looked at.
         mosaics: the layer as a whole: activation grids, and the atlas.
+        target: what pictures excite, see ``Maker``.
     """
 
     known: LayerChannels
@@ -60,6 +61,7 @@ class LayerGallery:
     undecided: str
     looks: Array
     mosaics: tuple[Mosaic, ...] = ()
+    target: Target = "channel"
 
     @property
     def layer(self) -> str:
@@ -87,6 +89,7 @@ class Gallery:
         out: folder, local or a URL.
         layers: names or patterns; None = the last of each stride, at most four.
         channels: of each layer: ``some`` (24 at random), ``all``, or numbers.
+        target: what pictures excite: a ``channel`` at all places alike, or at the middle place alone, a ``neuron``.
         method, effort, settings: how pictures are made, see ``method_of``.
         magnitude: for maco, (c, s, s // 2 + 1); None = that of the images.
         looks: images (ids of the set) whose activations are shown as a spectrum.
@@ -109,6 +112,7 @@ class Gallery:
         *,
         layers: Sequence[str] | None = None,
         channels: Which = "some",
+        target: Target = "channel",
         method: str = "fourier",
         effort: Effort = "quick",
         settings: Mapping[str, Any] | None = None,
@@ -121,7 +125,7 @@ class Gallery:
         reporter: Reporter | None = None,
     ) -> None:
         self.model, self.images, self.folder = model, images, Folder(out)
-        self._channels, self._layers, self._looks = channels, layers, tuple(looks)
+        self._channels, self._layers, self._looks, self._target = channels, layers, tuple(looks), target
         self._grids, self._atlas = tuple(grids), with_atlas
         self._options, self._classes = options or RunOptions(), classes
         self._reporter = reporter or Silent()
@@ -142,7 +146,7 @@ class Gallery:
             return tuple(
                 self._layer(
                     known[name],
-                    Maker(self.model, self.images, known[name], geometry.get(name), method, self.seed),
+                    Maker(self.model, self.images, known[name], geometry.get(name), method, self.seed, self._target),
                     method,
                     c,
                 )
@@ -222,7 +226,9 @@ class Gallery:
             made.append(part)
             self._reporter.advance(len(some))
         joined = {name: np.concatenate([part[name] for part in made]) for name in made[0]}
-        return LayerGallery(known, joined, maker.undecided, self._looked(known.layer), tuple(self._mosaics(known)))
+        return LayerGallery(
+            known, joined, maker.undecided, self._looked(known.layer), tuple(self._mosaics(known)), self._target
+        )
 
     def _mosaics(self, known: LayerChannels) -> Iterator[Mosaic]:
         parts = Parts(self.folder, {**self._decided_by(known.layer, self.method), "method": "mosaic"})
@@ -240,12 +246,13 @@ class Gallery:
     def _decided_by(self, layer: str, method: Method) -> dict[str, Any]:
         magnitude = method.digest if isinstance(method, Maco) else ""
         return {
-            "version": 1,
+            "version": 2,
             "model": self.model.fingerprint,
             "preprocessing": self.model.preprocessing.to_dict(),
             "images": self.images.fingerprint,
             "limit": self._options.limit,
             "layer": layer,
+            "target": self._target,
             "method": [method.name, method.model_dump(), magnitude],
             "seed": self.seed,
         }

@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from eyechart.features.gallery import LayerGallery
 from eyechart.features.kernels import kernels_of
 from eyechart.features.looks import frames_of
-from eyechart.features.maker import LISTS
+from eyechart.features.maker import LISTS, Target
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
 from eyechart.report.features_page import ChannelCard, FeaturesPage, Figure, LayerPart, Spikes, render_features
@@ -26,14 +26,16 @@ PAGE, TABLE, ASSETS = "features.html", "features.json", "assets"
 MOST_CARDS, MOST_BYTES = 200, 5_000_000  # of a page in one file
 SHOWN = 160  # pixels of a picture on the page
 QUALITY = 82
-NEVER = "Dead: it says the same of every image."
-UNMOVED = "Dead for the method: no gradient reaches the picture, so none is made."
-WEAKER = "Its picture excites it less than its best image does: do not trust it."
-SILENT = "It never varies over these images; only the picture excites it."
+NEVER = "Dead: it says the same of every image, and no picture was found that changes it."
+ASLEEP = "Dead: it says the same of every image, and says no more to the picture made for it, which is not shown."
+UNMOVED = "No picture: while it was made, nothing changed what the channel says."
+WEAKER = "Its picture excites it no more than its best image does: do not trust it."
+SILENT = "It says the same of every image here; only the picture excites it."
 
+WHERE = {"channel": "on average over places", "neuron": "at its middle place (of images: at any place)"}
 LEGEND = (
-    ("picture by best image", "how strongly the channel answers to its picture, on average over places, as a multiple of "
-     "the strongest answer to any example. Above 1 the picture is a purer form of what it looks for."),
+    ("picture by best image", "how strongly the channel answers to its picture, {where}, as a multiple of the strongest "
+     "answer to any image. Below 1 the picture misses what the channel answers to."),
     ("answer without it", "mean change of the probability of the answer given to its top images, in points, once the channel "
      "says what it says on average, everywhere; and for how many of them another class is then given. Near 0: it fires there, "
      "but does not decide."),
@@ -95,7 +97,7 @@ class Presented:
     def _pictures(self, layer: LayerGallery) -> None:
         made = layer.made
         for i, number in enumerate(layer.channels):
-            if not made["still"][i]:
+            if _shown(layer, i):
                 opacity = made["opacity"][i] if "opacity" in made else None
                 self._folder.write(f"{slug(layer.layer)}/{number:04d}.png", _png(made["pictures"][i], opacity))
 
@@ -118,7 +120,7 @@ class Presented:
             title=f"What channels of {self._model.name} look for",
             created=str(self._provenance["created"]),
             about=self._about,
-            legend=LEGEND,
+            legend=legend(self._layers[0].target),
             kernels=shown,
             layers=tuple(self._part(number, layer) for number, layer in enumerate(self._layers)),
             provenance=self._provenance,
@@ -156,10 +158,8 @@ class Presented:
 
     def _card(self, layer: LayerGallery, i: int, anchor: str) -> ChannelCard:
         made, number = layer.made, layer.channels[i]
-        still, dead = bool(made["still"][i]), bool(layer.known.summed.dead[number])
-        remark = (NEVER if dead else UNMOVED) if still else SILENT if dead else WEAKER if _weaker(made, i) else ""
         source = ""
-        if not still:
+        if _shown(layer, i):
             source = self._put(
                 f"{slug(layer.layer)}-{number:04d}", _webp(np.asarray(_small(made["pictures"][i], SHOWN)))
             )
@@ -173,7 +173,7 @@ class Presented:
                 address = self._put(f"{slug(layer.layer)}-{number:04d}-{which}", _webp(np.concatenate(list(tiles), 1)))
                 strips.append((STRIPS[which], address, len(tiles)))
         return ChannelCard(
-            number, anchor, source, remark, tuple(strips), tuple(figures(layer, i, self._model.class_names))
+            number, anchor, source, _remark(layer, i), tuple(strips), tuple(figures(layer, i, self._model.class_names))
         )
 
     def _put(self, name: str, data: bytes) -> str:
@@ -191,12 +191,17 @@ STRIPS = {
 }
 
 
+def legend(target: Target) -> tuple[tuple[str, str], ...]:
+    """Of the figures on the cards."""
+    return tuple((label, told.format(where=WHERE[target])) for label, told in LEGEND)
+
+
 def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Figure]:
     """Of a card, in the order of the legend."""
     made, number, summed = layer.made, layer.channels[i], layer.known.summed
     found = []
     best, score = float(made["best"][i]), float(made["score"][i])
-    if not made["still"][i] and np.isfinite(best) and best > 0:
+    if _shown(layer, i) and np.isfinite(best) and best > 0:
         found.append(Figure("ratio", "picture by best image", f"{score / best:.2f} ×", score / best))
     without, turned = made["without"][i], made["turned"][i]
     n = int(np.isfinite(without).sum())
@@ -216,7 +221,7 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     if np.isfinite(centre).any():
         value = float(np.nanmean(centre))
         found.append(Figure("centre", "in the middle", f"{100 * value:.0f} %", value))
-    if not made["still"][i]:
+    if _shown(layer, i) and np.isfinite(made["frequency"][i]):
         value = float(made["frequency"][i])
         found.append(Figure("detail", "detail", f"{value:.2f} of Nyquist", value))
     chosen = layer.known.selectivity
@@ -280,6 +285,20 @@ def table(layer: LayerGallery) -> dict[str, Any]:
 def slug(name: str) -> str:
     """A name as a file's."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip(".") or "layer"
+
+
+def _shown(layer: LayerGallery, i: int) -> bool:
+    """Whether there is a picture: none of a channel that is dead for images and pictures alike, which would be noise."""
+    return not layer.made["still"][i] and not (layer.known.summed.dead[layer.channels[i]] and _weaker(layer.made, i))
+
+
+def _remark(layer: LayerGallery, i: int) -> str:
+    dead, weaker = layer.known.summed.dead[layer.channels[i]], _weaker(layer.made, i)
+    if layer.made["still"][i]:
+        return NEVER if dead else UNMOVED
+    if dead:
+        return ASLEEP if weaker else SILENT
+    return WEAKER if weaker else ""
 
 
 def _weaker(made: Mapping[str, Array], i: int) -> bool:
