@@ -85,6 +85,7 @@ def test_the_middle() -> None:
     spot[0, 0, 4, 4], spot[0, 1, 0, 0] = 2.0, 3.0
     assert centre_share(spot).tolist() == [[1.0, 0.0]]
     assert np.isnan(float(centre_share(-torch.ones(1, 1, 4, 4))))
+    assert np.isnan(float(centre_share(torch.ones(1, 1, 2, 2))))  # all of its places are as near the middle
 
 
 class Classed(nn.Module):

@@ -212,3 +212,10 @@ def test_a_channel_is_what_the_exam_takes_for_one(channels: int) -> None:
         pixels = torch.rand(2, 3, side, side)
         wanted = net.mix(net.embed((pixels - 0.5) / 0.25).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         torch.testing.assert_close(reach(pixels)["mix"], wanted)
+
+
+def test_layers_that_are_never_used_are_told_from_names_that_are_none() -> None:
+    net = Rigged()
+    net.spare = nn.Conv2d(3, 3, 1)
+    with pytest.raises(SettingError, match="does not use it"):
+        Reach(model_of(net), ["spare"])

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from eyechart.features.gallery import Gallery
 
 
+LOOKS = 20  # images, of which the first that can be decoded is looked at
+
+
 class FeaturesOptions(BaseModel):
     """All settings of ``eyechart features``."""
 
@@ -108,6 +111,7 @@ def features(
 def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, Any]:
     from eyechart.cli.exam import settings_of
     from eyechart.features.gallery import Gallery, numbers
+    from eyechart.features.looks import decoded_of
     from eyechart.images.load import load_images
     from eyechart.models.load import load_model
     from eyechart.run.options import RunOptions
@@ -140,7 +144,7 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
         effort=options.effort,
         settings=settings_of(tuple(f"method.{text}" for text in options.set)).get("method", {}),
         magnitude=_magnitude(options.magnitude),
-        looks=options.look or images.ids[:1],
+        looks=options.look or decoded_of(images, images.ids[:LOOKS], loaded)[0][:1],
         grids=options.grid,
         with_atlas=options.atlas,
         options=RunOptions(limit=options.limit, seed=options.seed, workers=options.workers, max_bad=options.max_bad),
@@ -174,7 +178,6 @@ def _present(gallery: Gallery, layers: Any, options: FeaturesOptions, loaded: An
     from eyechart.features.present import Presented
     from eyechart.run.provenance import command_line, provenance
 
-    looks = options.look or gallery.images.ids[:1]
     told = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **provenance(command_line()),
@@ -193,5 +196,5 @@ def _present(gallery: Gallery, layers: Any, options: FeaturesOptions, loaded: An
         ),
         ("seed", str(options.seed)),
     )
-    page = Presented(gallery.folder, loaded, gallery.images, layers, about, told, looks, options.assets).write()
+    page = Presented(gallery.folder, loaded, gallery.images, layers, about, told, gallery.looks, options.assets).write()
     return f"{gallery.folder.root.rstrip('/')}/{page}"

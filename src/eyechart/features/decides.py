@@ -21,6 +21,7 @@ from eyechart.views.feature_maps import as_maps
 
 Array = np.ndarray[Any, Any]
 TOGETHER = 32  # frames a forward
+LEAST = 3  # places a side, to tell the middle
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,11 @@ class Deciding:
 def centre_share(maps: Tensor) -> Tensor:
     """Of the positive activation of maps (n, c, h, w), the share within the middle half of rows and columns: (n, c).
 
-    Places count by how much of them lies there. A quarter is what evenly spread activation has; NaN where nothing is positive.
+    Places count by how much of them lies there. A quarter is what evenly spread activation has; NaN where nothing is positive,
+    and of maps below 3 x 3, whose places all lie there alike.
     """
+    if min(maps.shape[2:]) < LEAST:
+        return maps.new_full(maps.shape[:2], torch.nan)
     rows, columns = (_middle(side, maps) for side in maps.shape[2:])
     positive = maps.clamp_min(0)
     whole = positive.sum((2, 3))

@@ -76,7 +76,7 @@ class Maker:
         part = self._pictures(channels)
         examples = [self._examples(c) for c in channels]
         ids = list(dict.fromkeys(e.id for some in examples for e in some.values()))
-        frames = frames_of(self._images, ids, self._model, 0)
+        frames = frames_of(self._images, ids, self._model)
         at = {name: i for i, name in enumerate(ids)}
         part |= self._tiles(examples, frames, at)
         part |= self._deeds(channels, examples, frames, at)

@@ -6,6 +6,7 @@ import io
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ PAGE, TABLE, ASSETS = "features.html", "features.json", "assets"
 MOST_CARDS, MOST_BYTES = 200, 5_000_000  # of a page in one file
 SHOWN = 160  # pixels of a picture on the page
 QUALITY = 82
+LONGEST = 80  # letters of a name that stand in a file's
 NEVER = "Dead: it says the same of every image, and no picture was found that changes it."
 ASLEEP = "Dead: it says the same of every image, and says no more to the picture made for it, which is not shown."
 UNMOVED = "No picture: while it was made, nothing changed what the channel says."
@@ -37,16 +39,19 @@ LEGEND = (
     ("picture by best image", "how strongly the channel answers to its picture, {where}, as a multiple of the strongest "
      "answer to any image. Below 1 the picture misses what the channel answers to."),
     ("answer without it", "mean change of the probability of the answer given to its top images, in points, once the channel "
-     "says what it says on average, everywhere; and for how many of them another class is then given. Near 0: it fires there, "
-     "but does not decide."),
-    ("rank in the answer", "median place among all channels of the layer by |gradient x activation| for its top images; 1 is "
-     "the one the answer leans on most."),
-    ("order of parts", "how much of its response is left when the tiles of the images are shuffled: near 1 it needs no "
-     "arrangement (texture), near 0 it does. Small fields of view are near 1 in any case."),
-    ("phases", "likewise when the phases of the images' waves are scrambled, which leaves the spectrum alone."),
-    ("in the middle", "share of its activation in the middle quarter of its top images; 25 % is evenly spread."),
+     "says everywhere what it says on average; and for how many of them another class is then given. Near 0: it fires there, "
+     "but by itself it does not decide; others may say the same."),
+    ("rank in the answer", "median place among all channels of the layer by |gradient x activation| for its top images, a "
+     "first estimate of their part in the answer; 1 is the largest."),
+    ("order of parts", "how its response to the images with their tiles shuffled follows its response to the images as they "
+     "are (slope over all images): near 1 it needs no arrangement, as for texture, near 0 it does. Channels that see little "
+     "are near 1 in any case."),
+    ("phases", "likewise with the phases of the images' waves scrambled, which leaves the spectrum as it is."),
+    ("in the middle", "share of its activation in the middle quarter of its top images, where photographs mostly have their "
+     "object; 25 % is evenly spread."),
     ("detail", "mean frequency of its picture, as a share of the finest that its pixels can carry."),
-    ("best class", "the class to whose images it says most."),
+    ("best class", "the class to whose images it says most; in brackets how much more than to others, from 0 to 1, on other "
+     "images than the class is picked on."),
 )  # fmt: skip
 
 
@@ -185,7 +190,7 @@ class Presented:
 
 
 STRIPS = {
-    "top": "Real images that excite it most; what a unit sees is marked",
+    "top": "Real images that excite it most; marked is what a unit sees, where that is less than all",
     "bottom": "Images that excite it least",
     "random": "Images at random, where it is strongest",
 }
@@ -244,19 +249,20 @@ def sentences(layer: LayerGallery) -> list[str]:
     live = [i for i, c in enumerate(layer.channels) if not summed.dead[c] and np.isfinite(made["best"][i])]
     if live:
         above = sum(not made["still"][i] and not _weaker(made, i) for i in live)
-        found.append(f"For {above} of {len(live)} live channels the picture excites them more than any example does.")
+        found.append(f"For {above} of {len(live)} live channels the picture excites them more than any image does.")
     if layer.undecided:
         found.append(
             f"Whether its channels decide was not measured: {layer.undecided[:1].lower()}{layer.undecided[1:].rstrip('.')}."
         )
     else:
-        change = np.abs(np.nanmean(made["without"], 1)) if np.isfinite(made["without"]).any() else np.array([np.nan])
-        if np.isfinite(change).any():
-            small = int((change[np.isfinite(change)] < 0.01).sum())
-            count = int(np.isfinite(change).sum())
+        sizes = [
+            np.abs(row[np.isfinite(row)]) for row in made["without"]
+        ]  # ups and downs are both a part in the answer
+        change = [float(row.mean()) for row in sizes if len(row)]
+        if change:
             found.append(
-                f"Taking one away changes the probability of the answer to its own top images by less than a point for {small} "
-                f"of {count}: that a channel fires is no proof that it decides."
+                "Taking one away changes the probability of the answer to its own top images by less than a point, on average, "
+                f"for {sum(x < 0.01 for x in change)} of {len(change)}. That a channel fires is no proof that it decides."
             )
     return found
 
@@ -283,8 +289,10 @@ def table(layer: LayerGallery) -> dict[str, Any]:
 
 
 def slug(name: str) -> str:
-    """A name as a file's."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip(".") or "layer"
+    """A name as a file's: as it is, or else with a digest, so that no two are one."""
+    found = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip(".")[:LONGEST]
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
+    return found if found == name else f"{found}-{digest}"
 
 
 def _shown(layer: LayerGallery, i: int) -> bool:

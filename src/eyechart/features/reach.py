@@ -182,6 +182,7 @@ def held_by(model: ImageModel, name: str) -> Held:
     if not steps:
         way_out = "Put the steps into torch modules, and give the model's own code if this is an exported or scripted program."
         raise SettingError("No step of this model can be watched.", setting="--layer", value=name, way_out=way_out)
+    check_used(model, name)
     if name not in steps:
         raise UnknownNameError.of(name, [*steps, OUTPUTS], setting="--layer", hint="See: eyechart layers MODEL.")
     place = _geometry(model).get(name)
@@ -189,6 +190,19 @@ def held_by(model: ImageModel, name: str) -> Held:
     if isinstance(found, str):
         raise SettingError(f"The layer holds no channels: {found}.", setting="--layer", value=name, way_out=_OTHER)
     return Held(steps[name], channel_readings.channels_in(steps[name], found), found)
+
+
+def check_used(model: ImageModel, name: str) -> None:
+    """Raises SettingError if the net has a module of this name that it does not use for its own frames."""
+    if model.plain is None or any(layer.name == name for layer in model.plain.layers):
+        return
+    if name and name in dict(model.plain.net.named_modules()):
+        raise SettingError(
+            "The net has this layer, but does not use it for an image, or gets no tensor from it.",
+            setting="--layer",
+            value=name,
+            way_out=_OTHER,
+        )
 
 
 _KNOWN: WeakKeyDictionary[ImageModel, Mapping[str, LayerGeometry]] = WeakKeyDictionary()
