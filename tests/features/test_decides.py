@@ -106,7 +106,13 @@ def test_where_the_net_does_not_go_on_with_what_a_layer_gives_it_says_so() -> No
         def forward(self, x: Tensor) -> Tensor:
             return super().forward(x)
 
-    for net, layer in ((ByEffect(), "relu()"), (Closed(), "see")):
+    class Overwritten(Weighed):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.see(x).sigmoid()
+            x += 1  # which the sigmoid's gradient needs
+            return x.mean((2, 3))
+
+    for net, layer in ((ByEffect(), "relu()"), (Closed(), "see"), (Overwritten(), "see")):
         with pytest.raises(SettingError, match="no gradient"):
             Deciding(model_of(net), layer, np.zeros(3))
 

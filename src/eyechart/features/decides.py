@@ -112,7 +112,10 @@ class Deciding:
             picked = answers.gather(1, answers.argmax(1, keepdim=True)).sum()
             if not held or not picked.requires_grad:  # some nets work without gradients
                 return None
-            (slope,) = torch.autograd.grad(picked, held[0], allow_unused=True)
+            try:
+                (slope,) = torch.autograd.grad(picked, held[0], allow_unused=True)
+            except RuntimeError:  # a net that overwrites in place what its gradient needs could never be trained
+                return None
         if slope is None:  # such as of a function that works in place, and whose output is not looked at
             return None
         return answers.detach(), self._maps(slope * held[0].detach()).flatten(2).sum(2)
