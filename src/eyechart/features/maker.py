@@ -65,8 +65,8 @@ class Maker:
 
         pictures (size, size, c) uint8, opacity (size, size) uint8; first, last: the objective at the first and last step, as
         the picture was then shown; score, most: mean and maximum over places for the finished picture; best: the largest mean
-        over places of any image; still: no gradient reached the picture; frequency: centroid of the picture's radial spectrum, as
-        a share of Nyquist; tiles (17, 72, 72, 3) uint8 and values (17,) of the examples. Of the top ones: without, turned,
+        over places of any image; still: no gradient reached the picture; frequency: centroid of its radial spectrum, as a
+        share of Nyquist; tiles (17, 72, 72, 3) uint8 and values (17,) of the examples. Of the top ones: without, turned,
         share, rank (see ``Decided``) and centre (see ``centre_share``), (9,), NaN where there is none.
         """
         part = self._pictures(channels)
