@@ -43,7 +43,7 @@ class _Relu(torch.autograd.Function):
         return found
 
     @staticmethod
-    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, slope: Tensor) -> tuple[Tensor, None, None]:
         (found,) = ctx.saved_tensors
         usual = torch.ops.aten.threshold_backward(slope, found, 0)
         if ctx.most < float("inf"):
