@@ -19,7 +19,7 @@ from eyechart.features.colours import magnitude_of
 from eyechart.features.looks import frames_of, normalised
 from eyechart.features.maco import Maco
 from eyechart.features.maker import Maker
-from eyechart.features.method import Method
+from eyechart.features.method import Method, reduces
 from eyechart.features.mosaic import Mosaic, activation_grid, atlas
 from eyechart.features.parts import Parts
 from eyechart.features.presets import Effort, method_of
@@ -38,7 +38,7 @@ from eyechart.store.run_folder import Run
 Array = np.ndarray[Any, Any]
 Which = Literal["some", "all"] | Sequence[int]
 SOME = 24  # channels of a layer, where nothing else is asked for
-TOGETHER = {"cpu": 16, "cuda": 64}  # channels optimised at once
+TOGETHER = {"cpu": 8, "cuda": 64}  # channels optimised at once
 SPECTRA = 500  # images whose magnitudes are averaged for maco
 RUN = "run"
 
@@ -246,7 +246,7 @@ class Gallery:
             "images": self.images.fingerprint,
             "limit": self._options.limit,
             "layer": layer,
-            "method": [method.name, method.model_dump(), magnitude],
+            "method": [method.name, method.model_dump(), magnitude, reduces(self.model.device, method.precision)],
             "seed": self.seed,
         }
 
