@@ -329,4 +329,4 @@ def test_no_praise_where_layers_are_out_of_sight() -> None:
     first, *_, last = Aliasing().findings(found_by(Scripted(), noise_images(N, SIZE), window="none"))
     assert first.verdict == "note"
     assert first.sentence.startswith("Of the layers that could be judged hardly any")
-    assert last.sentence.startswith("Layers after first could not be followed, because what comes next is hidden")
+    assert last.sentence.startswith("Layers after first could not be followed, because no later step was seen")

@@ -21,8 +21,11 @@ MAPPED = (
 WHY = {
     HIDDEN: "what comes next is hidden from Python (a scripted or compiled part, or another library)",
     NOT_MET: "which steps come next, and how often, depends on the pictures or their number",
-    NOT_ONE_AN_IMAGE: "what comes next does not have one output an image",
+    NOT_ONE_AN_IMAGE: "steps that come next do not give one output an image (images go through one by one, say, or in windows)",
 }
+UNSEEN = (
+    "no later step was seen, though the network has weights left (of a scripted or compiled part, or not used at all)"
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class Ended:
 def ended(layers: Sequence[Layer], geometry: Mapping[str, LayerGeometry], tensors: Iterable[str]) -> Ended | None:
     """Where following ends too early; None where the maps end there too (only vectors follow), or nothing is followed.
 
-    A net of which nothing follows though it has tensors that no step was seen to use goes on out of sight.
+    A net of which nothing follows though it has tensors that no step was seen to use may go on out of sight.
 
     Args:
         tensors: names of the net's parameters.
@@ -54,7 +57,7 @@ def ended(layers: Sequence[Layer], geometry: Mapping[str, LayerGeometry], tensor
     last, later = layers[followed[-1]], layers[followed[-1] + 1 :]
     reasons = [reason for layer in later if (reason := _unfollowed(layer, geometry))]
     if not later and _unused(layers, tensors):
-        reasons = [HIDDEN]
+        reasons = [UNSEEN]
     return Ended(last.name, followed[-1], _clause(reasons[0])) if reasons else None
 
 
