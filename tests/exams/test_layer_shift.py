@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from eyechart.models.layers import Layer
 from eyechart.spectrum.shifts import fourier_shift
 from eyechart.views.centred import Centred
 from eyechart.views.feature_maps import Map
-from eyechart.views.shifted_maps import Shifted, Sketch, moved_linearly, unexplained
+from eyechart.views.shifted_maps import Shifted, Sketch, _hashes, moved_linearly, unexplained
 from eyes import Sitting, image_set, noise_images, one, seen_by, sitting
 
 SIZE, N = 16, 7
@@ -144,6 +145,16 @@ def test_sketches_keep_distances() -> None:
     mine, own = torch.cdist(read[:, :-1], read[:, :-1]).square(), torch.cdist(maps.flatten(1), maps.flatten(1)).square()
     assert float(mine.sum() / own.sum()) == pytest.approx(1, abs=0.03)
     torch.testing.assert_close(read[:, -1], (maps - maps.mean((2, 3), keepdim=True)).square().sum((1, 2, 3)))
+
+
+def test_what_sketches_are_made_with_is_the_same_each_time_and_not_kept() -> None:
+    for n in (100, 5000):
+        first, again = (_hashes(n, torch.device("cpu")) for _ in range(2))
+        for mine, other in zip(first, again, strict=True):
+            torch.testing.assert_close(mine, other, rtol=0, atol=0)
+        kept = [weakref.ref(tensor) for tensor in (*first, *again)]
+        del first, again, mine, other
+        assert all(ref() is None for ref in kept)
 
 
 def test_errors_are_set_against_the_same_of_another_picture() -> None:
