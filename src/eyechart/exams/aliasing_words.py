@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from eyechart.core.chart import Finding
 from eyechart.core.estimate import Estimate, Estimates
@@ -32,8 +33,7 @@ def _free(estimates: Estimates, own: Sequence[Estimate], all_followed: bool) -> 
     """Praise, if intervals for all layers at once are low, and no layer that skips places is out of sight."""
     if any((high := at_once(e, len(own))[1]) is None or high >= CLEAR for e in own):
         return None
-    worst = max(own, key=lambda e: e.value or 0.0)
-    what = f"detail too fine for its samples: at most {_told(estimates, worst)}."
+    what = f"detail too fine for its samples: at most {_most(estimates, own)}."
     if all_followed and len(own) == len(estimates.of("share_over_white_noise", map="output")):
         return Finding("strong", f"Hardly any layer holds {what}")
     return Finding("note", f"Of the layers that could be judged hardly any holds {what}")
@@ -50,10 +50,18 @@ def _jump(estimates: Estimates, own: Sequence[Estimate]) -> Finding:
             return Finding(
                 "weak", f"{(_by_itself if since == 'input' else _by_stride)(estimates, rise)} {FALSE}", ADVICE
             )
-    most = f"the most is {_told(estimates, max(own, key=lambda e: e.value or 0.0))}"
+    most = f"the most is {_most(estimates, own)}"
     if not rises:
         return Finding("note", f"No step that skips places could be compared with what came before; {most}.")
     return Finding("note", f"No step clearly raises the share of detail that is too fine for the places kept; {most}.")
+
+
+def _most(estimates: Estimates, own: Sequence[Estimate]) -> str:
+    """The largest ratio; as it is picked, with an interval that holds for all of them."""
+    largest = max(own, key=lambda e: e.value or 0.0)
+    low, high = at_once(largest, len(own))
+    several = f" (an interval for all {len(own)} layers at once)" if len(own) > 1 and low is not None else ""
+    return f"{_told(estimates, replace(largest, low=None if low is None else max(0.0, low), high=high))}{several}"
 
 
 def _above_zero(e: Estimate, count: int) -> bool:
