@@ -80,12 +80,13 @@ def _by_itself(estimates: Estimates, rise: Estimate) -> str:
 
 def _by_stride(estimates: Estimates, rise: Estimate) -> str:
     before, after = (_ratio(estimates, name, "output") for name in (rise.at["earlier"], rise.at["layer"]))
-    first = estimates.one("sampled_from", layer=rise.at["layer"])
+    given, first = _ratio(estimates, rise.at["layer"], "input"), estimates.one("sampled_from", layer=rise.at["layer"])
     strides = f" from {first.value:.0f} to {rise.at['stride']}" if first and first.value else ""
+    there = f"{_told(estimates, given, 'in the map that it works on')} already" if given and given.value else "unknown"
     return (
         f"The share of detail that is too fine for the places kept jumps at {rise.at['layer']}, where its total stride goes"
-        f"{strides}: from {_told(estimates, before)} to {_told(estimates, after)}. Some of that is the picture's own: coarser "
-        "places carry less of it."
+        f"{strides}: from {_told(estimates, before)} to {_told(estimates, after)}. By the places that are left it is {there}: "
+        "the step does not make this detail, but keeps fewer places without taking it out."
     )
 
 

@@ -68,7 +68,7 @@ def tells(height: int, width: int, stride: tuple[int, int], window: Window = "ha
 
     Along each axis with a stride the slowest wave must stay below the Nyquist frequency, with the Hann window, which spreads a
     wave to its two neighbours, the next one, too: more than two places are to be kept, or more than four. The share of fewer is
-    1, or mostly the window's.
+    1, or in part the window's.
 
     >>> [tells(32, 32, (s, s)) for s in (1, 2, 4, 8)]
     [False, True, True, False]
