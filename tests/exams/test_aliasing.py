@@ -16,7 +16,7 @@ from eyechart.core.estimate import Estimates
 from eyechart.errors import UnknownNameError
 from eyechart.exams.aliasing import Aliasing
 from eyechart.stats.intervals import together
-from eyes import SHARED, StrideEye, examined, image_set, noise_images, one, seen_by, sitting
+from eyes import SHARED, ShiftBlindEye, StrideEye, examined, image_set, noise_images, one, seen_by, sitting
 
 SIZE, N = 32, 7
 
@@ -283,6 +283,14 @@ def test_from_stride_to_stride_layers_are_compared_by_the_stride_before() -> Non
     assert first.verdict == "weak"  # the step adds nothing, but a place in four carries less than one in two
     assert "jumps at 1, where its total stride goes from 2 to 4" in first.sentence
     assert "the step does not make this detail" in first.sentence
+
+
+def test_nets_that_skip_nothing_are_told_so() -> None:
+    found = found_by(ShiftBlindEye(), noise_images(N, SIZE))
+    assert not found.of("nyquist_share")
+    assert not found.of("largest_share_over_white_noise")
+    (only,) = Aliasing().findings(found)
+    assert only.sentence.startswith("No layer looked at skips places")
 
 
 def test_where_hardly_a_place_is_kept_there_is_no_ratio() -> None:

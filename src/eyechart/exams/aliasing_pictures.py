@@ -25,7 +25,7 @@ def _over_depth(estimates: Estimates, own: Sequence[Estimate]) -> Lines:
         x_label="place in the order of use",
         y_label="share of the map's energy, by that of white noise",
         x=[float(e.at["depth"]) for e in own],
-        series=[_series("the layer's own map", own), _series("the map that a step works on, at its new stride", given)],
+        series=[_series("the layer's own map", own), _series("the map that a step works on", given)],
         caption="Energy of each layer's map, taken at every place, at or above the Nyquist frequency of the places that it "
         "keeps, by what white noise of that size has, whose share rises with the stride by itself. Dashed, upright: steps that "
         "keep fewer places; what they work on is judged by the places that they keep. Layers that keep all places are not "
