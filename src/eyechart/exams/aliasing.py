@@ -42,7 +42,9 @@ class Aliasing(Exam):
     Whether a step makes things worse is told by what it does at one and the same stride: the map that it samples and its own
     map, both judged at its new stride; and from stride to stride, between steps that skip places. Where power falls with the
     square of the frequency, as in photographs, the ratio grows with the stride, too (at 32 pixels from .3 at stride 2 to .5 at
-    stride 4): coarser places do carry less of them.
+    stride 4): coarser places do carry less of them. Waves come in whole numbers a frame, and one at the Nyquist frequency
+    itself counts: of frames whose side 2S divides a little more counts than of others (ResNet-20: .09 more from stride 2 to 4
+    at 32 pixels, .01 at 33). Compare networks at one size.
 
     Measured on the frame's centre, at most 128 pixels a side, since dense maps cost up to S^2 times what the net's own do.
     Maps of more than 1 GiB are not made. By default at every step that changes the stride, and at the last step of each
