@@ -154,6 +154,20 @@ def test_intervals_hold_the_gap_of_95_in_100_eyes() -> None:
     assert "Not all of that goes with confidence" in judged.sentence
 
 
+@pytest.mark.parametrize("n", [4, 5, 12, 60])
+def test_few_images_show_no_lack_of_dependence(n: int) -> None:
+    exam, subject = PartialInvariance(), subject_of(seen_by(Familiar().eval(), SIZE), labelled=False)
+    tally, training = tallies(np.random.default_rng(n), n, 0.4)
+    for right in (n, 3):  # three right answers are fewer than the parts: those make no gap at all
+        labels = np.where(np.arange(n) < right, 0, 1)
+        judged = exam.findings_beside(exam.estimates_beside(tally, labels, training, subject))[1]
+        assert judged.verdict == "note"
+        assert judged.sentence.startswith(
+            "Whether distance matters beyond confidence cannot be said from so few images"
+        )
+        assert "unknown" not in judged.sentence
+
+
 def with_labels(tally: Tally, training: Tally) -> tuple[Tally, np.ndarray, Tally]:
     return tally, np.full(len(tally.rows["top1"]), -1), training
 
