@@ -46,7 +46,8 @@ class HumanLikeness(Exam):
             undefined where one of the two is always right or always wrong, and then left out of means.
         error_consistency_highest {observer}: what the two accuracies allow.
         mean_accuracy_difference, mean_observed_consistency, mean_error_consistency {of: model | people}: mean over people; of
-            people among themselves over each two of them: the ceiling. Intervals resample images for all observers together.
+            people among themselves over each two of them: the ceiling. Intervals resample images for all observers together;
+            those of kappa allow for cells of its table that happen to be empty (see eyechart.stats.agreement_intervals).
         undefined_pairs {of}: comparisons without kappa.
         error_consistency_gap: that of the model less that of people, on the same resampled images: those that two people saw.
     ``soft_labels``: of each image the shares of people who answered each class (an array (n, k), such as CIFAR-10H, arXiv
@@ -75,7 +76,7 @@ class HumanLikeness(Exam):
     """
 
     name: ClassVar[str] = "human_likeness"
-    version: ClassVar[int] = 2  # kappas that are 0 by arithmetic are withheld; gaps on images that both saw; few images
+    version: ClassVar[int] = 3  # 2 withheld kappas that are 0 by arithmetic; intervals of kappa were too narrow
     headline: ClassVar[tuple[str, ...]] = (
         "mean_error_consistency",
         "people_agreement",
