@@ -27,6 +27,15 @@ from eyechart.run.plan import exam_key
 from eyes import SHARED, ConstantEye, Sitting, examined, image_set, noise_images, one, seen_by, sitting
 from eyes_cues import OUTPUTS, SIXTEEN, SIZE, cue_eye, cue_pictures, names, pairs, stimuli
 
+
+class Shuffling(torch.nn.Module):
+    """Twelve outputs in an order that the pixels' last digits make up."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        digits = (255 * x[:, 0, 0, :12]).round()
+        return torch.frac(digits * 0.618034 + torch.arange(12) * 1e-3)
+
+
 COINS = np.random.default_rng(3).integers(0, 2, 256)
 CONFLICT = np.subtract(*pairs()) != 0
 
@@ -72,6 +81,34 @@ def test_one_answer_for_all_is_each_cue_as_often_as_the_other() -> None:
     assert counted(found) == (15, 15, 210)
     assert one(found, "shape_bias", aggregation="mean").value == 0.5
     assert one(found, "either_cue_accuracy", aggregation="mean").value == 30 / 240
+
+
+def test_one_answer_for_all_is_no_bias_where_stimuli_are_lopsided() -> None:
+    """Mostly cats, in other textures: an eye that says cat whatever it sees would seem to go by shape."""
+    shapes, textures = np.repeat([7, 3], [60, 36]), np.tile([k for k in range(16) if k not in (3, 7)][:12], 8)
+    ids = tuple(f"{SIXTEEN[s]}{i}-{SIXTEEN[t]}{i}.png" for i, (s, t) in enumerate(zip(shapes, textures, strict=True)))
+    images = array_set("cats", cue_pictures(shapes, textures), ids, {}, ())
+    always = seen_by(ConstantEye(*(float(k == 7) for k in range(17))), SIZE, class_names=OUTPUTS)
+    said = []
+    for eye, level in ((always, 60 / 96), (cue_eye("shape"), (60**2 + 36**2) / 96**2)):
+        found = sitting(ShapeBias(), eye, images).estimates
+        assert one(found, "shape_bias", aggregation="mean").value == 1.0
+        assert one(found, "accuracy_by_chance", aggregation="mean", cue="shape").value == pytest.approx(level)
+        said.append(ShapeBias().findings(found)[0])
+    assert [finding.verdict for finding in said] == ["note", "strong"]
+    assert "dealt to these pictures at random, would name the shape in 62.5%" in said[0].sentence
+
+
+def test_a_cue_whose_categories_have_many_outputs_ranks_higher_by_chance_alone() -> None:
+    """Dogs of eight outputs in the texture of an oven of one, for an eye whose outputs have an order of their own."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, SIZE, SIZE, 3)).astype(np.uint8)
+    images = array_set("dogs", pixels, tuple(f"dog{k}-oven{k}.png" for k in range(40)), {}, ())
+    exam = ShapeBias(categories={"dog": ["0-7"], "oven": [8]})
+    found = sitting(exam, seen_by(Shuffling(), SIZE), images).estimates
+    (gap,) = [e for e in found.of("reciprocal_rank_gap") if not e.at]
+    assert (gap.low or 0) > 0
+    (said,) = [f.sentence for f in exam.findings(found) if "reciprocal rank" in f.sentence]
+    assert "neither cue is shown to rank higher than chance explains" in said
 
 
 def test_the_coarse_part_keeps_the_shape_and_the_fine_part_the_texture(sat: Sitting) -> None:

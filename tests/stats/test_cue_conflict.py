@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from eyechart.stats.cue_conflict import CueCounts, Decisions, bias_gap, cue_counts, cue_shares
+from eyechart.stats.cue_conflict import CueCounts, Decisions, bias_gap, cue_counts, cue_shares, named_by_chance
 
 Array = np.ndarray[Any, Any]
 
@@ -115,3 +116,14 @@ def test_two_that_mostly_agree_differ_by_less_than_their_intervals_tell() -> Non
     assert (back.low, back.high) == pytest.approx((-(gap.high or 0), -(gap.low or 0)), abs=1e-3)
     assert bias_gap(one.answers, one.answers, images).value == 0.0
     assert bias_gap(np.full(1280, -1), one.answers, images).value is None
+
+
+def test_what_answers_name_that_are_dealt_at_random() -> None:
+    constant = np.full(1280, 3)
+    assert named_by_chance(decisions(constant)) == (75 / 1200, 75 / 1200)  # each category is either 75 times
+    images, chance = answering(400, 300).where(np.arange(1280) < 500).conflicting, np.random.default_rng(0)
+    dealt = [cue_counts(replace(images, answers=chance.permutation(images.answers))) for _ in range(400)]
+    by_hand = [np.mean([getattr(one, cue) for one in dealt]) / len(images) for cue in ("shape", "texture")]
+    assert named_by_chance(images) == pytest.approx(by_hand, abs=0.01)
+    assert by_hand[0] > 1.5 * by_hand[1]  # the first shapes alone, all textures
+    assert np.isnan(named_by_chance(images.where(np.zeros(len(images), bool)))).all()

@@ -45,6 +45,8 @@ class ShapeBias(Exam):
         either_cue_accuracy: share of answers that name shape or texture.
         shape_accuracy, texture_accuracy, other_share: shares of answers that name the shape, the texture, neither.
         answers {answer: shape | texture | other}: their numbers.
+        accuracy_by_chance {cue: shape | texture}, of whole images: share of them on which the same answers, dealt to them at
+            random, would name the cue.
     For the chosen aggregation, by {category} of the shape: category_shape_bias, category_either_cue_accuracy,
         category_shape_accuracy, category_texture_accuracy, category_other_share.
     Among all outputs (after REFINED-BIAS, arXiv 2603.10834: a ratio over 16 categories hides how well a cue is seen at all):

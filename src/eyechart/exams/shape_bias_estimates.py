@@ -13,11 +13,11 @@ from scipy.special import gammaln
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.core.words import figure
-from eyechart.exams.shape_bias_bands import Split
+from eyechart.exams.shape_bias_bands import CUES, Split
 from eyechart.exams.shape_bias_rows import CONFLICT, FATES
 from eyechart.images.categories import RULES, Categories, Rule
 from eyechart.stats.crossed import crossed_ratios
-from eyechart.stats.cue_conflict import FEW, CueShares, Decisions, cue_shares, cue_shares_each
+from eyechart.stats.cue_conflict import FEW, CueShares, Decisions, cue_shares, cue_shares_each, named_by_chance
 from eyechart.stats.intervals import Interval
 
 Say = Callable[..., Estimate]  # makes an estimate of the exam
@@ -54,6 +54,8 @@ class Reckoning:
         for (rule, v), shares in zip(told, found, strict=True):
             yield from self._shares("", shares, {"aggregation": rule, **self.views[v]})
         whole = self._decisions()
+        for rule in rules:
+            yield from self._by_chance(rule, whole)
         for k in np.unique(whole.shapes):
             at = {"aggregation": self.rule, "category": self.categories.names[k]}
             yield from self._shares("category_", cue_shares(whole.where(whole.shapes == k)), at)
@@ -98,6 +100,14 @@ class Reckoning:
         why = "" if counts.either else UNDECIDED if counts.n else NO_STIMULI
         told = self.say(measure, at=at, **figure(interval, why))
         return told if counts.reliable or why else replace(told, reason=UNRELIABLE)
+
+    def _by_chance(self, rule: Rule, whole: Decisions) -> Iterator[Estimate]:
+        """What the same answers would name if they had nothing to do with the pictures."""
+        shares = named_by_chance(replace(whole, answers=self._answers(rule, 0)))
+        for cue, share in zip(CUES, shares, strict=True):
+            value, why = (share, "") if len(whole) else (None, NO_STIMULI)
+            at = {"aggregation": rule, "cue": cue}
+            yield self.say("accuracy_by_chance", value=value, n=len(whole), at=at, reason=why)
 
     def _ranks(self) -> Iterator[Estimate]:
         asked = self._conflict()

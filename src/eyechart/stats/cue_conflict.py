@@ -5,6 +5,7 @@ Geirhos et al. (ICLR 2019, arXiv 1811.12231): of the answers that name one of th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -132,6 +133,23 @@ def cue_shares_each(answers: Sequence[Array], images: Decisions, *, seed: int = 
         CueShares(one, found[5 * k], wilson(one.shape, one.either), *found[5 * k + 1 : 5 * k + 5])
         for k, one in enumerate(counts)
     ]
+
+
+def named_by_chance(decisions: Decisions) -> tuple[float, float]:
+    """Share of images on which the same answers, dealt to them at random, name the shape, and the texture, on average.
+
+    A model that prefers the answers that are shapes more often than textures names shapes for that alone. NaN without images.
+
+    >>> seen, always = np.array(["cat", "cat", "cat", "dog"]), np.array(["cat"] * 4)
+    >>> named_by_chance(Decisions(always, seen, np.array(["dog", "dog", "dog", "cat"]), seen, seen))
+    (0.75, 0.25)
+    """
+    asked = decisions.conflicting
+    said, pairs = Counter(asked.answers.tolist()), len(asked) ** 2
+    shape, texture = (
+        sum(said[name] * n for name, n in Counter(cue.tolist()).items()) for cue in (asked.shapes, asked.textures)
+    )
+    return (shape / pairs, texture / pairs) if pairs else (float("nan"), float("nan"))
 
 
 def bias_gap(first: Array, second: Array, images: Decisions, *, seed: int = 0) -> Interval:
