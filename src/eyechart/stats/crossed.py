@@ -38,10 +38,15 @@ class Crossing:
         """Of two factors (n,), levels being whatever sorts and compares equal.
 
         A factor in which no two images share a level, or all do, is no factor: whole levels of the other are drawn, or images
-        where there is none. Of images that all share a level, a figure is about that level alone.
+        where there is none. Of images that all share a level, a figure is about that level alone. Of two factors one of which
+        lies within the other, as where each content has one texture alone, the coarser is drawn: it brings the finer along.
         """
         numbered = [np.unique(np.asarray(levels), return_inverse=True)[1].ravel() for levels in (first, second)]
         shared = tuple(levels for levels in numbered if 1 < levels.max(initial=-1) + 1 < len(levels))
+        if len(shared) == 2:
+            counts = [int(levels.max()) + 1 for levels in shared]
+            if len(np.unique(np.stack(shared), axis=1).T) == max(counts):  # as many pairs as levels: no crossing
+                shared = (shared[int(np.argmin(counts))],)
         method = ("bootstrap", "clustered bootstrap", "crossed bootstrap")[len(shared)]
         return cls(shared or (np.arange(len(first)),), method)
 
@@ -125,7 +130,7 @@ def crossed_figure(
     Its value is the figure's, None for NaN. There is no interval if it is not finite, from fewer than six levels, or where more
     than one resample in forty is undefined.
 
-    >>> w = crossed_figure(lambda sums: sums[..., 0], np.ones((60, 1)), np.arange(60) % 10, np.arange(60) % 10)
+    >>> w = crossed_figure(lambda sums: sums[..., 0], np.ones((60, 1)), np.arange(60) % 10, np.arange(60) // 10)
     >>> w.value, w.method
     (60.0, 'crossed bootstrap')
     """
