@@ -91,6 +91,12 @@ class BadImagesError(EyechartError):
     exit_code = 3
 
 
+class NothingMeasuredError(EyechartError):
+    """Every exam that was asked for was skipped: there is a run, and no figure in it."""
+
+    exit_code = 3
+
+
 def _short(value: object, most: int = 200) -> str:
     text = str(value)
     return text if len(text) <= most else f"{text[: most - 3]}..."

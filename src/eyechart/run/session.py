@@ -13,7 +13,7 @@ import numpy as np
 
 from eyechart.core.catalogue import exam_table, make_exams
 from eyechart.core.exam import Exam
-from eyechart.errors import EyechartError, SettingError
+from eyechart.errors import EyechartError, NothingMeasuredError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
@@ -32,6 +32,8 @@ from eyechart.run.spread import Rank
 from eyechart.store.folder import Folder
 
 Array = np.ndarray[Any, Any]
+
+MOST_REASONS = 3  # told in an error
 
 
 @dataclass
@@ -201,15 +203,18 @@ class Session:
             self.reporter.say(
                 f"{fitted.bad:,} training images could not be examined; the figures beside leave them out."
             )
-        complete = fates.bad <= self.options.max_bad
+        fit = fates.bad <= self.options.max_bad
+        complete = fit and bool(sections)
         self.folder.write_json("page.json", {"schema": SCHEMA, "sections": sections, "fates": fates.to_dict()})
         results = {"schema": SCHEMA, "complete": complete, "preview": self.n < len(self.images)}
         results |= {"images": self.n, "of": len(self.images)}
         self.folder.write_json("results.json", {**results, "estimates": estimates, "skipped": skipped})
         self.record.end(self._state())
         self.finished = True
-        if not complete:
+        if not fit:
             raise fates.too_many(self.options.max_bad, self.folder.root)
+        if not sections:
+            raise _nothing_measured(skipped)
 
     def _fitting(self, engine: Engine) -> list[Exam]:
         wanted = [e for e in self.exams if e.training or e.needs_training or engine not in self.beside]
@@ -242,6 +247,18 @@ class Session:
             return {}
         about = {"fingerprint": self.training.fingerprint, "limit": self.beside[0].n}
         return {"training": {**about_images(self.training), **about}}
+
+
+def _nothing_measured(skipped: Sequence[Mapping[str, str]]) -> NothingMeasuredError:
+    """Each exam with its reason; more than three are in the results."""
+    told = "; ".join(f"{one['exam']} on {one['model']}: {one['reason']}" for one in skipped[:MOST_REASONS])
+    more = f"; and {len(skipped) - MOST_REASONS} more" if len(skipped) > MOST_REASONS else ""
+    return NothingMeasuredError(
+        f"Nothing was measured: {told}{more}.",
+        setting="--exams",
+        value=", ".join(dict.fromkeys(one["exam"] for one in skipped)),
+        way_out="Mend what the reasons name, or ask for other exams: eyechart show NAME tells what one needs.",
+    )
 
 
 def with_recorded(asked: Sequence[Exam], recorded: Mapping[str, Mapping[str, Any]], reporter: Reporter) -> list[Exam]:
