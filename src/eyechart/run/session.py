@@ -33,8 +33,6 @@ from eyechart.store.folder import Folder
 
 Array = np.ndarray[Any, Any]
 
-MOST_REASONS = 3  # told in an error
-
 
 @dataclass
 class Session:
@@ -214,7 +212,7 @@ class Session:
         if not fit:
             raise fates.too_many(self.options.max_bad, self.folder.root)
         if not sections:
-            raise _nothing_measured(skipped)
+            raise NothingMeasuredError.of(skipped)
 
     def _fitting(self, engine: Engine) -> list[Exam]:
         wanted = [e for e in self.exams if e.training or e.needs_training or engine not in self.beside]
@@ -247,18 +245,6 @@ class Session:
             return {}
         about = {"fingerprint": self.training.fingerprint, "limit": self.beside[0].n}
         return {"training": {**about_images(self.training), **about}}
-
-
-def _nothing_measured(skipped: Sequence[Mapping[str, str]]) -> NothingMeasuredError:
-    """Each exam with its reason; more than three are in the results."""
-    told = "; ".join(f"{one['exam']} on {one['model']}: {one['reason']}" for one in skipped[:MOST_REASONS])
-    more = f"; and {len(skipped) - MOST_REASONS} more" if len(skipped) > MOST_REASONS else ""
-    return NothingMeasuredError(
-        f"Nothing was measured: {told}{more}.",
-        setting="--exams",
-        value=", ".join(dict.fromkeys(one["exam"] for one in skipped)),
-        way_out="Mend what the reasons name, or ask for other exams: eyechart show NAME tells what one needs.",
-    )
 
 
 def with_recorded(asked: Sequence[Exam], recorded: Mapping[str, Mapping[str, Any]], reporter: Reporter) -> list[Exam]:
