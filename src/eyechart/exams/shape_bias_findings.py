@@ -12,6 +12,10 @@ from eyechart.exams.shape_bias_published import OBSERVERS
 from eyechart.stats.cue_conflict import FEW
 
 HALF = 0.5
+NAMING = (
+    "name them as cat7-elephant1.png, or cat7-elephant1-108.png (a third part may hold digits alone), or give shape and "
+    "texture with --labels"
+)
 ADVICE = (
     "If your pictures will come with other surfaces, light or rendering, train on images whose texture says nothing "
     "(stylised copies, strong colour and blur augmentation, fewer random crops), and ask again. Do not expect robustness "
@@ -160,6 +164,6 @@ def _left_out(estimates: Estimates) -> Iterator[Finding]:
         way_out = "shape_bias.categories takes a file of your own"
         left.append(f"{int(absent.value):,} have a shape or texture that is in none of the categories ({way_out})")
     if none and none.value:
-        left.append(f"{int(none.value):,} are no such stimuli")
+        left.append(f"{int(none.value):,} are no such stimuli ({NAMING})")
     if left and absent:
         yield Finding("note", f"Of {absent.n:,} images {' and '.join(left)}: they are left out.")
