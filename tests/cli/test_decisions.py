@@ -174,6 +174,27 @@ def test_people_are_told_by_their_names(command: Command, tmp_path: Path) -> Non
     named = command("decisions", table(tmp_path / "b.csv", subject_3=NET, participant_1=PERSON))
     assert "No observer is called" not in named.err
     assert "subject-01" in command("decisions", "--help").out
+    assert "name them with --people" in " ".join(said.err.split())
+
+
+def test_the_user_says_who_are_people(command: Command, tmp_path: Path) -> None:
+    """The same figures as of people who are called subject-01."""
+    tables = {
+        name: (table(tmp_path / f"{name}n.csv", net=NET), table(tmp_path / f"{name}.csv", **{a: PERSON, b: NET[::-1]}))
+        for name, a, b in (("usual", "subject_01", "subject_02"), ("own", "human_1", "Ada"))
+    }
+    usual = command("decisions", tables["usual"][0], "--against", tables["usual"][1], "--json")
+    asked = ("decisions", tables["own"][0], "--against", tables["own"][1], "--people", "human-*", "Ada")
+    own = command(*asked, "--json")
+    assert own.code == 0, own.err
+    for measure in ("mean_error_consistency", "error_consistency_gap"):
+        assert figures(own, measure) == figures(usual, measure)
+    assert len(figures(own, "mean_error_consistency")) == 2
+    assert "No observer is called" not in command(*asked).err
+    wrong = command(*asked[:-1], "Bob")
+    assert wrong.code == 2
+    assert "Bob" in wrong.paragraph
+    assert "There are net, human-1, Ada" in wrong.paragraph
 
 
 def test_errors_name_the_line_and_the_way_out(command: Command, tmp_path: Path) -> None:

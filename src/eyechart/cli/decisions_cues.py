@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import figure
 from eyechart.exams.shape_bias_published import OBSERVERS, STIMULI
 from eyechart.images.cues import parse_stimulus
-from eyechart.images.decisions import DecisionTable, is_person
+from eyechart.images.decisions import DecisionTable
 from eyechart.stats.cue_conflict import FEW, Decisions, cue_shares
 from eyechart.stats.intervals import Interval
 
@@ -27,9 +28,8 @@ def cue_measures(table: DecisionTable) -> Iterator[Estimate]:
     A stimulus counts where its name's shape is the table's category and its texture is one of the categories.
     """
     parts = {name: table.of(name) for name in table.observers}
-    people = [one for one in table if is_person(one.observer)]
-    if len({one.observer for one in people}) > 1:
-        parts[POOLED] = DecisionTable(tuple(people), table.extra_columns, table.categories)
+    if len(names := {*table.people}) > 1:
+        parts[POOLED] = replace(table, decisions=tuple(one for one in table if one.observer in names))
     for name, part in parts.items():
         asked = cue_decisions(part)
         if len(asked):

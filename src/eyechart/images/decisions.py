@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -93,11 +94,13 @@ class DecisionTable:
         decisions: all of them, each key once.
         extra_columns: names of columns beside the eight of the format.
         categories: that answers can be.
+        persons: observers who are people though they are not called ``subject-NN``: see ``naming_people``.
     """
 
     decisions: tuple[Decision, ...]
     extra_columns: tuple[str, ...] = ()
     categories: tuple[str, ...] = field(default=CATEGORIES)
+    persons: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.decisions)
@@ -112,8 +115,8 @@ class DecisionTable:
 
     @property
     def people(self) -> tuple[str, ...]:
-        """Observers that are called ``subject-NN``."""
-        return tuple(name for name in self.observers if is_person(name))
+        """Observers that are called ``subject-NN``, or are said to be people."""
+        return tuple(name for name in self.observers if is_person(name) or name in self.persons)
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -123,6 +126,14 @@ class DecisionTable:
     def of(self, observer: str) -> DecisionTable:
         """The decisions of one observer."""
         return replace(self, decisions=tuple(one for one in self.decisions if one.observer == observer))
+
+    def naming_people(self, names: Sequence[str]) -> DecisionTable:
+        """The same, with observers of these names or patterns (``human_*``) as people. DecisionError where one fits none."""
+        fitting = {name: [o for o in self.observers if o == name or fnmatchcase(o, name)] for name in names}
+        if strange := [name for name, found in fitting.items() if not found]:
+            way_out = f"There are {', '.join(shown(name, 20) for name in self.observers[:20])}."
+            raise DecisionError("No observer is called so.", setting="--people", value=strange[0], way_out=way_out)
+        return replace(self, persons=self.persons.union(*fitting.values()))
 
     def without(self, conditions: Sequence[str]) -> DecisionTable:
         """All but those of some conditions, however they are spelled. Raises DecisionError for one that there is none of."""
