@@ -23,7 +23,9 @@ from eyechart.images.arrays import array_set
 from eyechart.images.folder import open_folder
 from eyechart.images.labels import read_labels, relabel
 from eyechart.models.load import load_model
+from eyechart.report.run_page import write_report
 from eyechart.run.plan import exam_key
+from eyechart.stats.cue_conflict import Decisions, bias_gap
 from eyes import SHARED, ConstantEye, Sitting, examined, image_set, noise_images, one, seen_by, sitting
 from eyes_cues import OUTPUTS, SIXTEEN, SIZE, cue_eye, cue_pictures, names, pairs, stimuli
 
@@ -230,6 +232,29 @@ def test_columns_say_what_names_do_not(tmp_path: Path) -> None:
     assert counted(run.estimates) == ((shapes != textures).sum(), 0, 0)
     assert one(run.estimates, "shape_bias", aggregation="mean").value == 1.0
     assert ShapeBias().unsuited(Subject((SIZE, SIZE), 17, OUTPUTS), bare)
+
+
+def test_models_are_told_apart_on_the_same_images(tmp_path: Path) -> None:
+    """The gap and its interval are those of the answers beside each other, and the page shows them."""
+    eyes = [replace(cue_eye("coin"), name="coin"), replace(cue_eye("shape"), name="shape <b>")]
+    run = examined(eyes, stimuli(COINS), ["shape_bias"], tmp_path / "run")
+    gap = one(run.estimates, "shape_bias_gap", aggregation="mean", less="shape <b>")
+    assert gap.model == "coin"
+    assert (gap.value, gap.n) == (pytest.approx(COINS[CONFLICT].mean() - 1), 240)
+    shapes, textures = (column[CONFLICT] for column in pairs())
+    called = np.array(
+        [name.split("/")[1].removesuffix(".png").split("-") for name in np.array(names(*pairs()))[CONFLICT]]
+    )
+    said = np.where(COINS[CONFLICT] == 1, shapes, textures)
+    by_hand = bias_gap(said, shapes, Decisions(said, shapes, textures, called[:, 0], called[:, 1]))
+    assert (gap.low, gap.high) == pytest.approx((by_hand.low, by_hand.high), abs=0.01)
+    page = Path(write_report(str(tmp_path / "run"))).read_text("utf-8")
+    assert "Shape bias gap: one model less another" in page
+    assert "shape &lt;b&gt;" in page
+    others = ShapeBias(categories={"cat": ["cat"], "dog": ["dog"]})
+    assert not others.estimates_against(Tally(), Tally(), Subject((8, 8), 2), Subject((8, 8), 2, ("cat", "dog")))
+    alone = examined(cue_eye("coin"), stimuli(COINS), ["shape_bias"], tmp_path / "alone")
+    assert not alone.estimates.of("shape_bias_gap")
 
 
 def test_a_folder_whose_classes_are_not_the_model_s(tmp_path: Path) -> None:

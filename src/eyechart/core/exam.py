@@ -171,6 +171,13 @@ class Exam(BaseModel, ABC):
         """Plain sentences on what training images add."""
         return ()
 
+    def estimates_against(self, tally: Tally, other: Tally, subject: Subject, opponent: Subject) -> Estimates:
+        """Where several models sit the exam: figures of one less those of another (coordinate ``less``: its name).
+
+        Both tallies are of the images that both examined, in one order.
+        """
+        return Estimates()
+
     def tolerates(self, query: Query) -> bool:
         """Whether it copes with NaN and infinity in what this query gives; else such an image has no part in the exam."""
         return False

@@ -15,7 +15,7 @@ from eyechart.core.query import Answers, Query
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.errors import SettingError
-from eyechart.exams.shape_bias_estimates import Reckoning, fates
+from eyechart.exams.shape_bias_estimates import Reckoning, fates, gap
 from eyechart.exams.shape_bias_findings import NAMING, findings
 from eyechart.exams.shape_bias_pictures import charts
 from eyechart.exams.shape_bias_rows import CONFLICT, NO_STIMULUS, Stimuli, answer_rows, cases, strangers
@@ -64,6 +64,8 @@ class ShapeBias(Exam):
             between radii, in cycles per image; crossover_radius_nyquist: as a share of n/2. The finer the detail that the cue
             lives in, the larger. Two radii or more; undefined where the two do not cross within them; intervals end there.
         crossover_radius_gap: that of the texture minus that of the shape; above 0, texture lives in finer detail.
+    shape_bias_gap {less: model}, by the chosen aggregation: where several models with the same categories sit the exam, the
+        bias less that of another, on the same resampled contents and textures.
     stimuli {fate: conflict | agreeing | absent | no_stimulus}: numbers of images; conflict alone counts above. A shape or
         texture called after an output of a category, or by its WordNet id (n02123045), is of that category.
 
@@ -164,6 +166,13 @@ class ShapeBias(Exam):
         at = [self._at(view, subject) for view in self._views()]
         found = Reckoning(self.estimate, tally.rows, at, self.aggregation, known, subject.n_classes)
         return Estimates((*found.estimates(), *counted))
+
+    def estimates_against(self, tally: Tally, other: Tally, subject: Subject, opponent: Subject) -> Estimates:
+        """The difference of two biases, of models with the same categories."""
+        known, theirs = self._known(subject), self._known(opponent)
+        if known is None or theirs is None or known.names != theirs.names:
+            return Estimates()
+        return Estimates([gap(self.estimate, tally.rows, other.rows, self.aggregation)])
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Pictures with answers, categories, aggregations, ranks, bands."""

@@ -17,7 +17,15 @@ from eyechart.exams.shape_bias_bands import CUES, Split
 from eyechart.exams.shape_bias_rows import CONFLICT, FATES
 from eyechart.images.categories import RULES, Categories, Rule
 from eyechart.stats.crossed import crossed_ratios
-from eyechart.stats.cue_conflict import FEW, CueShares, Decisions, cue_shares, cue_shares_each, named_by_chance
+from eyechart.stats.cue_conflict import (
+    FEW,
+    CueShares,
+    Decisions,
+    bias_gap,
+    cue_shares,
+    cue_shares_each,
+    named_by_chance,
+)
 from eyechart.stats.intervals import Interval
 
 Say = Callable[..., Estimate]  # makes an estimate of the exam
@@ -130,6 +138,16 @@ class Reckoning:
         for cue in ("shape", "texture"):
             value, n = float(by_category[self.rows[cue][asked]].mean()), int(asked.sum())
             yield self.say("reciprocal_rank_by_chance", unit="reciprocal rank", value=value, n=n, at={"cue": cue})
+
+
+def gap(say: Say, rows: Mapping[str, Array], others: Mapping[str, Array], rule: Rule) -> Estimate:
+    """Shape bias of a model less that of another, from the rows of the same images in the same order."""
+    asked = (rows["fate"] == CONFLICT) & (others["fate"] == CONFLICT)
+    first, second = (one[f"answer_{rule}"].reshape(len(asked), -1)[asked, 0] for one in (rows, others))
+    images = Decisions(first, *(rows[name][asked] for name in ("shape", "texture", "content", "style")))
+    found = bias_gap(first, second, images)
+    why = "" if found.value is not None else UNDECIDED if len(images) else NO_STIMULI
+    return say("shape_bias_gap", unit="difference of shares", at={"aggregation": rule}, **figure(found, why))
 
 
 def fates(say: Say, rows: Mapping[str, Array]) -> Iterator[Estimate]:

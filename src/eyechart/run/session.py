@@ -17,7 +17,7 @@ from eyechart.errors import EyechartError, NothingMeasuredError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
-from eyechart.run.common_ground import on_common_ground
+from eyechart.run.common_ground import side_by_side
 from eyechart.run.engine import Engine
 from eyechart.run.finish import Fates, Finished, finish, finish_without_images, write_kept, write_rows
 from eyechart.run.identity import digests, identity
@@ -192,7 +192,8 @@ class Session:
                 write_kept(self.folder, slot, result)
                 sections.append({"model": result.model, "slot": slot, **result.section.to_dict()})
             subjects = [engine.subject for engine in self.engines if engine.model.name in {r.model for r in found}]
-            for result, more in zip(found, on_common_ground(exam, [r.table for r in found], subjects), strict=True):
+            beside_others = side_by_side(exam, [r.table for r in found], subjects, [r.model for r in found])
+            for result, more in zip(found, beside_others, strict=True):
                 common = [replace(e, model=result.model) for e in more]
                 estimates += [e.to_dict() for e in (*result.estimates, *common)]
             if found:
