@@ -95,8 +95,8 @@ def differences(estimates: Sequence[Estimate]) -> Iterator[Table]:
             columns=("model", "less that of", "images", "difference", *["at"] * apart),
             rows=[(*row, *[place] * apart) for row, place in zip(rows, places, strict=True)],
             formats=(None, None, "integer", "number", *[None] * apart),
-            caption=f"{_caption(mine, '' if apart else places[0])} Both are of the same images, resampled together: an interval "
-            "that holds 0 shows no difference.",
+            caption=f"{_caption(mine, '' if apart else places[0])} Both are of the same images, resampled together: an "
+            "interval that holds 0 shows no difference.",
         )
 
 
