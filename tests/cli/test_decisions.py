@@ -151,6 +151,11 @@ def test_a_page_and_results_without_torch(command: Command, tmp_path: Path) -> N
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert {e["measure"] for e in results["estimates"]} >= {"accuracy", "mean_error_consistency", "chance_p"}
     assert [*results["provenance"]["files (BLAKE2b)"]] == ["n.csv", "p.csv"]
+    (tmp_path / "more").mkdir()
+    twin = table(tmp_path / "more" / "p.csv", subject_02=PERSON)
+    command("decisions", *files, twin, "--out", tmp_path / "out")
+    marks = json.loads((tmp_path / "out" / "results.json").read_text())["provenance"]["files (BLAKE2b)"]
+    assert [*marks] == ["n.csv", str(files[1]), str(twin)]
 
 
 def test_observers_of_other_images_share_nothing(command: Command, tmp_path: Path) -> None:
@@ -263,6 +268,7 @@ def test_answers_of_a_run_beside_tables(command: Command, tmp_path: Path) -> Non
     assert biases == {"subject-01": (1.0, 240), model: (0.0, 240)}
     accuracies = {e["at"]["observer"]: e["value"] for e in figures(said, "accuracy")}
     assert accuracies == {"subject-01": 1.0, model: 16 / 256}
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["provenance"]["runs"] == [str(tmp_path / "run")]
     again = command("decisions", tmp_path / "out" / "decisions.csv", "--json")
     assert again.json["estimates"] == said.json["estimates"]
     alone = examined(cue_eye("texture"), stimuli(), ["spectrum"], tmp_path / "other")

@@ -79,7 +79,7 @@ def decisions(
     seen = observed(table)
     found = Estimates(measured(table, seen, others, people_too=resample_people))
     if out is not None:
-        _write(out, found, table, seen, (*files, *against))
+        _write(out, found, table, seen, _facts((*files, *against), from_))
     if json:
         print(json_.dumps({**_about(table, seen), "estimates": [e.to_dict() for e in found], **_confusions(table)}))
         return
@@ -105,13 +105,12 @@ def _confusions(table: DecisionTable) -> dict[str, Any]:
     return {"confusion": {name: confusion(table.of(name)) for name in table.observers}}
 
 
-def _write(out: str, found: Estimates, table: DecisionTable, seen: Observed, files: Sequence[str]) -> None:
+def _write(out: str, found: Estimates, table: DecisionTable, seen: Observed, facts: Mapping[str, Any]) -> None:
     from eyechart.cli.decisions_page import page_of
     from eyechart.images.decisions_csv import csv_of
     from eyechart.report.page import render_page
     from eyechart.store.folder import Folder
 
-    facts = _facts(files)
     people = len(seen.people)
     lines = [
         ("Decisions", f"{len(table):,}"),
@@ -126,7 +125,7 @@ def _write(out: str, found: Estimates, table: DecisionTable, seen: Observed, fil
     folder.write("report.html", render_page(page_of(found, seen, lines, facts)).encode("utf-8"))
 
 
-def _facts(files: Sequence[str]) -> Mapping[str, Any]:
+def _facts(files: Sequence[str], runs: Sequence[str]) -> Mapping[str, Any]:
     """When, from what and with what: without torch."""
     import platform
     from datetime import UTC, datetime
@@ -137,9 +136,19 @@ def _facts(files: Sequence[str]) -> Mapping[str, Any]:
 
     from eyechart import __version__
 
-    marks = {Path(file).name: blake2b(Path(file).read_bytes(), digest_size=16).hexdigest() for file in files}
+    names = [Path(file).name for file in files]
+    called = [file if names.count(name) > 1 else name for file, name in zip(files, names, strict=True)]
+    marks = {
+        name: blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
+        for name, file in zip(called, files, strict=True)
+    }
     versions = {"eyechart": __version__, "numpy": np.__version__, "python": platform.python_version()}
-    return {"created": datetime.now(UTC).isoformat(timespec="seconds"), "packages": versions, "files (BLAKE2b)": marks}
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "packages": versions,
+        "files (BLAKE2b)": marks,
+        "runs": [*runs],
+    }
 
 
 def _tell(found: Estimates, seen: Observed, out: str | None) -> None:

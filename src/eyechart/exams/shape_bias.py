@@ -195,7 +195,7 @@ class ShapeBias(Exam):
                 f"Nothing in a frame of {width} x {height} pixels is finer than {corner:.4g} cycles per image.",
                 setting="shape_bias.radii",
                 value=self.radii[-1],
-                way_out=f"Give radii below {corner:.4g}; most detail lies below a quarter of that.",
+                way_out=f"Give radii below {corner:.4g}.",
             )
 
     def _views(self) -> tuple[View, ...]:
