@@ -321,6 +321,16 @@ def test_rows_are_found_by_number_or_by_the_file_s_ids(tmp_path: Path) -> None:
     assert list(by_name) == list(constant(soft(tmp_path)).estimates)
 
 
+def test_rounded_shares_are_no_doubt(tmp_path: Path) -> None:
+    """A row that misses one by rounding is still one answer of all people."""
+    rounded = SHARES.copy()
+    rounded[1:3] *= 0.9995
+    usual, found = (list(constant(soft(tmp_path, shares)).estimates) for shares in (SHARES, rounded))
+    assert [(e.measure, e.n) for e in found] == [(e.measure, e.n) for e in usual]
+    for one, other in zip(found, usual, strict=True):
+        assert one.value == pytest.approx(other.value, abs=1e-6)
+
+
 def test_columns_go_by_name(tmp_path: Path) -> None:
     usual = constant(soft(tmp_path)).estimates
     turned = constant(soft(tmp_path, SHARES[:, ::-1]), classes=("dog", "cat", "bee", "ant")).estimates

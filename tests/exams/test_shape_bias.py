@@ -123,6 +123,10 @@ def test_the_coarse_part_keeps_the_shape_and_the_fine_part_the_texture(sat: Sitt
     sentences = [f.sentence for f in sat.exam.findings(found)]
     assert sum("its texture lives in the fine part" in s for s in sentences) == 1
     assert [e.value for e in found.of("band_gap", cue="texture")] == [-1.0, -1.0]
+    assert [e.low for e in found.of("band_gap", cue="texture")] == [-1.0, -1.0]
+    assert (
+        -0.99 < (found.of("band_gap", cue="texture")[0].high or 0) < -0.8
+    )  # 48 textures, not 240 pictures or certainty
     assert [e.value for e in found.of("band_gap", cue="shape")] == [1.0, 1.0]
     assert "the fine part still names it more often" in one(found, "crossover_radius", cue="texture").reason
     lines = [chart for chart in sat.exam.charts(found) if isinstance(chart, Lines)]
@@ -135,6 +139,7 @@ def test_ranks_among_all_outputs(sat: Sitting) -> None:
     assert [e.value for e in ranks] == [1.0, 0.5]
     (gap,) = [e for e in found.of("reciprocal_rank_gap") if not e.at]
     assert (gap.value, gap.n) == (0.5, 240)
+    assert (gap.low, gap.high) == (None, None)  # alike on all pictures: resamples say nothing
     assert one(found, "reciprocal_rank", cue="texture", band="high", radius=4.0).value == 1.0
     by_chance = sum(1 / k for k in range(1, 18)) / 17
     assert one(found, "reciprocal_rank_by_chance", cue="shape").value == pytest.approx(by_chance)

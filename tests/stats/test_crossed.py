@@ -120,6 +120,16 @@ def test_wilson_steps_in_where_resamples_say_nothing() -> None:
     assert crossed_ratios(np.empty((0, 1)), np.empty((0, 1)), first[:0], second[:0])[0].value is None
 
 
+def test_what_is_alike_throughout_is_not_certain() -> None:
+    first, second = stimuli(12, 8, 60)
+    halves = np.full((60, 1), 0.5)
+    (mean,) = crossed_ratios(halves, np.ones((60, 1)), first, second)
+    assert (mean.value, mean.low, mean.method) == (0.5, None, "")
+    columns = np.concatenate([halves, np.ones((60, 1))], axis=1)
+    figure = crossed_figure(lambda sums: sums[..., 0] / sums[..., 1], columns, first, second)
+    assert (figure.value, figure.low, figure.method) == (0.5, None, "")
+
+
 def test_many_images_of_one_content_are_as_uncertain_as_their_textures() -> None:
     styles = np.arange(300) % 10
     y = (styles < 4).astype(float)[:, None]  # the texture alone decides
