@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import exams.test_contract as contract
-from eyechart.core.chart import Dots, Gallery, Lines
+from eyechart.core.chart import Dots, Gallery, Lines, Table
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Subject
 from eyechart.core.tally import Tally
@@ -178,6 +178,8 @@ def test_by_category_with_intervals_over_contents_and_textures() -> None:
     assert (bias.method, wilson.method) == ("crossed bootstrap", "wilson")
     assert (bias.low or 1) < (wilson.low or 0) < (wilson.high or 1) < (bias.high or 0)
     (dots,) = [chart for chart in sat.exam.charts(found) if isinstance(chart, Dots)]
+    table = next(chart for chart in sat.exam.charts(found) if isinstance(chart, Table))
+    assert "dealt to these pictures at random, would name the shape in 6.2% and the texture in 6.2%" in table.caption
     assert tuple(dots.categories) == SIXTEEN
     assert dots.pooled == [bias.value]
     assert [rule.label.split(",")[0] for rule in dots.rules] == ["people", "ResNet-50", "AlexNet"]
