@@ -250,6 +250,11 @@ def test_cue_conflict_tables_say_shape_or_texture(command: Command, tmp_path: Pa
     either = {e["at"]["observer"]: (e["value"], e["n"]) for e in figures(said, "either_cue_accuracy")}
     assert either["net"] == (0.75, 12)
     assert either["all people"] == (21 / 24, 24)
+    (gap,) = figures(said, "shape_bias_gap")
+    assert gap["at"] == {"of": "net", "less": "all people"}
+    assert (gap["value"], gap["n"]) == (pytest.approx(1 / 3 - 20 / 21), 12)
+    assert gap["high"] is None or gap["high"] < 0
+    assert "Whose shape bias is higher?" in (tmp_path / "out" / "report.html").read_text()
     assert "ResNet-50, published" in (tmp_path / "out" / "report.html").read_text()
 
 

@@ -253,7 +253,7 @@ def test_models_are_told_apart_on_the_same_images(tmp_path: Path) -> None:
         [name.split("/")[1].removesuffix(".png").split("-") for name in np.array(names(*pairs()))[CONFLICT]]
     )
     said = np.where(COINS[CONFLICT] == 1, shapes, textures)
-    by_hand = bias_gap(said, shapes, Decisions(said, shapes, textures, called[:, 0], called[:, 1]))
+    by_hand = bias_gap(*(Decisions(a, shapes, textures, called[:, 0], called[:, 1]) for a in (said, shapes)))
     assert (gap.low, gap.high) == pytest.approx((by_hand.low, by_hand.high), abs=0.01)
     page = Path(write_report(str(tmp_path / "run"))).read_text("utf-8")
     assert "Shape bias gap: one model less another" in page

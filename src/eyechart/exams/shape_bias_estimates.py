@@ -143,10 +143,10 @@ class Reckoning:
 def gap(say: Say, rows: Mapping[str, Array], others: Mapping[str, Array], rule: Rule) -> Estimate:
     """Shape bias of a model less that of another, from the rows of the same images in the same order."""
     asked = (rows["fate"] == CONFLICT) & (others["fate"] == CONFLICT)
-    first, second = (one[f"answer_{rule}"].reshape(len(asked), -1)[asked, 0] for one in (rows, others))
-    images = Decisions(first, *(rows[name][asked] for name in ("shape", "texture", "content", "style")))
-    found = bias_gap(first, second, images)
-    why = "" if found.value is not None else UNDECIDED if len(images) else NO_STIMULI
+    images = [rows[name][asked] for name in ("shape", "texture", "content", "style")]
+    said = [Decisions(one[f"answer_{rule}"].reshape(len(asked), -1)[asked, 0], *images) for one in (rows, others)]
+    found = bias_gap(*said)
+    why = "" if found.value is not None else UNDECIDED if asked.any() else NO_STIMULI
     return say("shape_bias_gap", unit="difference of shares", at={"aggregation": rule}, **figure(found, why))
 
 
