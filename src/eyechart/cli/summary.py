@@ -40,6 +40,9 @@ def print_summary(run: Run, *, as_json: bool) -> None:
         ]
         print(json.dumps(summary))
         return
+    if not run.page["sections"]:  # the error that follows says why
+        stderr.print(f"Nothing was measured. Report: [bold]{escape(report)}[/]")
+        return
     if run.results.get("preview"):
         stderr.print(f"[bold]PREVIEW[/]: {run.results['images']:,} of {run.results['of']:,} images.")
     if few := run.few_images:
