@@ -22,6 +22,7 @@ from eyechart.stats.intervals import means, wilson
 from eyechart.views.band_noise import CONTRAST, BandNoise, centre, octaves
 
 SETTING = "critical_band.categories"
+STRONGEST = 0.16  # of the published noises
 
 
 class CriticalBand(Exam):
@@ -46,7 +47,9 @@ class CriticalBand(Exam):
         With {fit: counted | fitted}, of a Gaussian through heights by octave, A exp(-(f - mu)^2 / (2 s^2)), bounds: A from 0 to
             the greatest height, mu from an octave below the first to one above the last, s from .2 to 10 octaves. Heights are
             failed_noises for counted (as published; undefined where no more than half are right without noise); for fitted,
-            log2(strongest noise / threshold_sd), from 0 to an octave beyond the weakest noise. Four at most by either.
+            log2(strongest noise / threshold_sd), from 0 to an octave beyond the weakest noise. Four at most by either. Undefined
+            where no octave's threshold lies within the noises shown. Widths hang on the strongest noise, from which heights
+            are counted, and on the contrast: compare them at the same settings only.
         channel_centre: 1.75 * 2^mu cycles per image. channel_bandwidth: full width at half maximum, octaves.
         channel_sensitivity: 2^(A - the greatest height), the published peak noise sensitivity.
         at_bound: 1 where the value of a fit lies at a bound and so means little, else 0.
@@ -61,6 +64,7 @@ class CriticalBand(Exam):
     """
 
     name: ClassVar[str] = "critical_band"
+    version: ClassVar[int] = 2  # 1 fitted channels where no threshold lay within the noises
     headline: ClassVar[tuple[str, ...]] = (
         "noiseless_accuracy",
         "channel_centre",
@@ -75,7 +79,7 @@ class CriticalBand(Exam):
     own_targets: ClassVar[bool] = True
 
     noises: tuple[float, ...] = Field(
-        (0.02, 0.04, 0.08, 0.16), min_length=2, description="Standard deviations of noise."
+        (0.02, 0.04, 0.08, STRONGEST), min_length=2, description="Standard deviations of noise, pixels being 0 to 1."
     )
     categories: Wish = Field(
         "auto",
@@ -94,8 +98,8 @@ class CriticalBand(Exam):
     @field_validator("noises")
     @classmethod
     def _growing(cls, noises: tuple[float, ...]) -> tuple[float, ...]:
-        if len(set(noises)) < len(noises) or min(noises) <= 0:
-            raise ValueError("give noises above 0, all different")
+        if len(set(noises)) < len(noises) or not all(0 < sd <= 1 for sd in noises):
+            raise ValueError("give noises above 0 and up to 1, all different: pixels go from 0 (black) to 1 (white)")
         return tuple(sorted(noises))
 
     def most(self, subject: Subject) -> int:
@@ -138,7 +142,7 @@ class CriticalBand(Exam):
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Where the channel lies and how wide it is."""
-        return findings(estimates)
+        return findings(estimates, self.contrast == CONTRAST and max(self.noises) == STRONGEST)
 
     def _known(self, subject: Subject) -> Categories | None:
         return categories_or_none(self.categories, subject.class_names, subject.n_classes, SETTING)
