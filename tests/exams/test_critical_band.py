@@ -144,7 +144,7 @@ def test_failed_noises_count_from_the_strongest_down_until_one_is_passed() -> No
 
 def counted(right_by_band: list[list[int]], noises: tuple[float, ...]) -> Seen:
     """Ten images, all right without noise; so many right in each band at each noise."""
-    right = np.array([[int(i < count) for count in (10, *sum(right_by_band, []))] for i in range(10)])
+    right = np.array([[int(i < count) for count in (10, *np.ravel(right_by_band))] for i in range(10)])
     return Seen(right, np.array(noises), len(right_by_band), 0.0, 50)
 
 

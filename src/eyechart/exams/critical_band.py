@@ -47,9 +47,9 @@ class CriticalBand(Exam):
         With {fit: counted | fitted}, of a Gaussian through heights by octave, A exp(-(f - mu)^2 / (2 s^2)), bounds: A from 0 to
             the greatest height, mu from an octave below the first to one above the last, s from .2 to 10 octaves. Heights are
             failed_noises for counted (as published; undefined where no more than half are right without noise); for fitted,
-            log2(strongest noise / threshold_sd), from 0 to an octave beyond the weakest noise. Four at most by either. Undefined
-            where no octave's threshold lies within the noises shown. Widths hang on the strongest noise, from which heights
-            are counted, and on the contrast: compare them at the same settings only.
+            log2(strongest noise / threshold_sd), from 0 to an octave beyond the weakest noise; four at most by either.
+            Undefined where no octave's threshold lies within the noises shown. Widths hang on the strongest noise, from which
+            heights are counted, and on the contrast: compare them at the same settings only.
         channel_centre: 1.75 * 2^mu cycles per image. channel_bandwidth: full width at half maximum, octaves.
         channel_sensitivity: 2^(A - the greatest height), the published peak noise sensitivity.
         at_bound: 1 where the value of a fit lies at a bound and so means little, else 0.

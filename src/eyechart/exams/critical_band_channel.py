@@ -108,7 +108,7 @@ def channel_figures(seen: Seen, fit: str) -> Iterator[tuple[str, str, Fields]]:
     heights = seen.heights[fit]
     why = _no_channel(heights[0]) or (fit == "counted" and _never(seen)) or _unbracketed(seen, fit) or ""
     value = np.full(3, np.nan) if why else polished_channel(heights[0], most)
-    known = ~np.isnan(heights[1:]).any(1)
+    known = np.asarray(~np.isnan(heights[1:]).any(1))
     drawn = np.full((len(known), 3), np.nan)
     drawn[known] = channels(heights[1:][known], most)
     readings: list[tuple[str, str, Any]] = [

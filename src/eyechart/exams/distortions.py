@@ -209,7 +209,8 @@ class Distortions(Exam):
             if valid[:, of].all():
                 shares.append(events[:, 0] / len(of))
         if shares:
-            (over_all,) = means(np.stack(shares, 1).mean(1, keepdims=True))
+            events = len(every) * np.stack(shares, 1).mean(1, keepdims=True)
+            (over_all,) = ratios(events, np.full_like(events, len(every)), share=True)
             yield self.estimate("ood_accuracy", at=at, **figure(over_all))
 
 
