@@ -142,6 +142,7 @@ def test_categories_go_by_folders_where_there_is_no_label() -> None:
     assert value(found, "plain_accuracy", classes="categories") == 0.75
     assert value(found, "mean_accuracy", classes="categories", distortion="high_pass") == pytest.approx(9 / N)
     assert "by categories" in exam.findings(found)[0].sentence
+    assert "Categories are coarse classes" in exam.charts(found)[0].caption  # type: ignore[union-attr]
 
 
 def test_without_labels_it_tells_whether_answers_stay() -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from eyechart.core.by_category import CLASSES, explained
 from eyechart.core.chart import Chart, Finding, Lines, Mark, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
 from eyechart.exams.critical_band_channel import UNBRACKETED
 
-CLASSES = {"own": "the model's own classes", "categories": "categories"}
 PEOPLE = 1.0  # octaves, about (Subramanian et al., NeurIPS 2023)
 WIDE = 2.0  # octaves: from here on it is told as wide
 
@@ -105,7 +105,10 @@ def _curves(estimates: Estimates) -> Iterator[Lines]:
         marks=marks,
         y_range=(0.0, 1.0),
         x_scale="log",
-        caption=f"Faint grey images answered rightly, by {CLASSES[classes]}. Where the lines dip, the model looks.",
+        caption=explained(
+            f"Faint grey images answered rightly, by {CLASSES[classes]}. Where the lines dip, the model looks.",
+            estimates,
+        ),
     )
 
 

@@ -9,16 +9,17 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
+from eyechart.core.by_category import ByCategory
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.variants_pictures import SHOWN, charts, findings
-from eyechart.images.categories import Categories, Rule
-from eyechart.images.category_labels import Wish, as_wish, categories_or_none, category_labels
+from eyechart.images.categories import Categories
+from eyechart.images.category_labels import category_labels
 from eyechart.stats.intervals import Interval, differences, of_means, wilson
 from eyechart.views.colours import Greyed
 from eyechart.views.outlines import Edges, Silhouette
@@ -26,11 +27,10 @@ from eyechart.views.textures import ObjectTexture, PatchTexture
 from eyechart.views.whole import Whole
 
 Variant = Literal["grey", "edges", "silhouette", "object_texture", "patch_texture"]
-SETTING = "variants.categories"
 ORIGINAL, READY = "original", "ready"
 
 
-class Variants(Exam):
+class Variants(ByCategory):
     """Accuracy on images of which one cue is left (after Geirhos et al., ICLR 2019, arXiv 1811.12231).
 
     From the images at hand are drawn: grey (.2125 R + .7154 G + .0721 B); edges (Canny, black on white; smoothing 2 pixels at
@@ -66,7 +66,6 @@ class Variants(Exam):
         "The same images without colour, as line drawings, as black shapes, and as nothing but their surface. People name line "
         "drawings and shapes with ease; a model that cannot, and can name surfaces, does not see things as people do."
     )
-    own_targets: ClassVar[bool] = True
 
     variants: tuple[Variant, ...] = Field(
         ("grey", "edges", "silhouette", "object_texture", "patch_texture"), min_length=1, description="What is drawn."
@@ -74,20 +73,10 @@ class Variants(Exam):
     ready: Literal["auto", "yes", "no"] = Field(
         "auto", description="The images are stimuli to be shown whole, and nothing is drawn; auto: if none has a label."
     )
-    categories: Wish = Field(
-        "auto",
-        description="auto, imagenet16, cifar10, or a TOML FILE: [categories] name = [outputs by number or name].",
-    )
-    aggregation: Rule = Field("mean", description="mean, sum, max or strict: how outputs make a category's score.")
     edge_percentiles: tuple[float, float] = Field(
         (80.0, 90.0), description="Hysteresis of edges, low and high, 0 to 100."
     )
     patch: float = Field(0.25, gt=0, le=1, description="Side of the patch by that of the frame.")
-
-    @field_validator("categories", mode="before")
-    @classmethod
-    def _with_content(cls, wish: object) -> object:
-        return as_wish(wish, SETTING)
 
     @field_validator("variants")
     @classmethod
@@ -107,7 +96,7 @@ class Variants(Exam):
         """The originals and what is drawn of them, or ready stimuli alone."""
         if so_far:
             return None
-        self._known(subject)  # so that a mapping that does not fit is told at once
+        self.known(subject)  # so that a mapping that does not fit is told at once
         return tuple(Query(view) for view in self._views(subject).values())
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
@@ -117,7 +106,7 @@ class Variants(Exam):
             "top1": np.stack([a.top1 for a in asked.values()], 1).astype(np.int32),
             "valid": np.stack([a.valid for a in asked.values()], 1),
         }
-        known = self._known(batch.subject)
+        known = self.known(batch.subject)
         if known is not None:
             rows["category"] = category_labels(known, batch.labels, batch.ids)
             rows["categories"] = np.stack([known.answers(a.log_p, self.aggregation) for a in asked.values()], 1)
@@ -130,7 +119,7 @@ class Variants(Exam):
         found = [*self._all_images(names, rows)]
         ways = [("own", labels, rows["top1"], subject.n_classes)]
         if "category" in rows:
-            known = self._known(subject)
+            known = self.known(subject)
             ways.append(("categories", rows["category"], rows["categories"], len(known or ())))
         for classes, truth, told, count in ways:
             of = truth >= 0
@@ -152,9 +141,6 @@ class Variants(Exam):
         if case.key.endswith(READY):
             return {READY: Whole()}
         return {ORIGINAL: CLEAN.view, **{name: self._view(name) for name in self.variants if name in SHOWN}}
-
-    def _known(self, subject: Subject) -> Categories | None:
-        return categories_or_none(self.categories, subject.class_names, subject.n_classes, SETTING)
 
     def _views(self, subject: Subject) -> dict[str, View]:
         if self.ready == "yes" or (self.ready == "auto" and not subject.labelled):

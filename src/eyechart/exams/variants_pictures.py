@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from eyechart.core.by_category import CLASSES, explained
 from eyechart.core.chart import Bars, Chart, Finding, Gallery, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
@@ -17,7 +18,6 @@ TITLES = {
     "patch_texture": "texture of a patch",
     "ready": "ready stimuli",
 }
-CLASSES = {"own": "the model's own classes", "categories": "categories"}
 SHOWN = ("grey", "edges", "patch_texture")  # in the gallery: drawn of any image
 FEW = 30  # images: of fewer nothing is said
 
@@ -91,7 +91,9 @@ def _bars(estimates: Estimates) -> Iterator[Bars]:
             series=series,
             rules=rules,
             x_range=(0.0, 1.0),
-            caption="Share of images answered rightly, of those that the variant could be drawn of.",
+            caption=explained(
+                "Share of images answered rightly, of those that the variant could be drawn of.", estimates
+            ),
         )
 
 
