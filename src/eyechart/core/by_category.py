@@ -13,8 +13,8 @@ from eyechart.images.category_labels import Wish, as_wish, categories_or_none
 
 CLASSES = {"own": "the model's own classes", "categories": "categories"}
 EXPLAINED = (
-    "Categories are coarse classes: all of the model's outputs that stand for dogs count as dog. For ImageNet they are the 16 of "
-    "Geirhos et al. unless set otherwise; images of no category are left out."
+    "Categories are coarse classes: all of the model's outputs that stand for dogs count as dog. For ImageNet they are the 16 "
+    "of Geirhos et al. unless set otherwise; images of no category are left out."
 )
 
 

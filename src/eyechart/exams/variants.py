@@ -50,7 +50,7 @@ class Variants(ByCategory):
         original_accuracy: on the same images as they are.
         relative_accuracy: the ratio of the two.
         agreement: share of images whose top class is that of the original.
-        drawn: share of images that the variant could be drawn of.
+        drawn: share of images that the variant could be drawn of, and that the model then gives a finite answer to.
     chance {classes}: of an answer at random.
 
     Rows: ``top1``, ``valid`` (an entry for each variant, the original first), and with categories ``category``,
@@ -60,6 +60,7 @@ class Variants(ByCategory):
     """
 
     name: ClassVar[str] = "variants"
+    version: ClassVar[int] = 2  # 1 did without images of which one variant alone had no finite answer
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "relative_accuracy")
     title: ClassVar[str] = "One cue left"
     explanation: ClassVar[str] = (
@@ -77,6 +78,11 @@ class Variants(ByCategory):
         (80.0, 90.0), description="Hysteresis of edges, low and high, 0 to 100."
     )
     patch: float = Field(0.25, gt=0, le=1, description="Side of the patch by that of the frame.")
+
+    @field_validator("ready", mode="before")
+    @classmethod
+    def _switched(cls, written: object) -> object:
+        return {True: "yes", False: "no"}.get(written, written) if isinstance(written, bool) else written
 
     @field_validator("variants")
     @classmethod
@@ -99,12 +105,16 @@ class Variants(ByCategory):
         self.known(subject)  # so that a mapping that does not fit is told at once
         return tuple(Query(view) for view in self._views(subject).values())
 
+    def tolerates(self, query: Query) -> bool:
+        """An answer that is not finite costs the image that variant, not the others."""
+        return query != CLEAN and query.view != Whole()
+
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry a variant."""
         asked = {name: answers[Query(view)] for name, view in self._views(batch.subject).items()}
         rows: dict[str, Array] = {
             "top1": np.stack([a.top1 for a in asked.values()], 1).astype(np.int32),
-            "valid": np.stack([a.valid for a in asked.values()], 1),
+            "valid": np.stack([a.valid & a.finite for a in asked.values()], 1),
         }
         known = self.known(batch.subject)
         if known is not None:
@@ -166,8 +176,10 @@ class Variants(ByCategory):
         for i in np.flatnonzero((plain.top1 == batch.labels) | (batch.labels < 0)):
             facts: dict[str, Any] = {}
             for name, answer in asked.items():
-                facts[name] = batch.subject.class_name(int(answer.top1[i])) if answer.valid[i] else "not drawn"
-                facts[f"p_{name}"] = float(answer.confidence[i]) if answer.valid[i] else 0.0
+                told = answer.valid[i] and answer.finite[i]
+                silent = "no finite answer" if answer.valid[i] else "not drawn"
+                facts[name] = batch.subject.class_name(int(answer.top1[i])) if told else silent
+                facts[f"p_{name}"] = float(answer.confidence[i]) if told else 0.0
             yield Kept("variants/drawn", float(plain.confidence[i]), batch.ids[i], facts)
 
     def _mistakes(
