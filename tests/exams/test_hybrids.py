@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from eyes import (
 )
 
 SIZE, N = 16, 40
+CORNER = sqrt(2) * SIZE / 2  # of the finest wave
 CALM = (96 + noise_images(N) // 4).astype(np.uint8)  # of little contrast: no mixture leaves the range
 BANDS = {"methods": ("bands",), "gallery": 0}
 
@@ -74,7 +76,7 @@ def told(sat: Sitting, measure: str, **at: Any) -> float | None:
 
 
 def test_a_low_pass_eye_names_the_coarse_image_from_its_radius_on() -> None:
-    sat = examined_by(LowPassEye(4, SIZE), radii=(0, 2, 4, 6, 12), **BANDS)
+    sat = examined_by(LowPassEye(4, SIZE), radii=(0, 2, 4, 6, CORNER), **BANDS)
     assert told(sat, "pairs_kept") == 1.0
     assert [e.value for e in sat.estimates.of("clipped_share")] == [0.0] * 5
     bias = [e.value for e in sat.estimates.of("bias")]
@@ -89,9 +91,9 @@ def test_a_low_pass_eye_names_the_coarse_image_from_its_radius_on() -> None:
 
 
 def test_a_high_pass_eye_names_the_fine_image_up_to_its_radius() -> None:
-    sat = examined_by(HighPassEye(4, SIZE), radii=(1, 4, 12), **BANDS)
+    sat = examined_by(HighPassEye(4, SIZE), radii=(1, 4, CORNER), **BANDS)
     assert [e.value for e in sat.estimates.of("bias")] == [0.0, 0.0, 1.0]
-    assert told(sat, "crossover_radius") == 8.0
+    assert told(sat, "crossover_radius") == (4 + CORNER) / 2
 
 
 @pytest.mark.parametrize(("eye", "bias"), [(AmplitudeEye(), 0.0), (PhaseEye(), 1.0)], ids=["amplitude", "phase"])
@@ -293,3 +295,15 @@ def test_more_tiles_than_pixels_are_refused() -> None:
     with pytest.raises(SettingError, match=r"fewer pixels a side than tiles.*hybrids.grid = 17.*16 or less"):
         Hybrids(grid=17).ask(Subject((16, 20), 4), ())
     assert Hybrids(grid=17, methods=("bands",)).ask(Subject((16, 20), 4), ())
+
+
+def test_radii_beyond_the_finest_wave_are_refused() -> None:
+    for radii in ((4, 12), (500,)):
+        with pytest.raises(
+            SettingError, match=r"16 x 16 .*no wave beyond radius 11\.3137.*hybrids\.radii.*up to 11\.3"
+        ):
+            Hybrids(radii=radii).ask(Subject((16, 16), 4), ())
+    assert Hybrids(radii=(4, 11.3)).ask(Subject((16, 16), 4), ())
+    assert Hybrids(radii=(17.8,)).ask(Subject((16, 32), 4), ())
+    assert Hybrids(radii=(22.6,), units="isotropic").ask(Subject((16, 32), 4), ())
+    assert Hybrids(methods=("phase",), radii=(500,)).ask(Subject((16, 16), 4), ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
+from math import floor
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from eyechart.errors import SettingError
 from eyechart.exams.hybrids_estimates import Pairs
 from eyechart.exams.hybrids_layout import METHODS, Layout, Method, usual_radii
 from eyechart.exams.hybrids_pictures import charts, findings
-from eyechart.spectrum.grid import Units
+from eyechart.spectrum.grid import Units, radius_map
 from eyechart.views.conflicts import Dc
 from eyechart.views.parts import Shape
 
@@ -56,8 +57,8 @@ class Hybrids(Exam):
     Of all pairs of two classes, whatever the model says of them:
         pairs_kept: share of them that it gets right, both images alone.
         clipped_share, clipped_out {method, ...}: mean share of values clipped, share of conflicts left out for it.
-    ``n`` counts images A; intervals resample them with all their pairs. (Each image is B of about one other, too, which makes
-    them a little too narrow.) On images that all models get right, {given: all_models_correct}, B is right by the model itself.
+    ``n`` counts images A; intervals resample them with all their pairs. (Each image is B of about one other, too; intervals
+    leave that out.) On images that all models get right, {given: all_models_correct}, B is right by the model itself.
 
     Rows: ``image_top1``; an entry a pair in ``partner_label``, ``partner_top1`` (-1: it could not be shown) and
     ``partner_position`` (in the seeded order, as the column position of the rows; it may lie beyond the limit); and, pair by
@@ -177,6 +178,15 @@ class Hybrids(Exam):
                 setting="hybrids.grid",
                 value=self.grid,
                 way_out=f"Give {min(subject.size)} or less, or leave object out of methods.",
+            )
+        finest = float(radius_map(*subject.size, self.units).max())
+        if "bands" in self.methods and self.radii and self.radii[-1] > finest:
+            height, width = subject.size
+            raise SettingError(
+                f"A frame of {height} x {width} pixels holds no wave beyond radius {finest:g}: B would give nothing.",
+                setting="hybrids.radii",
+                value=list(self.radii),
+                way_out=f"Give radii up to {floor(10 * finest) / 10:g}, or leave the setting out.",
             )
         radii = self.radii or usual_radii(subject.size)
         fourier = (self.dc, self.taper, self.inclusive, self.units)
