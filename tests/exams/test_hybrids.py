@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from eyechart.core.chart import Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
@@ -132,8 +133,8 @@ def test_an_eye_that_says_one_thing_decides_nothing() -> None:
     assert {e.measure for e in undefined} == measures
     assert all(e.value is None and "no pair" in e.reason for e in undefined)
     (said,) = sat.exam.findings(sat.estimates)
-    assert "cannot be told: none of the pairs" in said.sentence
-    assert sat.exam.charts(sat.estimates)
+    assert f"cannot be told: of {N} images none is in a pair of two classes of which it gets both" in said.sentence
+    assert not sat.exam.charts(sat.estimates)  # nothing to draw
     assert not sat.whole.kept
 
 
@@ -160,6 +161,22 @@ def test_the_formulas_on_published_counts() -> None:
     assert one(found, "either_cue").value == pytest.approx(0.6117, abs=5e-5)
     assert one(found, "answer_a").value == pytest.approx(162 / 1200)
     assert one(found, "answer_b").value == pytest.approx(572 / 1200)
+
+
+def test_the_table_tells_how_many_answers_are_behind_each_figure() -> None:
+    table = Hybrids().charts(by_hand(np.repeat([0, 1, 2], [162, 572, 466])))[0]
+    assert isinstance(table, Table)
+    (row,) = table.rows
+    cells = dict(zip(table.columns, row, strict=True))
+    assert (cells["n"], cells["of n"]) == (1200, 734)
+
+
+def test_images_of_one_class_make_no_pair() -> None:
+    sat = sitting(Hybrids(), seen_by(ConstantEye(1, 0), SIZE), image_set(CALM, np.zeros(N, int)))
+    (said,) = sat.exam.findings(sat.estimates)
+    assert "there is no pair of images of two classes" in said.sentence
+    assert "two classes or more" in said.advice
+    assert not sat.exam.charts(sat.estimates)
 
 
 def test_answers_that_name_neither_leave_the_bias_undefined() -> None:

@@ -26,18 +26,35 @@ HEADINGS = {
 
 def charts(estimates: Estimates) -> Sequence[Chart]:
     """Bias by radius, who is named by radius, the table of all conflicts, examples of each method."""
+    if not _counts(estimates):  # findings say why
+        return []
     galleries = [_gallery(estimates, method) for method in METHODS if estimates.of("bias", method=method)]
     return [*_curves(estimates), _table(estimates), *galleries]
 
 
 def findings(estimates: Estimates) -> Sequence[Finding]:
     """By bands, by phase, by object; then what is left of the pairs."""
-    kept = estimates.one("pairs_kept")
-    if kept is None or not kept.value:
-        reason = "none of the pairs of two classes is right on both images" if kept and kept.n else "there is no pair"
-        return [Finding("note", f"Which of two images it follows cannot be told: {reason}.")]
+    if not _counts(estimates):
+        return [_no_pair(estimates)]
     found = [*_bands(estimates), *_phase(estimates), *_object(estimates)]
     return found or [Finding("note", "Which of two images it follows cannot be told: no answer names either.")]
+
+
+def _counts(estimates: Estimates) -> bool:
+    """Whether there is a pair that counts."""
+    kept = estimates.one("pairs_kept")
+    return bool(kept and kept.value)
+
+
+def _no_pair(estimates: Estimates) -> Finding:
+    """Why there is nothing to see."""
+    kept = estimates.one("pairs_kept")
+    if kept and kept.n:
+        reason = f"of {kept.n:,} images none is in a pair of two classes of which it gets both images right alone"
+        advice = "See whether its classes fit the images (the exam clean), or give more images."
+    else:
+        reason, advice = "there is no pair of images of two classes", "Give images of two classes or more, with labels."
+    return Finding("note", f"Which of two images it follows cannot be told: {reason}.", advice)
 
 
 def _bands(estimates: Estimates) -> Iterator[Finding]:
@@ -158,17 +175,18 @@ def _table(estimates: Estimates) -> Table:
     for e in estimates.of("bias"):
         at = {k: v for k, v in e.at.items() if k != "given"}
         others = [_same_place(estimates, m, e) for m in ("either_cue", "answer_a", "answer_b")]
-        clipped = [estimates.one(m, **at) for m in ("clipped_share", "clipped_out")]
-        cells = [(one.value, one.low, one.high) if one else None for one in (e, *others)]
+        out = estimates.one("clipped_out", **at)
+        bias, *cells = [(one.value, one.low, one.high) if one else None for one in (e, *others)]
         n = others[0].n if others[0] else 0
-        rows.append([_conflict(at), *cells, *(one.value if one else None for one in clipped), n])
+        rows.append([_conflict(at), n, bias, e.n, *cells, out.value if out else None])
     return Table(
         title="All mixtures",
-        columns=["mixture", "bias to A", "names either", "names A", "names B", "clipped", "left out for it", "n"],
+        columns=["mixture", "n", "bias to A", "of n", "names either", "names A", "names B", "left out"],
         rows=rows,
-        formats=[None, "percent", "percent", "percent", "percent", "percent", "percent", "integer"],
-        caption="Bias: of the answers that name either, the share that names A. Clipped: mean share of values beyond the range "
-        f"of a picture; mixtures with too many are left out. {_pairs(estimates)}",
+        formats=[None, "integer", "percent", "integer", "percent", "percent", "percent", "percent"],
+        caption="n: images A with a pair that counts. Bias: of the answers that name either, the share that names A; beside "
+        "it, how many images A have such answers. Left out: mixtures of which too many values were beyond a picture's range. "
+        f"{_pairs(estimates)}",
     )
 
 
