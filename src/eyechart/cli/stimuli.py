@@ -25,7 +25,7 @@ class StimuliOptions(BaseModel):
     decoder: str | None = Field(None, description="FILE of the decoder (adain).")
     size: int | None = Field(
         None,
-        description="Side of the pictures in pixels. Default: the least side of the first images; 224 (style, adain).",
+        description="Side of the pictures in pixels. Default: least side of the first images (16 to 512); 224 (style, adain).",
     )
     per_image: int = Field(1, description="Pictures of each image, with as many styles.")
     same_class: bool = Field(False, description="Styles may be of the image's own class.")

@@ -56,8 +56,8 @@ def make_stimuli(
         out: folder or URL.
         styles: for kinds that mix two images; the contents themselves if None.
         settings: of the kind.
-        size: side of the exported square in pixels; by default the least short side of the first images (512 at most), and 224
-            for style transfer.
+        size: side of the exported square in pixels; by default the least short side of the first images (512 at most; below 16
+            it is to be given), and 224 for style transfer.
         per_image: pictures of each content, with as many styles.
         same_class: whether a style may be of the content's class.
         format: both are lossless.

@@ -40,6 +40,11 @@ class Edges(SourceView):
     low: float = 80.0
     high: float = 90.0
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what are no percentiles in order."""
+        if not 0 <= self.low <= self.high <= 100:
+            raise ValueError("give two percentiles from 0 to 100, the lower one first")
+
     def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
         """Of the frame as the model would see it; no chance involved."""
         drawn = edges(grey_values(preprocessing.frame(original.picture)), self.low, self.high)
