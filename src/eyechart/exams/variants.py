@@ -34,10 +34,11 @@ class Variants(ByCategory):
     """Accuracy on images of which one cue is left (after Geirhos et al., ICLR 2019, arXiv 1811.12231).
 
     From the images at hand are drawn: grey (.2125 R + .7154 G + .0721 B); edges (Canny, black on white; smoothing 2 pixels at
-    224, hysteresis at the gradient's percentiles ``edge_percentiles``); silhouette (what stands before a near-white ground,
-    luminance at least .95, black on white, holes filled, the largest part); object_texture (the largest square within that,
-    mirrored until the frame is full); patch_texture (a square of ``patch`` of the side from the middle half, mirrored: needs no
-    ground). The authors drew theirs by hand or with settings that are not published: all but grey are our choice.
+    224, hysteresis at the gradient's percentiles ``edge_percentiles``); silhouette (black on white: by the image's mask, where
+    masks are given; else what stands before a near-white ground, luminance at least .95, holes filled, the largest part);
+    object_texture (the largest square within that, mirrored until the frame is full); patch_texture (a square of ``patch`` of
+    the side from the middle half, mirrored: needs no ground). The authors drew theirs by hand or with settings that are not
+    published: all but grey are our choice.
 
     Ready stimuli, such as the edges and silhouettes of Geirhos et al., are shown whole (as they are where their size is the
     model's, else resized, nothing cut off): in folders called after categories, ``edges/cat/cat3.png``; see ``ready``.

@@ -60,7 +60,7 @@ _AS = {
     "edges": "as line drawings",
     "patch_texture": "as nothing but a patch of themselves",
     "grey": "as grey pictures",
-    "silhouette": "as silhouettes, of those with a white ground,",
+    "silhouette": "as silhouettes, of those with a mask or a white ground,",
 }
 
 
@@ -109,7 +109,8 @@ def _table(estimates: Estimates) -> Iterator[Table]:
             columns=["shown", "answers by", "right", "the same images as they are", "ratio", "n"],
             rows=rows,
             formats=[None, None, "percent", "percent", "number", "integer"],
-            caption="With 95 % intervals over images. Silhouettes and textures of objects need a near-white ground.",
+            caption="With 95 % intervals over images. Silhouettes and textures of objects need masks (--masks) or a near-white "
+            "ground.",
         )
 
 
