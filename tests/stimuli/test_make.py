@@ -184,6 +184,23 @@ def test_no_file_of_the_user_is_replaced(folder: Path) -> None:
     assert sorted(path.name for path in photos.iterdir()) == ["ant", "bee"]
 
 
+def test_silhouettes_go_by_masks(folder: Path) -> None:
+    (folder / "photos/bee/5.png").unlink()
+    shape = np.zeros((20, 20), np.uint8)
+    shape[3:9, 5:12] = 255
+    for i in range(5):
+        place = folder / "masks" / ("ant", "bee")[i % 2] / f"{i}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(shape).save(place)
+    photos = eyechart.load_images(str(folder / "photos"), masks=str(folder / "masks"))
+    made = eyechart.make_stimuli("silhouette", photos, out=folder / "out")
+    assert made.pictures == 5
+    for row in table(folder / "out"):
+        np.testing.assert_array_equal(picture(folder / "out" / row["file"])[..., 0], 255 - shape)
+    with pytest.raises(RunFolderError, match="lies among the images"):
+        eyechart.make_stimuli("silhouette", photos, out=folder / "photos/silhouettes")
+
+
 def test_a_style_transfer_from_weights_to_pictures(tmp_path: Path) -> None:
     weights = small_style_weights.vgg19(tmp_path)
     given = {"weights": str(weights), "steps": 20, "work_size": 32}

@@ -39,7 +39,8 @@ class Hybrids(Exam):
         & Schyns 2006; as a cue conflict by frequency, Gavrikov et al., ICLR 2025, arXiv 2403.09193).
     phase: the phase of A with the amplitude (1 - mix) |F_A| + mix |F_B| (Oppenheim & Lim 1981). The mean colour is A's, or,
         with ``dc`` amplitude, mixed like the rest.
-    object: the middle of A (a disc of 3/4 of the shorter side, unless set otherwise) on B cut into 4 x 4 shuffled tiles.
+    object: the middle of A (a disc of 3/4 of the shorter side, unless set otherwise) on B cut into 4 x 4 shuffled tiles; with
+        ``shape`` silhouette A's object by its mask, if masks are given, or before a near-white ground.
 
     Only pairs count of which the model gets both images right alone. Conflicts of which more than ``max_clipped`` of the values
     lay outside [0, 1] are left out.
@@ -97,8 +98,10 @@ class Hybrids(Exam):
     max_clipped: float = Field(0.2, ge=0, le=1, description="Leave out conflicts of which more was clipped.")
     inclusive: bool = Field(True, description="bands: A has D <= r; false: D < r.")
     units: Units = Field("index", description="Radius on frames that are not square.")
-    shape: Shape = Field("disc", description="object: disc or box.")
-    share: float = Field(0.75, gt=0, le=1, description="object: its diameter or sides, as a share of the frame's.")
+    shape: Shape = Field("disc", description="object: disc or box (the middle), or silhouette (by masks or ground).")
+    share: float = Field(
+        0.75, gt=0, le=1, description="object: the middle's diameter or sides, as a share of the frame's."
+    )
     grid: int = Field(4, ge=2, description="object: tiles a side that B is cut into.")
     gallery: int = Field(3, ge=0, description="Pairs pictured for each method.")
 

@@ -76,13 +76,13 @@ KINDS: Mapping[str, Kind] = {
     "edges": Kind("eyechart.views.outlines:Edges", "lines alone (Canny), black on white", texture=False),
     "silhouette": Kind(
         "eyechart.views.outlines:Silhouette",
-        "black on white, of objects before a near-white ground",
+        "black on white, of objects with masks or before a near-white ground",
         texture=False,
         within=_GROUND,
     ),
     "object-texture": Kind(
         "eyechart.views.textures:ObjectTexture",
-        "a square of the object, repeated, before a near-white ground",
+        "a square of the object (by a mask, or before a near-white ground), repeated",
         shape=False,
         within=_GROUND,
     ),

@@ -57,6 +57,13 @@ class Painter:
         self.together = make.together if isinstance(make, Transfer) else TOGETHER
         self.content, self.style, self.side = _frames(make, images, side)
         recipe.check_side(self.side)
+        if len(getattr(make, "besides", ())) > 1:
+            raise SettingError(
+                f"{recipe.name} of this shape can be shown to models alone.",
+                setting=f"{recipe.name}.shape",
+                value=recipe.settings.get("shape"),
+                way_out="Give shape=disc or box; the exam hybrids takes the object itself.",
+            )
         self.source: SourceView = split_stages(make)[0] if isinstance(make, View) else Plain()
         self._make = self._opened(trust)
 
