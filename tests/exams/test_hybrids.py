@@ -9,15 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from eyechart.core.chart import Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
+from eyechart.core.view import Partner, Pixels
 from eyechart.errors import SettingError
 from eyechart.examination import examine
 from eyechart.exams.hybrids import Hybrids
+from eyechart.images.masks import MaskedSet, with_masks
+from eyechart.views.outlines import Silhouette
+from eyechart.views.parts import ObjectOnParts
 from eyes import (
     ConstantEye,
     HighPassEye,
@@ -115,6 +120,53 @@ def test_the_middle_and_the_ground() -> None:
         assert (told(sat, "bias"), told(sat, "either_cue")) == (bias, 1.0)
 
 
+@pytest.fixture
+def masked(tmp_path: Path) -> MaskedSet:
+    """Noise; each even image has a mask of its upper left quarter, and is seen there."""
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[: SIZE // 2, : SIZE // 2] = 255
+    for i in range(0, N, 2):
+        Image.fromarray(mask).save(tmp_path / f"{i:04d}.png")
+    return with_masks(image_set(noise_images(N), answered(OnePixelEye(2, 2), noise_images(N))), str(tmp_path))
+
+
+def test_the_object_itself_where_there_are_masks(masked: MaskedSet) -> None:
+    exam = Hybrids(methods=("object",), shape="silhouette", gallery=N)
+    sat = sitting(exam, seen_by(OnePixelEye(2, 2), SIZE), masked)
+    np.testing.assert_array_equal(sat.whole.rows["object_top1"][:, 0] >= 0, np.arange(N) % 2 == 0)
+    assert (told(sat, "bias"), one(sat.estimates, "bias").n) == (1.0, N // 2)
+    assert {int(case.id) % 2 for case in sat.whole.kept} == {0}
+    (said,) = sat.exam.findings(sat.estimates)
+    assert "With the object of one image on shuffled parts" in said.sentence
+    view, a, b = ObjectOnParts(shape="silhouette"), noise_pixels(0), noise_pixels(1)
+    a.beside = {Silhouette(): black_quarter(), Partner(0): b}
+    mixed, parts = view.render(a).pixels, ObjectOnParts(share=0.01).mixed(a, b)
+    torch.testing.assert_close(mixed[..., :8, :8], a.tensor[..., :8, :8])
+    torch.testing.assert_close(mixed[..., 8:, :], parts[..., 8:, :])
+    torch.testing.assert_close(mixed[..., :8, 8:], parts[..., :8, 8:])
+
+
+def noise_pixels(seed: int) -> Pixels:
+    pixels = torch.from_numpy(noise_images(3, SIZE, seed=seed)).permute(0, 3, 1, 2).float() / 255
+    return Pixels(pixels.contiguous(memory_format=torch.channels_last), ("a", "b", "c"), seed=0)
+
+
+def black_quarter() -> Pixels:
+    """Silhouettes of objects in the upper left quarter."""
+    white = torch.ones(3, 3, SIZE, SIZE)
+    white[..., : SIZE // 2, : SIZE // 2] = 0
+    return Pixels(white, ("a", "b", "c"), seed=0)
+
+
+def test_where_no_object_is_seen_the_reason_is_told() -> None:
+    sat = examined_by(OnePixelEye(8, 8), noise_images(N), methods=("object",), shape="silhouette")
+    bias = one(sat.estimates, "bias")
+    assert (bias.value, "there is no object to be seen" in bias.reason) == (None, True)
+    assert "there is no object to be seen" in sat.exam.findings(sat.estimates)[0].sentence
+    assert [type(chart) for chart in sat.exam.charts(sat.estimates)] == [Table]
+    assert not sat.whole.kept
+
+
 def test_a_colour_eye_goes_by_the_coarse_from_the_first_radius_on() -> None:
     sat = examined_by(OracleEye(), plain_images(np.arange(N) % 3, SIZE), radii=(0, 4), **BANDS)
     cross = one(sat.estimates, "crossover_radius")
@@ -184,7 +236,7 @@ def test_answers_that_name_neither_leave_the_bias_undefined() -> None:
     bias, either = one(found, "bias"), one(found, "either_cue")
     assert (bias.value, bias.reason) == (None, "no answer names the class of either image")
     assert (either.value, either.n) == (0.0, 20)
-    assert "no answer names either" in Hybrids().findings(found)[0].sentence
+    assert "cannot be told: no answer names the class of either image." in Hybrids().findings(found)[0].sentence
 
 
 def test_mixtures_with_too_much_clipped_are_left_out_and_counted() -> None:

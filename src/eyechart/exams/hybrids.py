@@ -20,7 +20,7 @@ from eyechart.core.words import figure
 from eyechart.errors import SettingError
 from eyechart.exams.hybrids_estimates import Pairs
 from eyechart.exams.hybrids_layout import METHODS, Layout, Method, usual_radii
-from eyechart.exams.hybrids_pictures import charts, findings
+from eyechart.exams.hybrids_pictures import OBJECTS, charts, findings
 from eyechart.spectrum.grid import Units, radius_map
 from eyechart.views.conflicts import Dc
 from eyechart.views.parts import Shape
@@ -168,11 +168,11 @@ class Hybrids(Exam):
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Bias and answers by radius, all conflicts in a table, examples."""
-        return charts(estimates)
+        return charts(estimates, OBJECTS[self.shape])
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Which image the answer follows, method by method."""
-        return findings(estimates)
+        return findings(estimates, OBJECTS[self.shape])
 
     def _layout(self, subject: Subject) -> Layout:
         if "object" in self.methods and self.grid > min(subject.size):
@@ -204,6 +204,8 @@ class Hybrids(Exam):
             a, b = int(batch.labels[i]), int(rows["partner_label"][i, 0])
             names = {"a": batch.subject.class_name(a), "b": batch.subject.class_name(b)}
             for method in self.methods:
+                if min(rows[f"{method}_top1"][i, j] for j in layout.pictured(method).values()) < 0:
+                    continue  # there is no object to be seen
                 facts: dict[str, Any] = {"method": method, **names}
                 facts |= {"height": batch.subject.size[0], "width": batch.subject.size[1]}
                 for name, j in layout.pictured(method).items():
