@@ -140,9 +140,9 @@ def _curves(estimates: Estimates) -> Iterator[Lines]:
             rules=[Rule(EVEN, "as often B")],
             marks=marks,
             y_range=(0, 1),
-            caption="A gives everything up to r waves across the image, B all that is finer. Of the answers that name either, the "
-            "share that names A; with 95 % intervals. The farther left it rises, the coarser the detail that the model goes by. "
-            + _pairs(estimates),
+            caption="A gives everything up to r waves across the image, B all that is finer. Of the answers that name either, "
+            "the share that names A; with 95 % intervals. The farther left it rises, the coarser the detail that the model "
+            f"goes by. {_pairs(estimates)}",
         )
     curves = {"A, the coarse image": "answer_a", "B, the fine image": "answer_b", "either": "either_cue"}
     yield Lines(
