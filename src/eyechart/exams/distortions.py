@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from eyechart.core.by_category import ByCategory
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
+from eyechart.core.settings import Distinct
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.core.words import figure
@@ -63,15 +64,10 @@ class Distortions(ByCategory):
         "People hold on for long; where a model drops early, it lives on what was taken."
     )
 
-    distortions: tuple[Name, ...] = Field(PUBLISHED, min_length=1, description="Which; all published levels of each.")
+    distortions: Annotated[tuple[Name, ...], Distinct] = Field(
+        PUBLISHED, min_length=1, description="Which; all published levels of each."
+    )
     images: int = Field(1000, ge=1, description="At most so many images, the first of the seeded order.")
-
-    @field_validator("distortions")
-    @classmethod
-    def _distinct(cls, names: tuple[Name, ...]) -> tuple[Name, ...]:
-        if len(set(names)) < len(names):
-            raise ValueError("name each distortion once")
-        return names
 
     def most(self, subject: Subject) -> int:
         """``images``."""

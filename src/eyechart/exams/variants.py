@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -14,6 +14,7 @@ from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
+from eyechart.core.settings import Distinct
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.core.words import figure
@@ -69,7 +70,7 @@ class Variants(ByCategory):
         "drawings and shapes with ease; a model that cannot, and can name surfaces, does not see things as people do."
     )
 
-    variants: tuple[Variant, ...] = Field(
+    variants: Annotated[tuple[Variant, ...], Distinct] = Field(
         ("grey", "edges", "silhouette", "object_texture", "patch_texture"), min_length=1, description="What is drawn."
     )
     ready: Literal["auto", "yes", "no"] = Field(
@@ -84,13 +85,6 @@ class Variants(ByCategory):
     @classmethod
     def _switched(cls, written: object) -> object:
         return {True: "yes", False: "no"}.get(written, written) if isinstance(written, bool) else written
-
-    @field_validator("variants")
-    @classmethod
-    def _distinct(cls, names: tuple[Variant, ...]) -> tuple[Variant, ...]:
-        if len(set(names)) < len(names):
-            raise ValueError("name each variant once")
-        return names
 
     @field_validator("edge_percentiles")
     @classmethod
