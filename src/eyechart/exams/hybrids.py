@@ -182,20 +182,23 @@ class Hybrids(Exam):
                 value=self.grid,
                 way_out=f"Give {min(subject.size)} or less, or leave object out of methods.",
             )
-        finest = float(radius_map(*subject.size, self.units).max())
-        if "bands" in self.methods and self.radii and self.radii[-1] > finest:
-            height, width = subject.size
-            raise SettingError(
-                f"A frame of {height} x {width} pixels holds no wave beyond radius {finest:g}: B would give nothing.",
-                setting="hybrids.radii",
-                value=list(self.radii),
-                way_out=f"Give radii up to {floor(10 * finest) / 10:g}, or leave the setting out.",
-            )
-        radii = self.radii or usual_radii(subject.size)
+        radii = self._within(self.radii, subject.size) if self.radii else usual_radii(subject.size)
         fourier = (self.dc, self.taper, self.inclusive, self.units)
         return Layout(
             subject.size, self.methods, radii, self.mixes, self.pairs, *fourier, self.shape, self.share, self.grid
         )
+
+    def _within(self, radii: tuple[float, ...], size: tuple[int, int]) -> tuple[float, ...]:
+        """Radii as they are given. Raises SettingError for one beyond all waves of the frame."""
+        finest = float(radius_map(*size, self.units).max())
+        if "bands" in self.methods and radii[-1] > finest:
+            raise SettingError(
+                f"A frame of {size[0]} x {size[1]} pixels holds no wave beyond radius {finest:g}: B would give nothing.",
+                setting="hybrids.radii",
+                value=list(radii),
+                way_out=f"Give radii up to {floor(10 * finest) / 10:g}, or leave the setting out.",
+            )
+        return radii
 
     def _cases(self, rows: Mapping[str, Array], batch: Batch, layout: Layout) -> Iterator[Kept]:
         """The first pair of each image, where it counts."""
