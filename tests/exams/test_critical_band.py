@@ -231,7 +231,7 @@ def test_figures_show_a_line_a_noise(found: Estimates) -> None:
     assert len(curves.series) == 4
     assert len(clipped.series) == 1
     (table,) = (chart for chart in CriticalBand().charts(found) if isinstance(chart, Table))
-    assert len(table.rows) == 2
+    assert [row[table.columns.index("n")] for row in table.rows] == [N, N]
 
 
 @pytest.mark.parametrize(

@@ -119,14 +119,14 @@ def _table(estimates: Estimates) -> Iterator[Table]:
         cells = [(x.value, x.low, x.high) if x and x.value is not None else None for x in (e, *more[:2])]
         at_bound = more[2].value if more[2] else None
         note = e.reason or ("at a bound: means little" if at_bound else "")
-        rows.append([CLASSES[e.at["classes"]], _FITS[e.at["fit"]], *cells, note])
+        rows.append([CLASSES[e.at["classes"]], _FITS[e.at["fit"]], e.n, *cells, note])
     if rows:
         yield Table(
             title="The channel",
-            columns=["answers by", "through", "centre", "width", "sensitivity", ""],
+            columns=["answers by", "through", "n", "centre", "width", "sensitivity", ""],
             rows=rows,
-            formats=[None, None, "number", "number", "number", None],
-            caption="A Gaussian over octaves: centre in cycles per image, width in octaves, sensitivity at most 1.",
+            formats=[None, None, "integer", "number", "number", "number", None],
+            caption="A Gaussian over octaves; n: images. Centre in cycles per image, width in octaves, sensitivity at most 1.",
         )
 
 
