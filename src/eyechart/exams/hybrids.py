@@ -60,7 +60,8 @@ class Hybrids(Exam):
         clipped_share, clipped_out {method, ...}: mean share of values clipped, share of conflicts left out for it.
     ``n`` counts images A; intervals resample them with all their pairs. (Each image is B of about one other, too, which
     intervals leave out: where some images win or are seen far more easily than others, those of bias are a little wide, and
-    those of either_cue narrow, holding the truth in 87 % of simulated cases.) On images that all models get right, {given: all_models_correct}, B is right by the model itself.
+    those of either_cue narrow, holding the truth in 87 % of simulated cases.) On images that all models get right, {given:
+    all_models_correct}, B is right by the model itself.
 
     Rows: ``image_top1``; an entry a pair in ``partner_label``, ``partner_top1`` (-1: it could not be shown) and
     ``partner_position`` (in the seeded order, as the column position of the rows; it may lie beyond the limit); and, pair by
