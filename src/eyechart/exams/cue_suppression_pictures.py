@@ -118,8 +118,12 @@ def _claim(estimates: Estimates) -> Iterator[Finding]:
     yield Finding(
         "note",
         "A published claim (Burgert et al., NeurIPS 2025) is that convolutional networks lean on local shape, not on texture. "
-        f"At the strengths shown {verdict} {percent(difference)}.{local}",
+        f"At the strengths shown {verdict} {100 * difference.value:.1f} points{_ends(difference)}.{local}",
     )
+
+
+def _ends(e: Estimate) -> str:
+    return "" if e.low is None or e.high is None else f" (95% interval {100 * e.low:.1f} to {100 * e.high:.1f})"
 
 
 def _colour(estimates: Estimates) -> Iterator[Finding]:
@@ -225,15 +229,23 @@ def _table(estimates: Estimates, methods: Sequence[Method]) -> Table:
         means = [estimates.of(m, method=method) for m in ("mean_relative_accuracy", "mean_chance_corrected")]
         if strongest[1]:
             cells = [(e[0].value, e[0].low, e[0].high) if e else None for e in (*means, *strongest)]
-            rows.append([f"{NAMES[method]} ({CUES[method]})", *cells])
+            rows.append([f"{NAMES[method]} ({CUES[method]})", (strongest[0] or strongest[1])[0].n, *cells])
     return Table(
         title="All ways to take a cue away",
-        columns=["picture (without)", "kept, mean", "kept above chance", "right", "same answer", "commonest answer"],
+        columns=[
+            "picture (without)",
+            "n",
+            "kept, mean",
+            "kept above chance",
+            "right",
+            "same answer",
+            "commonest answer",
+        ],
         rows=rows,
-        formats=[None, *["percent"] * 5],  # type: ignore[list-item]
-        caption="Kept: accuracy by that on the whole picture, mean over the strengths, as it is and above chance. The last "
-        "three are at the strongest: images that are right, that get the answer of the whole picture, and that get the "
-        "commonest answer.",
+        formats=[None, "integer", *["percent"] * 5],  # type: ignore[list-item]
+        caption="n: images. Kept: accuracy by that on the whole picture, mean over the strengths, as it is and above chance. "
+        "The last three are at the strongest: images that are right, that get the answer of the whole picture, and that get "
+        "the commonest answer.",
     )
 
 
