@@ -14,7 +14,7 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.settings import Distinct
 from eyechart.core.tally import Tally
-from eyechart.core.told import figures
+from eyechart.core.told import clean_accuracy, figures
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.errors import at_most
@@ -106,12 +106,8 @@ class Consistency(Exam):
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Per mode: over all images, and over those right on the clean view."""
-        whole, known = tally.rows["image_top1"], labels >= 0
-        found: list[Estimate] = []
-        if known.any():
-            right = share_of((whole == labels)[known])
-            at = {"chance": 1 / max(1, subject.n_classes)}
-            found.append(self.estimate("clean_accuracy", at=at, **figure(right)))
+        whole = tally.rows["image_top1"]
+        found = [*clean_accuracy(self.estimate, whole, labels, subject.n_classes)]
         for mode in self.modes:
             rows = {c.removeprefix(f"{mode}_"): v for c, v in tally.rows.items() if c.startswith(f"{mode}_")}
             found += self._figures(mode, rows, whole, labels, subject)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import sqrt
 
 from eyechart.core.chart import Chart, Finding, Lines, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates, ends
-from eyechart.core.findings import called_out
+from eyechart.core.findings import called_out, guessed
 from eyechart.core.words import percent
 
 LOW, HIGH = 0.95, 0.98  # verdicts: below is weak, above strong
-CHANCE = 3  # standard deviations from guessing
 FEW = 10  # images: curves leave out distances that fewer met
 ENLARGED = 1.05  # beyond, the margin is not the picture's own
 PREFIX = {"crop": "", "roll": "roll_"}
@@ -50,15 +48,9 @@ def _verdict(e: Estimate, estimates: Estimates, mode: str, doubtful: bool) -> Fi
 
 def _idle(estimates: Estimates, mode: str) -> Iterator[Finding]:
     """Whether it is consistent because it has little to say."""
-    clean, most = estimates.one("clean_accuracy"), estimates.one(f"{PREFIX[mode]}commonest_answer_share")
+    most = estimates.one(f"{PREFIX[mode]}commonest_answer_share")
     yield from called_out(most, f"on {WHERE[mode]} consistency then says little")
-    if clean is None or clean.value is None or not clean.n:
-        return
-    chance = clean.at["chance"]
-    if clean.value - chance < CHANCE * sqrt(chance * (1 - chance) / clean.n):
-        yield Finding(
-            "note", f"It is right {percent(clean)} of the time, which guessing might be: consistency then says little."
-        )
+    yield from guessed(estimates.one("clean_accuracy"), "consistency then says little")
 
 
 def _lost(estimates: Estimates, mode: str) -> str:

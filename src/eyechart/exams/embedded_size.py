@@ -13,6 +13,7 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Tally
+from eyechart.core.told import clean_accuracy
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.errors import SettingError
@@ -49,6 +50,7 @@ class EmbeddedSize(Exam):
         p_top1_change_rise {given}: p_top1_change less that of the largest size, paired by image.
         pixels: mean short side in pixels of the input.
         commonest_answer_share: share of the first frames' answers that are the commonest class; near 1 few can change.
+        clean_accuracy {chance}: on the clean view, beside one answer in so many classes; near that, steadiness earns no praise.
         capped_images: images made smaller still, to fit.
     And, negative where more changes as the picture shrinks (Spearman's rank correlation with the image's sizes in pixels; ties,
     such as sizes that a long picture cannot reach, share their mean rank):
@@ -133,6 +135,7 @@ class EmbeddedSize(Exam):
         for given, group in groups.items():
             chosen = {name: column[group] for name, column in rows.items()}
             found += [*self._changes(chosen, given), *self._trends(chosen, given)]
+        found += clean_accuracy(self.estimate, rows["image_top1"], labels, subject.n_classes)
         return Estimates((*found, *self._context(rows, labels)))
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:

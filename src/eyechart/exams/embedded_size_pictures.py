@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from eyechart.core.chart import Chart, Finding, Format, Lines, Mark, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.findings import STUCK, guessed, idle, near_chance, stuck
 from eyechart.core.words import percent, points
 
 GROUPS = {"all": "all images", "correct": "images it gets right unshifted"}
 TELLING = 0.05  # five points: what a reader of the summary should hear about
 LITTLE = 0.02
 USUAL = 100  # the short side of the paper's protocol 2
-ONE_ANSWER = 0.9
 
 
 def charts(estimates: Estimates, sizes: Sequence[int], full: int, step: int) -> Sequence[Chart]:
@@ -53,7 +53,7 @@ def charts(estimates: Estimates, sizes: Sequence[int], full: int, step: int) -> 
 
 def findings(estimates: Estimates, sizes: Sequence[int], step: int) -> Sequence[Finding]:
     """Whether it changes more as the picture shrinks, and whether it can see small pictures at all."""
-    return [*_shape(estimates, sizes, step), *_one_answer(estimates, sizes)] or [
+    return [*_shape(estimates, sizes, step), *_idle(estimates)] or [
         Finding("note", "No image could be embedded at these sizes.")
     ]
 
@@ -75,6 +75,7 @@ def _shape(estimates: Estimates, sizes: Sequence[int], step: int) -> Iterator[Fi
         f" (rank correlation of change and size over all sizes {_rho(trend)})." if trend.value is not None else "."
     )
     steady = [e for e in estimates.of("p_top1_change", given="all") if e.high is not None and e.high < LITTLE]
+    able = not any(idle(*_doubts(estimates, size)) for size in sizes)
     if (rise.low or 0.0) > TELLING:
         yield Finding(
             "weak",
@@ -82,7 +83,7 @@ def _shape(estimates: Estimates, sizes: Sequence[int], step: int) -> Iterator[Fi
             "Train with small and shifted pictures (random resizing and placing), or anti-alias where it subsamples; shift "
             "augmentation at the usual size alone does not carry over.",
         )
-    elif step and len(steady) == len(sizes) and not _stuck(estimates):
+    elif step and able and len(steady) == len(sizes):
         yield Finding("strong", sentence)
     else:
         yield Finding("note", sentence)
@@ -97,24 +98,36 @@ def moved_by(step: int) -> str:
     return "one pixel" if step == 1 else f"{step} pixels"
 
 
-def _one_answer(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]:
-    stuck = [e for e in _stuck(estimates) if not _changes_much(estimates, e.at["short_side"])]
-    if stuck:
-        where = ", ".join(str(e.at["short_side"]) for e in stuck)
+def _idle(estimates: Estimates) -> Iterator[Finding]:
+    """At which sizes it is steady because it has little to say."""
+    clean = estimates.one("clean_accuracy")
+    steady = [
+        e.at["short_side"]
+        for e in estimates.of("p_top1_change", given="all")
+        if e.value is not None and (e.low or 0.0) <= TELLING
+    ]
+    if steady:
+        yield from guessed(clean, "that it is steady says little")
+    usual = [s for s in steady if stuck(estimates.one("commonest_answer_share", short_side=s))]
+    if usual:
+        share = f"more than {STUCK:.0%} of the time, so that little can change there"
+        yield Finding("note", f"At {_listed(usual)} it gives one and the same answer {share}.")
+    unsure = [s for s in steady if near_chance(clean, estimates.one("accuracy", short_side=s))]
+    if unsure and not near_chance(clean):
         yield Finding(
-            "note",
-            f"At {'size' if len(stuck) == 1 else 'sizes'} {where} it gives one and the same answer more than "
-            f"{ONE_ANSWER:.0%} of the time, so that little can change there.",
+            "note", f"At {_listed(unsure)} it is right no more often than guessing might be: steadiness says little."
         )
 
 
-def _stuck(estimates: Estimates) -> list[Estimate]:
-    return [e for e in estimates.of("commonest_answer_share") if (e.value or 0.0) > ONE_ANSWER]
+def _listed(sizes: Sequence[int]) -> str:
+    return f"{'size' if len(sizes) == 1 else 'sizes'} {', '.join(map(str, sizes))}"
 
 
-def _changes_much(estimates: Estimates, size: int) -> bool:
-    e = estimates.one("p_top1_change", short_side=size, given="all")
-    return e is not None and (e.low or 0.0) > TELLING
+def _doubts(estimates: Estimates, size: int) -> tuple[Estimate | None, ...]:
+    """What tells whether it may be steady at a size for having little to say."""
+    of_size = (estimates.one(measure, short_side=size) for measure in ("commonest_answer_share", "accuracy"))
+    usual, shown = of_size
+    return usual, estimates.one("clean_accuracy"), shown
 
 
 def _rho(e: Estimate) -> str:

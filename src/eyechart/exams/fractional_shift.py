@@ -15,6 +15,7 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.settings import Distinct
 from eyechart.core.tally import Tally
+from eyechart.core.told import clean_accuracy
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.errors import at_most
@@ -52,7 +53,8 @@ class FractionalShift(Exam):
             (fourier), over the set but the identity.
         outside_most {set}: how far out the farthest value lies (of a range of 1), mean over images and these shifts.
         enlarged: mean pixels of the scaled picture for a pixel of the original (bicubic); above 1 the margin is not its own.
-    And clean_accuracy; commonest_answer_share on the clean view: near 1 stability means nothing. For ``fourier`` the unshifted
+    And clean_accuracy {chance}, beside one answer in so many classes: near that, stability earns no praise;
+    commonest_answer_share on the clean view: near 1 stability means nothing. For ``fourier`` the unshifted
     frame is the clean view, for ``bicubic`` the middle window of the margin.
     worst_accuracy can only fall from a set to one that holds it, and never exceeds mean_accuracy.
 
@@ -135,8 +137,7 @@ class FractionalShift(Exam):
         """Per method: every shift, and the sets of them."""
         right, known = (tally.rows["image_top1"] == labels) & (labels >= 0), labels >= 0
         found = [self.estimate("commonest_answer_share", **figure(commonest(tally.rows["image_top1"])))]
-        if known.any():
-            found.append(self.estimate("clean_accuracy", **figure(share_of(right[known]))))
+        found += clean_accuracy(self.estimate, tally.rows["image_top1"], labels, subject.n_classes)
         for method in self.methods:
             rows = {c.removeprefix(f"{method}_"): v for c, v in tally.rows.items() if c.startswith(f"{method}_")}
             groups = {"all": np.ones(len(labels), bool), **({"correct": right} if known.any() else {})}

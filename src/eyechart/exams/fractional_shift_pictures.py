@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from eyechart.core.chart import Bars, Chart, Finding, Heatmap, Panels, Series, Table
 from eyechart.core.chart_numbers import plain_numbers
 from eyechart.core.estimate import Estimates, ends
-from eyechart.core.findings import called_out, judged, stuck
+from eyechart.core.findings import called_out, guessed, idle, judged
 from eyechart.core.words import percent, points
 
 MUCH, LITTLE = 0.05, 0.02  # verdicts: share of changed answers
@@ -31,9 +31,12 @@ def charts(estimates: Estimates, methods: Sequence[str], sets: Sequence[str], un
 
 def findings(estimates: Estimates, methods: Sequence[str]) -> Sequence[Finding]:
     """Per method: change, and what it costs; then the ringing."""
-    changes = (f for method in methods for f in _change(estimates, method))
-    usual = estimates.one("commonest_answer_share")
-    return [*changes, *called_out(usual, "little can change"), *_rings(estimates)]
+    found = [f for method in methods for f in _change(estimates, method)]
+    weak = any(finding.verdict == "weak" for finding in found)
+    found += called_out(estimates.one("commonest_answer_share"), "little can change")
+    if not weak:
+        found += guessed(estimates.one("clean_accuracy"), "that it is stable says little")
+    return [*found, *_rings(estimates)]
 
 
 def _change(estimates: Estimates, method: str) -> Iterator[Finding]:
@@ -48,7 +51,7 @@ def _change(estimates: Estimates, method: str) -> Iterator[Finding]:
     advice = (
         "Anti-alias where it subsamples, average its answers over small shifts, or train with random resized crops."
     )
-    due = not stuck(estimates.one("commonest_answer_share"))
+    due = not idle(estimates.one("commonest_answer_share"), estimates.one("clean_accuracy"))
     yield judged(sentence, e, MUCH, LITTLE, advice, praise=due)
 
 

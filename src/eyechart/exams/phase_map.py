@@ -15,7 +15,7 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.settings import Distinct
 from eyechart.core.tally import Tally
-from eyechart.core.told import figures
+from eyechart.core.told import clean_accuracy, figures
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.phase_map_figures import answered, changes, embedded
@@ -56,6 +56,7 @@ class PhaseMap(Exam):
         worst_accuracy, mean_accuracy {below}: share of images right under every such shift (the unshifted frame included), and
             the mean share over these shifts. The first can only fall as ``below`` grows, and never exceeds the second.
         commonest_answer_share: share of answers on the clean view that are the commonest class; near 1 stability means nothing.
+        clean_accuracy {chance}: on the clean view, beside one answer in so many classes; near that, stability earns no praise.
     Models that embed, at {down, right}:
         embed_change: mean norm of the difference of the two embeddings over ``reference_distance`` (0 = invariant, 1 = like
             another image), as in the exam of shifts; the interval takes that scale as known.
@@ -130,6 +131,7 @@ class PhaseMap(Exam):
         found = [self.estimate("period", unit="pixels", value=float(shifts.period), n=len(labels), at=source)]
         if whole is not None:
             found.append(self.estimate("commonest_answer_share", **figure(commonest(whole))))
+            found += clean_accuracy(self.estimate, whole, labels, subject.n_classes)
         elif scale:
             found.append(self.estimate("reference_distance", unit="distance", value=scale.mean, n=scale.images))
         for mode in self.modes:

@@ -8,7 +8,7 @@ from math import nan
 from eyechart.core.chart import Chart, Finding, Format, Heatmap, Lines, Mark, Panels, Series
 from eyechart.core.chart_numbers import plain_numbers
 from eyechart.core.estimate import Estimate, Estimates, ends
-from eyechart.core.findings import called_out, judged, stuck
+from eyechart.core.findings import called_out, guessed, idle, judged
 from eyechart.core.words import percent
 
 MUCH, LITTLE = 0.05, 0.02  # of answers: verdicts
@@ -44,10 +44,12 @@ def charts(estimates: Estimates, modes: Sequence[str]) -> Sequence[Chart]:
 
 def findings(estimates: Estimates, modes: Sequence[str]) -> Sequence[Finding]:
     """Mode by mode: how much changes, then the period."""
-    found = []
+    found: list[Finding] = []
     for mode in modes:
         found += [*_change(estimates, mode), *_period(estimates, mode)]
-    return [*found, *called_out(estimates.one("commonest_answer_share"), "little can change")]
+    weak = any(finding.verdict == "weak" for finding in found)
+    found += called_out(estimates.one("commonest_answer_share"), "little can change")
+    return found if weak else [*found, *guessed(estimates.one("clean_accuracy"), "that it is stable says little")]
 
 
 def _change(estimates: Estimates, mode: str) -> Iterator[Finding]:
@@ -63,7 +65,8 @@ def _change(estimates: Estimates, mode: str) -> Iterator[Finding]:
         f"and on {percent(any_of)} of the images at least once; {e.n:,} images.{_more(estimates, mode)}"
     )
     advice = "Average its answers over shifts within the period, anti-alias where it subsamples, or train with shifts."
-    due = e.at["every"] == 1 and not stuck(estimates.one("commonest_answer_share"))
+    able = not idle(estimates.one("commonest_answer_share"), estimates.one("clean_accuracy"))
+    due = e.at["every"] == 1 and able
     yield judged(sentence, e, MUCH, LITTLE, advice, praise=due)
 
 

@@ -14,7 +14,7 @@ from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Kept, Tally
-from eyechart.core.told import figures
+from eyechart.core.told import clean_accuracy, figures
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.shift_estimates import Scale, changes, compared_with, context, counts, design_effect, turns
@@ -59,7 +59,8 @@ class Shift(Exam):
         fill_difference: embed_inpaint: mean absolute difference of what was filled in frame 1 and, moved back, in frame 2.
         skipped_pairs: pairs that could not be drawn, because the image leaves no room for the move.
         capped_pairs: embedded pairs whose image had to be made smaller still, to fit.
-    commonest_answer_share at {protocol: unshifted} is that of the clean view.
+    commonest_answer_share at {protocol: unshifted} is that of the clean view. And clean_accuracy {chance}: on the clean view,
+    beside one answer in so many classes; near that, stability earns no praise.
     Models that answer with an embedding have these instead of the first five and of what is said of answers:
         cosine_distance: mean 1 - cosine of the two frames' embeddings.
         embed_change: mean norm of their difference over ``reference_distance``: 0 = blind to the move, 1 = like another image.
@@ -168,6 +169,7 @@ class Shift(Exam):
             most = int(np.bincount(whole).max()) if len(whole) else 0
             unshifted = figure(wilson(most, len(whole)))
             found += [self.estimate("commonest_answer_share", at={"protocol": "unshifted"}, **unshifted)]
+            found += clean_accuracy(self.estimate, whole, labels, subject.n_classes)
         for protocol in self.protocols:
             at = {"protocol": protocol}
             rows = {c.removeprefix(f"{protocol}_"): v for c, v in tally.rows.items() if c.startswith(f"{protocol}_")}

@@ -13,6 +13,7 @@ from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.told import clean_accuracy
 from eyechart.core.view import View
 from eyechart.errors import SettingError
 from eyechart.exams.shift_path_figures import figures, total_variation
@@ -53,6 +54,7 @@ class ShiftPath(Exam):
         accuracy: share of the frames whose top class is the label.
         commonest_answer_share: share of the first frames' answers that are the commonest class; near 1 that means nothing.
         skipped_images: images that could not be drawn; capped_images: embedded images made smaller still, to fit.
+    And clean_accuracy {chance}: on the clean view, beside one answer in so many classes; near that, steadiness earns no praise.
     Intervals resample images, whose frames belong together.
 
     Rows: ``image_top1``, and per path (arrays with one entry a frame) ``<path>_top1``, ``<path>_p_true`` (NaN without label),
@@ -123,11 +125,11 @@ class ShiftPath(Exam):
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Figures per path."""
-        return Estimates(
-            one
-            for path in self.paths
-            for one in figures(self.estimate, path, tally.rows, labels, self._top(subject.n_classes))
-        )
+        top = self._top(subject.n_classes)
+        found = [*clean_accuracy(self.estimate, tally.rows["image_top1"], labels, subject.n_classes)]
+        for path in self.paths:
+            found += figures(self.estimate, path, tally.rows, labels, top)
+        return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """How often the answer turns, and how far the probability goes up and down."""

@@ -14,6 +14,7 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.told import clean_accuracy
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.errors import at_most
@@ -57,6 +58,7 @@ class SpatialRobustness(Exam):
         all_answers_alike {search}: share of images with one and the same answer in all cases.
         limit_degrees, limit_pixels: how far images were turned and moved.
         commonest_answer_share: of images as they are; near 1 stability means nothing.
+        clean_accuracy {chance}: natural_accuracy beside one answer in so many classes; near that, stability earns no praise.
 
     Rows: ``image_top1``, and arrays with one entry a draw ``random_top1``, ``random_degrees`` (counter-clockwise),
     ``random_down``, ``random_right`` (pixels); with ``grid`` ``grid_top1``, by angle, move down and move right.
@@ -152,6 +154,7 @@ class SpatialRobustness(Exam):
             self.estimate("commonest_answer_share", **figure(commonest(plain))),
             self.estimate("limit_degrees", unit="degrees", value=self.degrees, n=n),
             self.estimate("limit_pixels", unit="pixels", value=self._pixels(subject), n=n),
+            *clean_accuracy(self.estimate, plain, labels, subject.n_classes),
         ]
         right = (plain == labels) & known
         groups = {"all": np.ones(n, bool)} | ({"correct": right} if known.any() else {})
