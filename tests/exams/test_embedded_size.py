@@ -220,6 +220,22 @@ def test_the_verdict_follows_the_rise() -> None:
         assert (told.verdict, told.sentence.startswith(words)) == (verdict, True)
 
 
+def test_the_rise_is_told_with_that_of_images_it_gets_right_and_without_a_cause() -> None:
+    exam, subject = EmbeddedSize(sizes=(50, 200), pairs_per_image=1), Subject((SIZE, SIZE), 3)
+    changes = np.zeros((400, 2), int)
+    changes[:120, 0] = 1
+    labels = np.arange(400) % 2  # what the clean view says ...
+    labels[:60] = 2  # ... but on half of those that change
+    (weak,) = [f for f in exam.findings(exam.estimates(rows(changes), labels, subject)) if f.verdict == "weak"]
+    assert "That is 30.0 points" in weak.sentence
+    assert f"on the images that it gets right as they are {100 * 60 / 340:.1f} points" in weak.sentence
+    assert "learned" not in weak.sentence
+    (alone,) = [
+        f for f in exam.findings(exam.estimates(rows(changes), np.full(400, -1), subject)) if f.verdict == "weak"
+    ]
+    assert "gets right" not in alone.sentence
+
+
 def test_little_can_change_is_not_said_where_much_does() -> None:
     exam = EmbeddedSize(sizes=(50, 200), pairs_per_image=1)
     subject = Subject((SIZE, SIZE), 3)

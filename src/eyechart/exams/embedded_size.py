@@ -35,7 +35,8 @@ class EmbeddedSize(Exam):
     Each image is made smaller, pasted at a random place of the canvas, and shown again one pixel further down and to the right
     (protocol 2 of arXiv 1805.12177), at every size: the same images, at the same places as shares of the free way. A model that
     is invariant to shifts is so at any size; one that has only learned what its training photographs show is steady near their
-    natural size and loses that as the picture shrinks (*partial* invariance; the paper's claim).
+    natural size and loses that as the picture shrinks (*partial* invariance; the paper's claim). What is measured is the rise
+    alone: small pictures are also harder to tell apart.
 
     By default the picture is squashed to a square, as in the authors' script, so that every image has exactly the size stated:
     with ``keep_aspect`` (the paper's protocol 2) a 4:3 picture cannot grow beyond 167 of 224, and those that do not fit
@@ -43,7 +44,8 @@ class EmbeddedSize(Exam):
     round(size * n / 224). At 224 the picture would fill the frame, as in training. With the protocol ``embed_inpaint`` (the
     paper's protocol 3) the canvas is filled in from the picture, each frame by itself.
 
-    Measures, at {short_side} and, where named, {given: all | correct} (correct: images right on the clean view):
+    Measures, at {short_side} and, where named, {given: all | correct | all_models_correct} (correct: images right on the clean
+    view; all_models_correct: images that all models get right, where several sit the exam):
         p_top1_change {given}: share of pairs whose top class differs.
         mean_absolute_change {given}: mean |p1[c] - p2[c]|, c the top class of frame 1 (asymmetric, as published).
         accuracy: share of first frames whose top class is the label. Tiny pictures are also classified badly.
@@ -66,11 +68,13 @@ class EmbeddedSize(Exam):
 
     name: ClassVar[str] = "embedded_size"
     version: ClassVar[int] = 2  # trends rank what is shown, not what was asked for
+    right_by: ClassVar[str] = "image_top1"
     headline: ClassVar[tuple[str, ...]] = ("size_trend",)
     title: ClassVar[str] = "Shifts at many sizes"
     explanation: ClassVar[str] = (
         "The image, made smaller, moves by one pixel over an empty canvas. A model that ignores shifts as such does so at "
-        "every size; one that knows only photographs as they are usually taken grows unsteady as the picture shrinks."
+        "every size; many are found to be steady near the size that photographs usually show, and less so as the picture "
+        "shrinks."
     )
 
     sizes: tuple[int, ...] = Field(

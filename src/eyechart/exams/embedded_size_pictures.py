@@ -33,8 +33,8 @@ def charts(estimates: Estimates, sizes: Sequence[int], full: int, step: int) -> 
             "How often the answer changes, by size",
             "share of pairs",
             f"Share of pairs, {moved_by(step)} apart, in which the top answer differs, at the same places for every size. "
-            "A model that ignored shifts would lie at zero throughout; one that has learned the usual size of things falls "
-            "towards the right.",
+            "A model that ignored shifts would lie at zero throughout. Where it falls towards the right, small pictures may "
+            "also be harder to tell apart: see how often it is right.",
         ),
         _lines(
             estimates,
@@ -79,14 +79,19 @@ def _shape(estimates: Estimates, sizes: Sequence[int], step: int) -> Iterator[Fi
     if (rise.low or 0.0) > TELLING:
         yield Finding(
             "weak",
-            f"{sentence} That is {points(rise)} more: its steadiness is learned for the usual size of things, not built in.",
-            "Train with small and shifted pictures (random resizing and placing), or anti-alias where it subsamples; shift "
-            "augmentation at the usual size alone does not carry over.",
+            f"{sentence} That is {points(rise)} more{_of_correct(estimates, judged)}.",
+            "Train with small and shifted pictures (random resizing and placing), or anti-alias where it subsamples.",
         )
     elif step and able and len(steady) == len(sizes):
         yield Finding("strong", sentence)
     else:
         yield Finding("note", sentence)
+
+
+def _of_correct(estimates: Estimates, size: int) -> str:
+    """The rise on those images that the model gets right, so that what it cannot tell anyway is not all there is to it."""
+    rise = estimates.one("p_top1_change_rise", short_side=size, given="correct")
+    return f", on the images that it gets right as they are {points(rise)}" if rise and rise.value is not None else ""
 
 
 def moved_by(step: int) -> str:

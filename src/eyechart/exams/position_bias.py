@@ -33,8 +33,8 @@ class PositionBias(Exam):
             and the four corners. Corners lose what lies at the other side, so part of the gap is due to content.
     Places are named by shares of the free way: row 0 is the top, column 0 the left, (0.5, 0.5) the middle.
 
-    Measures of places, at {short_side} and, where named, {row, column} or {given: all | correct} (correct: images right on
-    the clean view):
+    Measures of places, at {short_side} and, where named, {row, column} or {given: all | correct | all_models_correct} (correct:
+    images right on the clean view; all_models_correct: images that all models get right, where several sit the exam):
         accuracy {row, column}: share of images whose top class is the label.
         answer_change_rate {row, column}: share of images whose top class differs from that in the middle; needs no labels.
         centre_gap: accuracy in the middle less the mean of the four corners, paired by image.
@@ -56,6 +56,7 @@ class PositionBias(Exam):
     """
 
     name: ClassVar[str] = "position_bias"
+    right_by: ClassVar[str] = "image_top1"
     headline: ClassVar[tuple[str, ...]] = ("centre_gap", "five_crop_gap", "alike_everywhere")
     title: ClassVar[str] = "Where in the frame"
     explanation: ClassVar[str] = (

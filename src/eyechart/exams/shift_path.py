@@ -40,8 +40,9 @@ class ShiftPath(Exam):
 
     Followed are the true class and, where named ``_pred``, the class that is the answer to the first frame, which needs no
     label. A transition is a step at which the class followed enters or leaves the ``top`` highest outputs: five as published
-    (arXiv 1805.12177 version 1), one where the model has fewer than six classes. Measures, at {path, given: all | correct}
-    (correct: images right on the clean view):
+    (arXiv 1805.12177 version 1), one where the model has fewer than six classes. Measures, at {path, given: all | correct |
+    all_models_correct} (correct: images right on the clean view; all_models_correct: images that all models get right, where
+    several sit the exam):
         change_rate: share of the steps at which the top class changes.
         transitions_rate, transitions_rate_pred {top}: share of the steps with a transition.
         share_with_transition, share_with_transition_pred {top}: share of the images with one transition or more.
@@ -66,6 +67,7 @@ class ShiftPath(Exam):
 
     name: ClassVar[str] = "shift_path"
     version: ClassVar[int] = 2  # rounding is no variation; growing pictures grow by whole pixels
+    right_by: ClassVar[str] = "image_top1"
     headline: ClassVar[tuple[str, ...]] = ("change_rate", "share_with_transition")
     title: ClassVar[str] = "Step by step"
     explanation: ClassVar[str] = (
