@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from eyechart.core.chart import Chart, Finding
-from eyechart.core.embeddings import references
+from eyechart.core.embeddings import Scale, apart, compared_with, references, turns
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
@@ -17,9 +17,9 @@ from eyechart.core.tally import Kept, Tally
 from eyechart.core.told import clean_accuracy, figures
 from eyechart.core.view import View
 from eyechart.core.words import figure
-from eyechart.exams.shift_estimates import Scale, changes, compared_with, context, counts, design_effect, turns
+from eyechart.exams.shift_estimates import changes, context, counts, design_effect
 from eyechart.exams.shift_pictures import charts, findings
-from eyechart.exams.shift_rows import SHOWN, classified, embedded, farthest, top_of, worst
+from eyechart.exams.shift_rows import SHOWN, classified, farthest, top_of, worst
 from eyechart.models.preprocessing import Interpolation
 from eyechart.stats.intervals import wilson
 from eyechart.views.inpaint import Inpainted
@@ -164,7 +164,7 @@ class Shift(Exam):
         whole = tally.rows.get("image_top1")
         found = []
         if whole is None:
-            found += compared_with(self.estimate, scale, self.significant_quantile)
+            found += compared_with(self.estimate, scale, {}, ("embed_change", "significant_change"))
         else:
             most = int(np.bincount(whole).max()) if len(whole) else 0
             unshifted = figure(wilson(most, len(whole)))
@@ -237,7 +237,7 @@ class Shift(Exam):
     def _pair(self, protocol: Protocol, pair: tuple[Answer, Answer], batch: Batch) -> Mapping[str, Array]:
         first, second = pair
         if batch.subject.kind == "embedding":
-            said = embedded(first, second)
+            said = apart(first, second)
         else:
             said = classified(first, second, batch, symmetric=self.symmetric)
         n = len(first.valid)
