@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.core.estimate import Estimate
+from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch
 from eyechart.core.query import Answer
 from eyechart.core.tally import Kept, best
@@ -49,7 +49,8 @@ def apart(first: Answer, second: Answer) -> dict[str, Array]:
 def references(answer: Answer, batch: Batch, of: str = "") -> Iterator[Kept]:
     """Embeddings of up to 48 images that their ids choose, the same in every batch: the largest hashes of each bucket.
 
-    To be kept in a tally of the limit ``PER_BUCKET``. ``of`` names what the images were shown as, where that is several things.
+    To be kept in a tally of the limit ``PER_BUCKET``. ``of`` names what the images were shown as, where that is several things;
+    those that could not be drawn are left out.
     """
     key = _key(of)
     chosen = []
@@ -57,7 +58,7 @@ def references(answer: Answer, batch: Batch, of: str = "") -> Iterator[Kept]:
         digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
         score = int.from_bytes(digest[1:7], "big") / 2**48
         chosen.append(Kept(f"{key}{digest[0] % BUCKETS:02d}", score, name, {"i": i}))
-    for case in best(PER_BUCKET, chosen):
+    for case in best(PER_BUCKET, (case for case in chosen if answer.valid[case.facts["i"]])):
         vector = answer.values[case.facts["i"]].astype("<f4")
         yield Kept(case.key, case.score, case.id, {"embedding": b64encode(vector.tobytes()).decode("ascii")})
 
@@ -123,17 +124,26 @@ class Scale:
         significant = float(np.quantile(found.cosines, quantile))
         return Scale(found.images, found.mean, quantile, significant) if significant > ROUNDING else None
 
+    def threshold(self, make: Make, at: Mapping[str, Any]) -> Estimate:
+        """significant_distance, with its quantile."""
+        at = {**at, "quantile": self.quantile}
+        return make("significant_distance", unit="cosine distance", value=self.significant, n=self.images, at=at)
+
 
 def compared_with(make: Make, scale: Scale | None, at: Mapping[str, Any], undefined: Sequence[str]) -> list[Estimate]:
     """The yardsticks of embeddings; without them, that the measures ``undefined`` cannot be said."""
     if scale is None:
-        units = {"embed_change": "ratio"}
-        return [make(m, unit=units.get(m, "share"), value=None, n=0, at=at, reason=NO_SCALE) for m in undefined]
-    threshold = {"unit": "cosine distance", "value": scale.significant, "at": {**at, "quantile": scale.quantile}}
-    return [
-        make("reference_distance", unit="distance", value=scale.mean, n=scale.images, at=at),
-        make("significant_distance", n=scale.images, **threshold),
-    ]
+        units = {measure: "ratio" if measure.endswith("embed_change") else "share" for measure in undefined}
+        return [make(m, unit=unit, value=None, n=0, at=at, reason=NO_SCALE) for m, unit in units.items()]
+    mean = make("reference_distance", unit="distance", value=scale.mean, n=scale.images, at=at)
+    return [mean, scale.threshold(make, at)]
+
+
+def farther(estimates: Estimates, **at: Any) -> str:
+    """What a significant change is, in words: to follow on ``its embedding moves``."""
+    e = estimates.one("significant_distance", **at)
+    share = e.at["quantile"] if e else 0.0
+    return f"farther than the most alike {share:.0%} of pairs of different images are apart"
 
 
 def turns(rows: Mapping[str, Array], scale: Scale | None) -> Iterator[Told]:

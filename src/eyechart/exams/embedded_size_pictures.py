@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from eyechart.core.chart import Chart, Finding, Format, Lines, Mark, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
@@ -12,6 +13,7 @@ from eyechart.core.words import percent, points
 GROUPS = {"all": "all images", "correct": "images it gets right unshifted"}
 TELLING = 0.05  # five points: what a reader of the summary should hear about
 LITTLE = 0.02
+ADVICE = "Train with small and shifted pictures (random resizing and placing), or anti-alias where it subsamples."
 USUAL = 100  # the short side of the paper's protocol 2
 
 
@@ -69,7 +71,7 @@ def _shape(estimates: Estimates, sizes: Sequence[int], step: int) -> Iterator[Fi
         return
     sentence = (
         f"Moved by {moved_by(step)}, its answer changes on {percent(small)} of the pairs where the picture's short side is "
-        f"{_pixels(estimates, judged)} pixels, and on {percent(large)} at {_pixels(estimates, sizes[-1])}"
+        f"{size_in_pixels(estimates, judged)} pixels, and on {percent(large)} at {size_in_pixels(estimates, sizes[-1])}"
     )
     sentence += (
         f" (rank correlation of change and size over all sizes {_rho(trend)})." if trend.value is not None else "."
@@ -80,7 +82,7 @@ def _shape(estimates: Estimates, sizes: Sequence[int], step: int) -> Iterator[Fi
         yield Finding(
             "weak",
             f"{sentence} That is {points(rise)} more{_of_correct(estimates, judged)}.",
-            "Train with small and shifted pictures (random resizing and placing), or anti-alias where it subsamples.",
+            ADVICE,
         )
     elif step and able and len(steady) == len(sizes):
         yield Finding("strong", sentence)
@@ -141,7 +143,8 @@ def _rho(e: Estimate) -> str:
     return f"{e.value:.2f}, 95% interval {e.low:.2f} to {e.high:.2f}"
 
 
-def _pixels(estimates: Estimates, size: int) -> str:
+def size_in_pixels(estimates: Estimates, size: int) -> str:
+    """How large pictures of a size really were."""
     e = estimates.one("pixels", short_side=size)
     return f"{e.value:.0f}" if e is not None and e.value is not None else f"{size}"
 
@@ -149,11 +152,22 @@ def _pixels(estimates: Estimates, size: int) -> str:
 def _lines(
     estimates: Estimates, measure: str, sizes: Sequence[int], full: int, title: str, label: str, caption: str
 ) -> Lines:
-    series = []
-    for given, name in GROUPS.items():
-        found = [estimates.one(measure, short_side=size, given=given) for size in sizes]
-        if any(found):
-            series.append(_series(name, found, sizes, full))
+    told = [(name, measure, {"given": given}) for given, name in GROUPS.items()]
+    return over_sizes(title, label, told, caption, estimates, sizes, full)
+
+
+def over_sizes(
+    title: str,
+    label: str,
+    told: Sequence[tuple[str, str, Mapping[str, Any]]],
+    caption: str,
+    estimates: Estimates,
+    sizes: Sequence[int],
+    full: int,
+) -> Lines:
+    """Curves over the size; ``told``: name, measure and coordinates of each, left out where there is none."""
+    each = {name: [estimates.one(m, short_side=size, **at) for size in sizes] for name, m, at in told}
+    series = [_series(name, found, sizes, full) for name, found in each.items() if any(found)]
     return _chart(title, label, series, caption, sizes, full)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Series, Table
+from eyechart.core.embeddings import farther
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.findings import called_out, guessed, idle, near_chance
 from eyechart.core.words import percent
@@ -81,8 +82,7 @@ def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str], move: 
     protocol = e.at["protocol"]
     shift = estimates.one("effective_shift", protocol=protocol)
     seen = shift.value if shift and shift.value is not None else 0.0
-    alike = f"the most alike {e.at.get('quantile', 0.05):.0%} of pairs of different images are apart"
-    does = "its answer changes" if e.measure == "p_top1_change" else f"its embedding moves farther than {alike}"
+    does = "its answer changes" if e.measure == "p_top1_change" else f"its embedding moves {farther(estimates)}"
     sentence = (
         f"{move[protocol]} ({names[protocol]}; {seen:.1f} pixels at the model's input on average), {does} "
         f"in {percent(e)} of the pairs."
