@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import nn
 
@@ -18,6 +19,7 @@ from eyes import (
     ConstantEye,
     LowPassEye,
     OnePixelEye,
+    PolyphaseEye,
     Sitting,
     StrideEye,
     answered,
@@ -118,6 +120,27 @@ def test_what_one_pixel_sees_computed_once_more(method: str) -> None:
             )
     assert value(found, "clean_accuracy") == pytest.approx(right_ones.mean())
     assert changed.any()
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_a_polyphase_eye_chooses_between_whole_pixels_alone(stride: int) -> None:
+    """Blind to whole pixels, it has no phase for the places between them: its answers computed once more."""
+    images, eye = noise_images(N), PolyphaseEye(stride)
+    sat, found = moved(eye, images, methods=("fourier",), units=(2, 3))
+    places = FractionalShift(units=(2, 3)).places
+    frames = np.empty((len(places), N, 3, SIZE, SIZE), np.float32)
+    for k, (down, right) in enumerate(places):
+        for channel in range(3):
+            frames[k, :, channel] = sinc(images[..., channel] / 255, float(down), float(right))
+    top = np.stack([eye(torch.from_numpy(frame)).argmax(1).numpy() for frame in frames], 1)
+    np.testing.assert_array_equal(sat.whole.rows["fourier_top1"], top)
+    changed = top != top[:, :1]
+    halves = [k for k, place in enumerate(places) if any(place) and all((2 * x).denominator == 1 for x in place)]
+    assert value(found, "set_p_top1_change", set="1/2", given="all") == pytest.approx(changed[:, halves].mean())
+    assert value(found, "any_change", set="all") == pytest.approx(changed.any(1).mean())
+    assert changed[:, halves].any()
+    x = torch.from_numpy(frames[0])
+    assert (eye(x.roll((1, 3), (2, 3))) - eye(x)).abs().max() < 1e-4  # whole pixels, cyclic: nothing
 
 
 def test_accuracy_can_only_fall_with_more_shifts_and_stays_below_the_mean() -> None:

@@ -20,6 +20,7 @@ from eyechart.views import telea
 from eyes import (
     LowPassEye,
     OnePixelEye,
+    PolyphaseEye,
     ShiftBlindEye,
     Sitting,
     StrideEye,
@@ -259,7 +260,7 @@ def test_a_move_that_hardly_shows_at_the_input_earns_no_praise() -> None:
     assert "tests little" in found.sentence
 
 
-@pytest.mark.parametrize("eye", [ShiftBlindEye(), StrideEye(3)])
+@pytest.mark.parametrize("eye", [ShiftBlindEye(), StrideEye(3), PolyphaseEye(2)])
 def test_eyes_asked_without_eyechart_say_the_same_of_all_protocols(eye: nn.Module) -> None:
     images = noise_images(N, 19)
     sat, found = shifted(eye, images)
@@ -271,6 +272,20 @@ def test_eyes_asked_without_eyechart_say_the_same_of_all_protocols(eye: nn.Modul
         np.testing.assert_array_equal(sat.whole.rows[f"{protocol}_top1_1"], first)
         np.testing.assert_array_equal(sat.whole.rows[f"{protocol}_top1_2"], second)
         assert value(found, "p_top1_change", protocol=protocol, given="all") == pytest.approx((first != second).mean())
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_a_polyphase_eye_sees_no_move_over_black_but_growth_and_what_comes_in(stride: int) -> None:
+    """On a black canvas a move is a cyclic one, which it is built to ignore; a plain stride is not."""
+    images = noise_images(N, 19)
+    sat, found = shifted(PolyphaseEye(stride), images, short_side=140)
+    assert len(set(sat.whole.rows["embed_black_top1_1"].ravel())) > 1
+    assert value(found, "p_top1_change", protocol="embed_black", given="all") == 0.0
+    assert value(found, "mean_absolute_change", protocol="embed_black", given="all") < 1e-5
+    for protocol in ("crop", "embed_inpaint", "scale"):
+        assert value(found, "mean_absolute_change", protocol=protocol, given="all") > 0.01
+    _, plain = shifted(StrideEye(stride), images, short_side=140, protocols=("embed_black",))
+    assert value(plain, "p_top1_change", given="all") > 0.2
 
 
 def test_no_step_is_no_change_in_any_protocol() -> None:
