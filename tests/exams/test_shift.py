@@ -10,6 +10,7 @@ from PIL import Image
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from embedded import turned, yardsticks
 from eyechart.core.chance import generator
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Subject
@@ -395,26 +396,15 @@ def test_embeddings_are_compared_with_those_of_other_images() -> None:
     model = seen_by(EmbeddingEye(2), SIZE, outputs="embedding")
     sat = sitting(Shift(pairs_per_image=PAIRS, significant_quantile=0.2), model, image_set(images))
     found = results(sat)
-    vectors = images[:, ::2, ::2].mean((1, 2)) / 255  # no more than 4 * 12 images: all are kept but for full buckets
-    kept = {case.id for case in sat.whole.kept if case.key.startswith("reference/")}
-    chosen = vectors[[int(name) for name in sorted(kept)]]
-    assert len(chosen) >= 18
-    norms, turns = [], []
-    for i in range(len(chosen)):
-        for j in range(i):
-            norms.append(np.linalg.norm(chosen[i] - chosen[j]))
-            lengths = np.linalg.norm(chosen[i]) * np.linalg.norm(chosen[j])
-            turns.append(1 - chosen[i] @ chosen[j] / lengths)
-    assert value(found, "reference_distance") == pytest.approx(np.mean(norms), rel=1e-4)
-    threshold = value(found, "significant_distance", quantile=0.2)
-    assert threshold == pytest.approx(np.quantile(turns, 0.2), rel=1e-3)
     for protocol in PROTOCOLS:
         pairs = [frames(protocol, images[i], f"{i:04d}", k) for i in range(N) for k in range(PAIRS)]
         first, second = (np.stack(some)[:, ::2, ::2].mean((1, 2)) / 255 for some in zip(*pairs, strict=True))
-        apart = np.linalg.norm(first - second, axis=1)
-        cosine = 1 - (first * second).sum(1) / np.linalg.norm(first, axis=1) / np.linalg.norm(second, axis=1)
-        at = {"protocol": protocol}
-        assert value(found, "embed_change", **at) == pytest.approx(apart.mean() / np.mean(norms), rel=1e-2)
+        apart, cosine, at = np.linalg.norm(first - second, axis=1), turned(first, second), {"protocol": protocol}
+        mean, near = yardsticks(first[::PAIRS], sat.whole.kept, f"reference/{protocol}/", 0.2)
+        assert value(found, "reference_distance", **at) == pytest.approx(mean, rel=1e-2)
+        threshold = value(found, "significant_distance", quantile=0.2, **at)
+        assert threshold == pytest.approx(near, rel=1e-2)
+        assert value(found, "embed_change", **at) == pytest.approx(apart.mean() / mean, rel=1e-2)
         assert value(found, "cosine_distance", **at) == pytest.approx(cosine.mean(), rel=1e-2)
         assert value(found, "significant_change", **at) == pytest.approx((cosine > threshold).mean())
     assert not found.of("p_top1_change")
@@ -426,7 +416,7 @@ def test_references_do_not_depend_on_the_batches() -> None:
     sat = sitting(Shift(), seen_by(EmbeddingEye(), SIZE, outputs="embedding"), image_set(noise_images(90)))
     parts = [sat.part(np.arange(90) % 3 == k) for k in range(3)]
     assert Tally.merge(parts).kept == sat.whole.kept
-    assert len([case for case in sat.whole.kept if case.key.startswith("reference/")]) > 40
+    assert len([case for case in sat.whole.kept if case.key.startswith("reference/crop/")]) > 40
 
 
 def test_an_embedding_blind_to_the_move_does_not_move() -> None:

@@ -61,7 +61,14 @@ def findings(estimates: Estimates, names: Mapping[str, str], move: Mapping[str, 
     found = [_verdict(e, estimates, names, move) for e in sorted(changes, key=lambda e: -(e.value or 0.0))]
     weak = {e.at["protocol"] for e in changes if (e.low or 0.0) > MUCH}
     steady = {protocol: name for protocol, name in names.items() if protocol not in weak}
-    return [*found, *_idle(estimates, steady)]
+    return [*found, *_idle(estimates, steady), *_untold(estimates, names)]
+
+
+def _untold(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]:
+    """Where embeddings have nothing to be compared with."""
+    for e in estimates.of("significant_change"):
+        if e.value is None:
+            yield Finding("note", f"How far embeddings move cannot be told ({names[e.at['protocol']]}): {e.reason}.")
 
 
 def _idle(estimates: Estimates, steady: Mapping[str, str]) -> Iterator[Finding]:
@@ -82,7 +89,11 @@ def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str], move: 
     protocol = e.at["protocol"]
     shift = estimates.one("effective_shift", protocol=protocol)
     seen = shift.value if shift and shift.value is not None else 0.0
-    does = "its answer changes" if e.measure == "p_top1_change" else f"its embedding moves {farther(estimates)}"
+    does = (
+        "its answer changes"
+        if e.measure == "p_top1_change"
+        else f"its embedding moves {farther(estimates, protocol=protocol)} (shown likewise)"
+    )
     sentence = (
         f"{move[protocol]} ({names[protocol]}; {seen:.1f} pixels at the model's input on average), {does} "
         f"in {percent(e)} of the pairs."
