@@ -28,6 +28,7 @@ EXAMS: dict[str, dict[str, Any]] = {
     "shift_path": {"paths": ("translate",), "steps": 3, "images": N},
     "embedded_size": {"sizes": (42, 98, 182), "pairs_per_image": 1},
     "consistency": {"modes": ("roll",), "passes": 1},
+    "fractional_shift": {"methods": ("fourier",), "units": (2, 3), "images": N},
     "phase_map": {"modes": ("roll",), "period": 2, "images": N},
 }
 WORDS = "farther than the most alike 5% of pairs of different images are apart"

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from embedded import turned, yardsticks
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.errors import SettingError
@@ -141,6 +142,40 @@ def test_a_polyphase_eye_chooses_between_whole_pixels_alone(stride: int) -> None
     assert changed[:, halves].any()
     x = torch.from_numpy(frames[0])
     assert (eye(x.roll((1, 3), (2, 3))) - eye(x)).abs().max() < 1e-4  # whole pixels, cyclic: nothing
+
+
+@pytest.mark.parametrize("method", ["fourier", "bicubic"])
+def test_embeddings_computed_once_more(method: str) -> None:
+    images, n = noise_images(60), 60
+    exam = FractionalShift(methods=(method,), units=(2, 3), significant_quantile=0.2)
+    sat = sitting(exam, seen_by(StrideEye(4), SIZE, outputs="embedding"), image_set(images))
+    found, shown = sat.estimates, np.empty((n, len(exam.places), SIZE, SIZE, 3))
+    for k, (down, right) in enumerate(exam.places):
+        if method == "fourier":
+            for channel in range(3):
+                shown[:, k, ..., channel] = sinc(images[..., channel] / 255, float(down), float(right))
+            continue
+        for i, image in enumerate(images):
+            large = Image.fromarray(image).resize((20, 20), Image.Resampling.BILINEAR)
+            box = (2 - float(right), 2 - float(down), 18 - float(right), 18 - float(down))
+            shown[i, k] = np.asarray(large.resize((16, 16), Image.Resampling.BICUBIC, box=box)) / 255
+    seen = 50 * shown[:, :, ::4, ::4].mean((2, 3))
+    mean, near = yardsticks(seen[:, 0], sat.whole.kept, f"reference/{method}/", 0.2)
+    assert value(found, "reference_distance") == pytest.approx(mean, rel=1e-4)
+    far = turned(seen, seen[:, :1]) > near
+    assert 0 < far.mean() < 1
+    for k, (down, right) in enumerate(exam.places):
+        where = {"down": round(float(down), 4), "right": round(float(right), 4)}
+        assert value(found, "significant_change", **where) == pytest.approx(far[:, k].mean())
+        distance = np.linalg.norm(seen[:, k] - seen[:, 0], axis=1).mean() / mean
+        assert value(found, "embed_change", **where) == pytest.approx(distance, rel=1e-3, abs=1e-6)
+    for name, chosen in exam.sets.items():
+        assert value(found, "any_significant_change", set=name) == pytest.approx(far[:, chosen].any(1).mean())
+        if name != "identity":
+            rest = chosen & ~exam.sets["identity"]
+            assert value(found, "set_significant_change", set=name) == pytest.approx(far[:, rest].mean())
+    assert bool(found.of("outside")) == (method == "fourier")
+    assert not found.of("p_top1_change")
 
 
 def test_accuracy_can_only_fall_with_more_shifts_and_stays_below_the_mean() -> None:
