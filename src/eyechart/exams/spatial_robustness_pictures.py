@@ -38,8 +38,7 @@ def findings(estimates: Estimates, draws: int) -> Sequence[Finding]:
     found: list[Finding] = []
     usual, clean = estimates.one("commonest_answer_share"), estimates.one("clean_accuracy")
     able = not idle(usual, clean)
-    degrees, pixels = estimates.one("limit_degrees"), estimates.one("limit_pixels")
-    how = f"by up to {degrees.value:g} degrees and {pixels.value:g} pixels" if degrees and pixels else ""
+    how = limits(estimates)
     natural, one = estimates.one("natural_accuracy"), estimates.one("one_random_accuracy")
     worst, drop = estimates.one("worst_of_k_accuracy", k=draws), estimates.one("worst_case_drop", search="random")
     if natural and one and worst and drop and drop.value is not None:
@@ -60,6 +59,12 @@ def findings(estimates: Estimates, draws: int) -> Sequence[Finding]:
     if not any(finding.verdict == "weak" for finding in found):
         found += [*called_out(usual, "little can change"), *guessed(clean, "that it is stable says little")]
     return found or [Finding("note", "No image was turned.")]
+
+
+def limits(estimates: Estimates) -> str:
+    """How far images are turned and moved, in words."""
+    degrees, pixels = estimates.one("limit_degrees"), estimates.one("limit_pixels")
+    return f"by up to {degrees.value:g} degrees and {pixels.value:g} pixels" if degrees and pixels else ""
 
 
 def _curve(estimates: Estimates, worst: Sequence[Estimate], with_identity: bool) -> Lines:
