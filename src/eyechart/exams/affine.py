@@ -74,8 +74,7 @@ class Affine(Exam):
     At {family, amount} alone:
         invented_images: images of which T(x) shows anything beyond the end of the picture.
         invented_share, control_invented_share: mean share of pixels that do, in T(x) and in the control.
-    And accuracy at {family: none, chance}, of x, beside one answer in so many classes: near that, stability earns no praise;
-    commonest_answer_share, of x: near 1 stability means nothing.
+    And, of x, accuracy at {family: none, chance} and commonest_answer_share: near chance, or 1, stability means nothing.
 
     Rows: ``image_top1``, and per family (arrays with one entry an amount) ``<family>_top1``, ``<family>_absolute_change``,
     ``<family>_invented``, ``<family>_control_top1``, ``<family>_control_absolute_change``, ``<family>_control_invented``;
