@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from eyechart.core.chart import Chart, Dots, Finding, Gallery, Lines, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.findings import stuck
 from eyechart.core.words import percent
 from eyechart.exams.cue_suppression_protocol import AXES, CUES, Condition, Method, Protocol
 
 EXAMPLES = 4
 KEEPS, LOSES = 0.95, 0.9  # of the accuracy: verdicts on grey pictures and on the slightest smoothing
-STUCK = 0.5  # share of one answer
 NAMES: dict[Method, str] = {
     "patch_shuffle": "tiles shuffled",
     "patch_rotation": "tiles turned",
@@ -155,15 +155,15 @@ def _stuck(estimates: Estimates) -> Iterator[Finding]:
     """Where one answer is all that is left."""
     strongest = {e.at["method"]: e for e in estimates.of("commonest_answer_share")}
     right = {e.at["method"]: e.value or 0.0 for e in estimates.of("accuracy")}
-    stuck = [
+    told = [
         f"{NAMES[m]} {percent(e)}"
         for m, e in strongest.items()
-        if (e.low or 0.0) > STUCK and right.get(m, 0.0) < (e.value or 0.0) / 2  # one answer may be the right one
+        if stuck(e) and right.get(m, 0.0) < (e.value or 0.0) / 2  # one answer may be the right one
     ]
-    if stuck:
+    if told:
         yield Finding(
             "note",
-            f"At the strongest it gives mostly one and the same answer: {'; '.join(stuck)}. There it has stopped looking, "
+            f"At the strongest it gives mostly one and the same answer: {'; '.join(told)}. There it has stopped looking, "
             "which is no sign of what it leaned on.",
         )
 
