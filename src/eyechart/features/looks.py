@@ -11,9 +11,11 @@ from PIL import Image, ImageDraw
 
 from eyechart.core.view import Plain
 from eyechart.images.image_set import ImageSet
+from eyechart.images.masks import MaskedSet
 from eyechart.models.image_model import ImageModel
 from eyechart.models.receptive_crop import Box
 from eyechart.run.draw import Job, draw
+from eyechart.views.outlines import Silhouette
 
 Array = np.ndarray[Any, Any]
 TILE = 72  # pixels
@@ -27,6 +29,18 @@ def frames_of(images: ImageSet, ids: Sequence[str], model: ImageModel, seed: int
     places = {name: i for i, name in enumerate(images.ids)}
     sources = tuple(images.source(places[name]) for name in ids)
     found: Array = draw(Job(tuple(ids), sources, (Plain(),), model.preprocessing, seed)).frames[0]
+    return found
+
+
+def objects_of(images: ImageSet, ids: Sequence[str], model: ImageModel) -> Array | None:
+    """Where the objects are (n, h, w), 1 or 0, NaN where an image has no mask; None of a set without masks."""
+    if not isinstance(images, MaskedSet):
+        return None
+    places = {name: i for i, name in enumerate(images.ids)}
+    sources = tuple(images.source(places[name]) for name in ids)
+    drawn = draw(Job(tuple(ids), sources, (Silhouette(),), model.preprocessing, 0))
+    found = (drawn.frames[0][..., 0] == 0).astype(np.float32)
+    found[~drawn.valid[0]] = np.nan
     return found
 
 
