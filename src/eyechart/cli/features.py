@@ -54,6 +54,7 @@ class FeaturesOptions(BaseModel):
     )
     out: str | None = Field(None, description="Folder or URL; the same command with the same folder goes on.")
     labels: str | None = Field(None, description="Labels of a flat folder, as in eyechart exam.")
+    masks: str | None = Field(None, description="DIR of masks of the objects, as in eyechart exam.")
     limit: int | None = Field(None, description="Only the first N images of the seeded, stratified order.")
     seed: int = Field(
         0, description="Of the order of the images, of the channels that are chosen, and of the pictures."
@@ -111,7 +112,7 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
 
     Folder(out).check_writable()
     chosen = numbers(options.channels)
-    images = load_images(options.images, labels=options.labels)
+    images = load_images(options.images, labels=options.labels, masks=options.masks)
     teller = Teller()
     maps_images = options.classes == "sorted" or options.classes.endswith(".csv")
     loaded = load_model(

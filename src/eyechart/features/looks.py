@@ -39,7 +39,7 @@ def objects_of(images: ImageSet, ids: Sequence[str], model: ImageModel) -> Array
     places = {name: i for i, name in enumerate(images.ids)}
     sources = tuple(images.source(places[name]) for name in ids)
     drawn = draw(Job(tuple(ids), sources, (Silhouette(),), model.preprocessing, 0))
-    found = (drawn.frames[0][..., 0] == 0).astype(np.float32)
+    found: Array = (drawn.frames[0][..., 0] == 0).astype(np.float32)
     found[~drawn.valid[0]] = np.nan
     return found
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Parts:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as held:
                 return {name: held[name] for name in held.files}
-        except (ValueError, OSError, EOFError, KeyError):  # damaged: it is made again
+        except (ValueError, OSError, EOFError, KeyError, BadZipFile):  # damaged: it is made again
             return None
 
     def _write(self, file: str, part: Mapping[str, Array]) -> None:

@@ -43,6 +43,8 @@ LEGEND = (
      "arrangement (texture), near 0 it does. Small fields of view are near 1 in any case."),
     ("phases", "likewise when the phases of the images' waves are scrambled, which leaves the spectrum alone."),
     ("in the middle", "share of its activation in the middle quarter of its top images; 25 % is evenly spread."),
+    ("on the object", "where images have masks (--masks): share of its activation on the objects of its top images, and, in "
+     "brackets, the share of the frame that these cover."),
     ("detail", "mean frequency of its picture, as a share of the finest that its pixels can carry."),
     ("best class", "the class to whose images it says most."),
 )  # fmt: skip
@@ -216,6 +218,12 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     if np.isfinite(centre).any():
         value = float(np.nanmean(centre))
         found.append(Figure("centre", "in the middle", f"{100 * value:.0f} %", value))
+    known = np.isfinite(made["on_object"][i])
+    if known.any():
+        value, covered = float(made["on_object"][i][known].mean()), float(made["object"][i][known].mean())
+        found.append(
+            Figure("object", "on the object", f"{100 * value:.0f} % (of {100 * covered:.0f} %)", value / covered)
+        )
     if not made["still"][i]:
         value = float(made["frequency"][i])
         found.append(Figure("detail", "detail", f"{value:.2f} of Nyquist", value))
@@ -265,7 +273,7 @@ def table(layer: LayerGallery) -> dict[str, Any]:
             name: _plain(layer.made[name][i])
             for name in ("still", "first", "last", "score", "most", "best", "frequency")
         }
-        for name in ("without", "turned", "share", "rank", "centre"):
+        for name in ("without", "turned", "share", "rank", "centre", "on_object", "object"):
             held = layer.made[name][i]
             row[name] = _plain(np.nanmean(held)) if np.isfinite(held).any() else None
         for twin in layer.known.summed.twins:
