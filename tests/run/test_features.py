@@ -321,7 +321,9 @@ def rows(exam: Exam, eye: nn.Module, images: Array, out: Path) -> dict[str, np.n
     run = examined(seen_by(eye, SIZE), image_set(images), [exam], out, max_bad=N)
     table = run.rows("asking")
     read = {
-        name: np.array(table[name].to_pylist(), float) for name in ("doubled", "plain") if name in table.column_names
+        name: np.array([row for row in table[name].to_pylist() if row is not None], float)
+        for name in ("doubled", "plain")
+        if name in table.column_names
     }
     return {**read, "status": np.array(table["status"].to_pylist())}
 
