@@ -146,6 +146,8 @@ def test_reading_in_parts_and_merging_is_reading_the_whole(sat: Sitting, edges: 
             np.testing.assert_array_equal(merged.rows[name], column, err_msg=name)
     for name, total in whole.sums.items():
         np.testing.assert_allclose(merged.sums[name], total, rtol=1e-6)
+    for name, lists in whole.ranked.items():
+        np.testing.assert_array_equal(merged.ranked[name].ids, lists.ids)
     assert merged.kept == whole.kept
     assert merged.limit == whole.limit
 

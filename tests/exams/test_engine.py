@@ -36,6 +36,7 @@ NO_ANSWERS = (
     "visibility",
     "kernel_smoothness",
     "feature_spectrum",
+    "channels",
     "aliasing",
     "layer_shift",
 )  # exams that ask the model for none

@@ -37,6 +37,11 @@ app.command(
     help="Make pictures without a cue, or with cues in conflict, of images.",
 )
 app.command(
+    "eyechart.cli.features:features",
+    name="features",
+    help="Show what the channels of a network look for, as a gallery.",
+)
+app.command(
     "eyechart.cli.decisions:decisions",
     name="decisions",
     help="Compare what people and networks answered, from tables; needs no model.",

@@ -38,6 +38,7 @@ EXAMS: Mapping[str, str] = {
     "kernel_smoothing": "eyechart.exams.kernel_smoothing:KernelSmoothing",
     "kernel_smoothness": "eyechart.exams.kernel_smoothness:KernelSmoothness",
     "feature_spectrum": "eyechart.exams.feature_spectrum:FeatureSpectrum",
+    "channels": "eyechart.exams.channels:Channels",
     "loss_landscape": "eyechart.exams.loss_landscape:LossLandscape",
     "visibility": "eyechart.exams.visibility:Visibility",
     "shape_bias": "eyechart.exams.shape_bias:ShapeBias",

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from eyechart.core.ranked import Ranked
+
 Array = np.ndarray[Any, Any]
 BLOCKS = 64
 
@@ -36,26 +38,43 @@ class Tally:
 
     Attributes:
         rows: column -> array whose first axis is the images; further axes are conditions (fixed by the exam's settings).
-        sums: name -> float64 array whose first axis is BLOCKS hash blocks of images.
+        sums: name -> float64 array whose first axis is BLOCKS hash blocks of images, or their halves.
         kept: at most ``limit`` cases per key.
         limit: cases kept per key.
+        ranked: name -> the best few of each of many lists, where there are too many for ``kept``.
     """
 
     rows: Mapping[str, Array] = field(default_factory=dict)
     sums: Mapping[str, Array] = field(default_factory=dict)
     kept: tuple[Kept, ...] = ()
     limit: int = 0
+    ranked: Mapping[str, Ranked] = field(default_factory=dict)
 
     @staticmethod
     def merge(tallies: Iterable[Tally]) -> Tally:
-        """Join rows in the order given, add sums in that order, keep the best per key."""
-        tallies = list(tallies)
-        if not tallies:
-            return Tally()
-        rows = {name: np.concatenate([t.rows[name] for t in tallies]) for name in tallies[0].rows}
-        sums = {name: sum((t.sums[name] for t in tallies[1:]), tallies[0].sums[name]) for name in tallies[0].sums}
-        limit = max(t.limit for t in tallies)
-        return Tally(rows, sums, best(limit, (case for t in tallies for case in t.kept)), limit)
+        """Join rows in the order given, add sums in that order, keep the best per key.
+
+        Taken one after another: sums and kept cases of a single one are held beside the whole.
+        """
+        rows: dict[str, list[Array]] = {}
+        whole: Tally | None = None
+        for tally in tallies:
+            if whole is None:
+                rows = {name: [] for name in tally.rows}
+                whole = replace(tally, rows={}, kept=best(tally.limit, tally.kept))
+            else:
+                whole = _added(whole, tally)
+            for name, parts in rows.items():
+                parts.append(tally.rows[name])
+        return replace(whole, rows={name: np.concatenate(parts) for name, parts in rows.items()}) if whole else Tally()
+
+
+def _added(first: Tally, second: Tally) -> Tally:
+    """All but the rows of both."""
+    limit = max(first.limit, second.limit)
+    sums = {name: values + second.sums[name] for name, values in first.sums.items()}
+    ranked = {name: lists.joined(second.ranked[name]) for name, lists in first.ranked.items()}
+    return Tally({}, sums, best(limit, (*first.kept, *second.kept)), limit, ranked)
 
 
 class Gathering:
@@ -71,7 +90,7 @@ class Gathering:
     def __init__(self, size: int) -> None:
         self._size, self._done = size, 0
         self._rows: dict[str, Array] = {}
-        self._others: Tally | None = None  # sums and kept cases
+        self._others: Tally | None = None  # all but rows
 
     def add(self, tally: Tally) -> None:
         """Put a tally behind those that came before. Raises ValueError if its columns are not theirs."""

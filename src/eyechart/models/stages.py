@@ -63,9 +63,15 @@ def pick(
 
 def stages(layers: Sequence[Layer], geometry: Mapping[str, LayerGeometry]) -> tuple[str, ...]:
     """Steps that change the stride, and the last step at each stride, in the order of use; at most 24."""
+    steps, ends = _placed(layers, geometry), last_of_each_stride(layers, geometry)
+    return spread([n for n in steps if geometry[n].sampled_from or n in ends], MOST)
+
+
+def last_of_each_stride(layers: Sequence[Layer], geometry: Mapping[str, LayerGeometry]) -> tuple[str, ...]:
+    """The last step at each stride, in the order of use."""
     steps = _placed(layers, geometry)
-    ends = {geometry[name].stride: name for name in steps}  # the last of each
-    return spread([n for n in steps if geometry[n].sampled_from or n in ends.values()], MOST)
+    ends = {geometry[name].stride: name for name in steps}
+    return tuple(name for name in steps if name in ends.values())
 
 
 def over_depth(layers: Sequence[Layer], geometry: Mapping[str, LayerGeometry], most: int) -> tuple[str, ...]:

@@ -11,10 +11,10 @@ from hashlib import sha256
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def policy(style: str, script: str) -> str:
-    """The policy that admits just this style sheet, just this script, and pictures within the page."""
+def policy(style: str, script: str, pictures: str = "data:") -> str:
+    """The policy that admits just this style sheet, just this script, and pictures from ``pictures``: within the page."""
     return (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        f"default-src 'none'; img-src {pictures}; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
 

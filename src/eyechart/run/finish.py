@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -77,16 +77,19 @@ Training = tuple[Engine, Sequence[Work]]
 
 def _measured(engine: Engine, exam: Exam, works: Sequence[Work]) -> tuple[pa.Table, Tally | None, Estimates]:
     """All rows of an exam, and, if an image could be examined, its tally and estimates."""
-    tables, labels, tallies = [], [], []
-    for table, tally in parts(works[-1].shelf, engine.n):
-        tables.append(table)
-        labels.append(examined_labels(table))
-        if tally.rows or tally.sums or tally.kept:
-            tallies.append(tally)
+    tables, labels = [], []
+
+    def tallies() -> Iterator[Tally]:
+        for table, tally in parts(works[-1].shelf, engine.n):
+            tables.append(table)
+            labels.append(examined_labels(table))
+            if tally.rows or tally.sums or tally.kept:
+                yield tally
+
+    merged = Tally.merge(tallies())
     whole = pa.concat_tables(tables, promote_options="default")
-    if not tallies:
+    if not (merged.rows or merged.sums or merged.kept):
         return whole, None, Estimates()
-    merged = Tally.merge(tallies)
     return whole, merged, _estimates(engine, exam, merged, np.concatenate(labels))
 
 
@@ -211,6 +214,9 @@ class Fates:
 def _pictured(engine: Engine, exam: Exam, case: Kept) -> dict[str, Any]:
     """Draw the views of a kept case."""
     views = exam.pictures(case)
+    told = {"key": case.key, "score": case.score, "id": case.id, "facts": dict(case.facts)}
+    if not views:  # there may be thousands
+        return {**told, "pictures": {}}
     sources = source_views([Query(view) for view in views.values()])
     job = engine.jobs.of([engine.jobs.position_of(case.id)], sources)
     drawn = draw(job)
@@ -222,7 +228,7 @@ def _pictured(engine: Engine, exam: Exam, case: Kept) -> dict[str, Any]:
             first = shown[split_stages(view)[0]]
             beside = Pixels(first.tensor, job.ids, job.seed, first.notes, shown)
             pictures[name] = _webp(show(view, beside)[0][0])
-    return {"key": case.key, "score": case.score, "id": case.id, "facts": dict(case.facts), "pictures": pictures}
+    return {**told, "pictures": pictures}
 
 
 def _webp(pixels: torch.Tensor) -> bytes:

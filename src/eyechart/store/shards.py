@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from eyechart.core.ranked import from_arrays
 from eyechart.core.tally import Kept, Tally
 from eyechart.store import rows
 from eyechart.store.folder import Folder
@@ -53,6 +54,11 @@ class Shelf:
             contents["sums"] = (_npz(tally.sums), "npz")
         if tally.kept:
             contents["kept"] = (json.dumps([asdict(case) for case in tally.kept]).encode(), "json")
+        if tally.ranked:
+            contents["ranked"] = (
+                _npz({k: v for name, one in tally.ranked.items() for k, v in one.arrays(name).items()}),
+                "npz",
+            )
         parts = {}
         for kind, (data, ending) in contents.items():
             digest = _digest(data)
@@ -78,12 +84,15 @@ class Shelf:
 
     def tally(self, piece: Piece, table: pa.Table) -> Tally:
         """The tally of a piece, its rows taken from ``table``."""
-        sums = {}
-        if "sums" in piece.parts:
-            with np.load(io.BytesIO(self._part(piece, "sums")), allow_pickle=False) as stored:
-                sums = {name: stored[name] for name in stored.files}
+        sums, ranked = self._arrays(piece, "sums"), from_arrays(self._arrays(piece, "ranked"))
         cases = json.loads(self._part(piece, "kept")) if "kept" in piece.parts else []
-        return Tally(rows.exam_columns(table), sums, tuple(Kept(**case) for case in cases), piece.limit)
+        return Tally(rows.exam_columns(table), sums, tuple(Kept(**case) for case in cases), piece.limit, ranked)
+
+    def _arrays(self, piece: Piece, kind: str) -> dict[str, Any]:
+        if kind not in piece.parts:
+            return {}
+        with np.load(io.BytesIO(self._part(piece, kind)), allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
 
     def _part(self, piece: Piece, kind: str) -> bytes:
         data = self.folder.read(f"{self.under}/{piece.parts[kind]['name']}")
@@ -154,5 +163,5 @@ def _digest(data: bytes) -> str:
 
 def _npz(arrays: Any) -> bytes:
     sink = io.BytesIO()
-    np.savez(sink, **arrays)
+    np.savez_compressed(sink, **arrays)  # sums by class are mostly 0
     return sink.getvalue()

@@ -35,7 +35,7 @@ class Map(NamedTuple):
     extra: int = 0
 
 
-def map_of(layer: Layer, frame: tuple[int, int], grid: tuple[int, int] | None = None) -> Map | str:
+def map_of(layer: Layer, frame: tuple[int, int], grid: tuple[int, int] | None = None, least: int = LEAST) -> Map | str:
     """How ``layer`` holds maps, or why it holds none.
 
     Three axes are (c, h, w) where the last two are in the proportions of the frame, equal or, where it is no square, within
@@ -46,6 +46,7 @@ def map_of(layer: Layer, frame: tuple[int, int], grid: tuple[int, int] | None = 
     Args:
         frame: (height, width) of the model's input.
         grid: (height, width) of the tokens, where they are no square.
+        least: smaller maps are none.
     """
     shape = layer.shape
     if len(shape) == 3 and layer.kind == "attention":
@@ -61,21 +62,21 @@ def map_of(layer: Layer, frame: tuple[int, int], grid: tuple[int, int] | None = 
         found = _tokens(shape[0], grid, "tokens")
     else:
         return "one number a channel is no map" if len(shape) < 2 else f"outputs of {len(shape)} axes are no maps"
-    if isinstance(found, Map) and min(found.height, found.width) < LEAST:
+    if isinstance(found, Map) and min(found.height, found.width) < least:
         return TOO_SMALL
     return found
 
 
-def map_on(shape: tuple[int, ...], axes: tuple[int, int]) -> Map | str:
+def map_on(shape: tuple[int, ...], axes: tuple[int, int], least: int = LEAST) -> Map | str:
     """How an output of ``shape``, without the batch, holds maps whose rows and columns are known to lie on ``axes``.
 
-    Or why it holds none that are 3 x 3 at least. Whatever the proportions of the frame.
+    Or why it holds none of ``least`` x ``least`` or more. Whatever the proportions of the frame.
     """
     arrangements: dict[tuple[int, int], Arrangement] = {(1, 2): "channels first", (0, 1): "channels last"}
     if len(shape) != 3 or axes not in arrangements:
         return f"its output of {len(shape)} axes is not of channels, rows and columns"
     height, width = shape[axes[0]], shape[axes[1]]
-    return Map(arrangements[axes], height, width) if min(height, width) >= LEAST else TOO_SMALL
+    return Map(arrangements[axes], height, width) if min(height, width) >= least else TOO_SMALL
 
 
 def as_maps(output: torch.Tensor, held: Map) -> torch.Tensor:

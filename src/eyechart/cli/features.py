@@ -1,0 +1,192 @@
+"""``eyechart features``: what the channels of a network look for, as a gallery."""
+
+from __future__ import annotations
+
+import json as json_
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+from pydantic import BaseModel, Field
+
+from eyechart.cli.console import Teller, stderr, stdout
+
+if TYPE_CHECKING:
+    import torch
+
+    from eyechart.features.gallery import Gallery
+
+
+class FeaturesOptions(BaseModel):
+    """All settings of ``eyechart features``."""
+
+    images: str = Field(
+        description="As in eyechart exam: where examples are taken from, and what channels are measured on."
+    )
+    layer: tuple[str, ...] = Field(
+        (),
+        description="Name or pattern of a layer; may be given again. Default: the last of each stride, at most four.",
+    )
+    channels: str = Field("some", description="some (24 of each layer, at random), all, or numbers, such as 3,10-20.")
+    method: Literal["upscale", "fourier", "maco"] = Field(
+        "fourier", description="How pictures are made. See docs/features.md."
+    )
+    effort: Literal["quick", "published"] = Field(
+        "quick", description="quick: small pictures and fewer steps; published: the sizes and steps of the papers."
+    )
+    set: tuple[str, ...] = Field((), description="A setting of the method, as steps=256; may be given again.")
+    magnitude: str | None = Field(
+        None, description="FILE.npy of (channels, s, s // 2 + 1) for maco; default: measured on the images."
+    )
+    look: tuple[str, ...] = Field(
+        (),
+        description="Id of an image whose activations are shown as a spectrum; may be given again. Default: the first.",
+    )
+    grid: tuple[str, ...] = Field(
+        (), description="Id of an image of which an activation grid is made at every layer; may be given again."
+    )
+    atlas: bool = Field(
+        False, description="Make an atlas of every layer (laid out by UMAP where umap-learn is installed)."
+    )
+    assets: bool = Field(
+        False, description="Pictures as files beside the page; above 200 channels or 5 MB in any case."
+    )
+    out: str | None = Field(None, description="Folder or URL; the same command with the same folder goes on.")
+    labels: str | None = Field(None, description="Labels of a flat folder, as in eyechart exam.")
+    masks: str | None = Field(None, description="DIR of masks of the objects, as in eyechart exam.")
+    limit: int | None = Field(None, description="Only the first N images of the seeded, stratified order.")
+    seed: int = Field(
+        0, description="Of the order of the images, of the channels that are chosen, and of the pictures."
+    )
+    arch: str | None = Field(None, description="As in eyechart exam.")
+    classes: str = Field("auto", description="As in eyechart exam.")
+    preprocess: str = Field("auto", description="As in eyechart exam.")
+    outputs: Literal["auto", "logits", "probabilities", "embedding"] = Field("auto", description="As in eyechart exam.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
+    workers: int | Literal["auto"] = Field("auto", description="Decode processes; 0 decodes in the main process.")
+    max_bad: int = Field(0, description="As in eyechart exam.")
+    trust: Literal["none", "pickle", "code"] = Field("none", description="As in eyechart exam.")
+
+
+def features(
+    model: Annotated[str, Parameter(help="As in eyechart exam.")],
+    *,
+    options: Annotated[FeaturesOptions, Parameter(name="*")],
+    json: Annotated[bool, Parameter(name="--json", negative="", help="Print what was made as JSON on stdout.")] = False,
+) -> None:
+    """Show what the channels of a network look for: pictures made to excite them, the real images that excite them most, and
+    whether they have a part in the answer.
+
+    Example: eyechart features torchvision:squeezenet1_1 --images photos/ --layer features.7 --out gallery
+    """
+    from eyechart.cli.exam import default_out
+
+    out = options.out or default_out((f"{model}-features",))
+    gallery, loaded = _gallery(model, options, out)
+    try:
+        layers = gallery.make()
+    except KeyboardInterrupt:
+        stderr.print(
+            f"Stopped. What is finished is kept in {out}; give the same command again (with --out {out}) to go on."
+        )
+        sys.exit(130)
+    page = _present(gallery, layers, options, loaded)
+    if json:
+        from eyechart.features.present import table
+
+        print(json_.dumps({"page": page, "layers": [table(layer) for layer in layers]}))
+        return
+    for layer in layers:
+        stdout.print(f"{layer.layer}: {len(layer.channels)} channels", markup=False)
+    stdout.print(f"Gallery: {page}", markup=False)
+
+
+def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, Any]:
+    from eyechart.cli.exam import settings_of
+    from eyechart.features.gallery import Gallery, numbers
+    from eyechart.images.load import load_images
+    from eyechart.models.load import load_model
+    from eyechart.run.options import RunOptions
+    from eyechart.store.folder import Folder
+
+    Folder(out).check_writable()
+    chosen = numbers(options.channels)
+    images = load_images(options.images, labels=options.labels, masks=options.masks)
+    teller = Teller()
+    maps_images = options.classes == "sorted" or options.classes.endswith(".csv")
+    loaded = load_model(
+        model,
+        arch=options.arch,
+        preprocess=options.preprocess,
+        classes="auto" if options.classes.endswith(".csv") else options.classes,
+        outputs=options.outputs,
+        trust=options.trust,
+        device=options.device,
+    )
+    for remark in (*images.remarks, *loaded.remarks):
+        teller.say(remark)
+    gallery = Gallery(
+        loaded,
+        images,
+        out,
+        layers=options.layer or None,
+        channels=chosen,
+        method=options.method,
+        effort=options.effort,
+        settings=settings_of(tuple(f"method.{text}" for text in options.set)).get("method", {}),
+        magnitude=_magnitude(options.magnitude),
+        looks=options.look or images.ids[:1],
+        grids=options.grid,
+        with_atlas=options.atlas,
+        options=RunOptions(limit=options.limit, seed=options.seed, workers=options.workers, max_bad=options.max_bad),
+        classes=options.classes if maps_images else "auto",
+        reporter=teller,
+    )
+    return gallery, loaded
+
+
+def _magnitude(path: str | None) -> torch.Tensor | None:
+    if path is None:
+        return None
+    import numpy as np
+    import torch
+
+    from eyechart.errors import SettingError
+
+    way_out = "Give an array (channels, s, s // 2 + 1) saved by numpy."
+    try:
+        held = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise SettingError(
+            f"The file cannot be read: {error}.", setting="--magnitude", value=path, way_out=way_out
+        ) from error
+    if not isinstance(held, np.ndarray) or held.ndim != 3 or held.shape[2] != held.shape[1] // 2 + 1:
+        raise SettingError("The file holds no magnitude.", setting="--magnitude", value=path, way_out=way_out)
+    return torch.from_numpy(held.astype(np.float32))
+
+
+def _present(gallery: Gallery, layers: Any, options: FeaturesOptions, loaded: Any) -> str:
+    from eyechart.features.present import Presented
+    from eyechart.run.provenance import command_line, provenance
+
+    looks = options.look or gallery.images.ids[:1]
+    told = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        **provenance(command_line()),
+        "model": {"name": loaded.name, "fingerprint": loaded.fingerprint, **loaded.source},
+        "images": {"name": gallery.images.name, "fingerprint": gallery.images.fingerprint, "limit": options.limit},
+        "method": {"name": options.method, **gallery.method.model_dump()},
+        "seed": options.seed,
+    }
+    about = (
+        ("model", loaded.name),
+        ("images", f"{gallery.images.name}, {layers[0].known.summed.n:,} used"),
+        (
+            "method",
+            f"{options.method}, {options.effort}: {', '.join(f'{k} {v}' for k, v in gallery.method.model_dump().items())}",
+        ),
+        ("seed", str(options.seed)),
+    )
+    page = Presented(gallery.folder, loaded, gallery.images, layers, about, told, looks, options.assets).write()
+    return f"{gallery.folder.root.rstrip('/')}/{page}"

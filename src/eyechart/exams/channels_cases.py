@@ -1,0 +1,42 @@
+"""The images to which each channel says most and least, and some at random."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+
+from eyechart.core.exam import Array
+from eyechart.core.ranked import Ranked
+from eyechart.views.channel_readings import MEAN, MOST, PLACE
+
+LISTS = ("top", "bottom", "random", "mean")
+
+
+def cases(layer: str, width: int, readings: Array, ids: Sequence[str], most: int) -> dict[str, Ranked]:
+    """Of each channel the images with the largest and smallest maxima over places, those with the largest means, and a few.
+
+    The few are drawn at random, the same for all channels. By ``list/layer``; a list for each channel. Facts are the maximum
+    (of the last list the mean) and its row and column. Ties go to the smaller id; chance is a hash of the id.
+
+    Args:
+        layer: its name.
+        width: of its maps.
+        readings: (n, 4, c), as ``ChannelReadings`` reads them.
+        ids: of the images.
+        most: images a list.
+    """
+    peaks, places = readings[:, MOST], readings[:, PLACE]  # (n, c)
+    facts = np.stack([peaks, places // width, places % width], 2)
+    lots = np.broadcast_to(np.array([_lot(i) for i in ids]).reshape(-1, 1), peaks.shape)
+    means = readings[:, MEAN]
+    of_means = np.stack([means, *facts[..., 1:].transpose(2, 0, 1)], 2)
+    scores = zip(LISTS, (peaks, -peaks, lots, means), (facts, facts, facts, of_means), strict=True)
+    return {f"{which}/{layer}": Ranked.of(values, ids, held, most) for which, values, held in scores}
+
+
+def _lot(image_id: str) -> float:
+    """From 0 to 1, the same in every batch and run."""
+    digest = blake2b(image_id.encode("utf-8", "surrogatepass"), digest_size=6, person=b"channels").digest()
+    return int.from_bytes(digest, "big") / 2**48

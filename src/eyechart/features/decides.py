@@ -1,0 +1,184 @@
+"""Does a channel decide? What becomes of the answer without it, and where in the picture it speaks."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from eyechart.errors import SettingError
+from eyechart.features.reach import Reach
+from eyechart.models.answers import tensor_of
+from eyechart.models.image_model import TINY, ImageModel
+from eyechart.views.feature_maps import map_of
+
+Array = np.ndarray[Any, Any]
+TOGETHER = 32  # frames a forward
+BY_ARRANGEMENT = {"channels first": 1, "channels last": -1, "tokens": -1}
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What a channel has to do with the answers to some images.
+
+    Attributes:
+        without: (n,), change of the probability of the answer given, once the channel says everywhere what it says on average.
+        turned: (n,) bool: another class is then given.
+        share: (n,), of the sum over channels of |gradient x activation| of the given answer's output, this channel's.
+        rank: (n,), its place among the channels by that, from 1.
+    """
+
+    without: Array
+    turned: Array
+    share: Array
+    rank: Array
+
+
+class Deciding:
+    """A layer of a classifier whose channels can be silenced one by one.
+
+    Args:
+        model: a classifier.
+        layer: a module's name (a function's output cannot be replaced).
+        usual: (channels,), what each channel says on average: a silenced channel says that everywhere.
+
+    Raises:
+        SettingError: the layer is no module, is called more than once, or holds its channels in heads.
+    """
+
+    def __init__(self, model: ImageModel, layer: str, usual: Array) -> None:
+        self.reach = Reach(model, [layer])
+        self._model, self._name = model, layer
+        self._usual = torch.as_tensor(usual, dtype=torch.float32, device=model.device)
+        self._axis = _channel_axis(model, layer, self.reach)
+        plain = model.plain
+        modules = dict(plain.net.named_modules()) if plain else {}
+        again = plain is not None and any(one.name == f"{layer}:2" for one in plain.layers)
+        if layer not in modules or again:
+            why = "it is called more than once" if again else "it is a function, and no module"
+            way_out = "Choose the module around it, or one before or after it. See: eyechart layers MODEL."
+            raise SettingError(f"Channels cannot be silenced: {why}.", setting="--layer", value=layer, way_out=way_out)
+        self._net: nn.Module = copy.deepcopy(plain.net) if plain else nn.Identity()  # hooked: never the model's own
+
+    def of_images(self, frames: Tensor, channels: Sequence[Sequence[int]]) -> list[list[Decided]]:
+        """What channels decide: for each image its own list; frames (n, c, h, w) normalised.
+
+        The gradient is asked once an image, the answer without a channel once an image and channel.
+        """
+        found = []
+        for start in range(0, len(frames), TOGETHER):
+            found += self._some(frames[start : start + TOGETHER], channels[start : start + TOGETHER])
+        return found
+
+    def _some(self, frames: Tensor, channels: Sequence[Sequence[int]]) -> list[list[Decided]]:
+        answers, products = self._weighed(frames)
+        tops = answers.argmax(1)
+        sizes = products.abs()
+        shares = sizes / sizes.sum(1, keepdim=True).clamp_min(TINY)
+        ranks = (sizes[:, None, :] > sizes[:, :, None]).sum(2) + 1
+        pairs = [(i, channel) for i, some in enumerate(channels) for channel in some]
+        without = self._without(frames, pairs)
+        clean = answers.softmax(1)
+        result: list[list[Decided]] = [[] for _ in channels]
+        for (i, channel), rows in zip(pairs, without, strict=True):
+            fall = rows.softmax(0)[tops[i]] - clean[i, tops[i]]
+            turned = rows.argmax() != tops[i]
+            result[i].append(Decided(*(x.cpu().numpy() for x in (fall, turned, shares[i, channel], ranks[i, channel]))))
+        return result
+
+    def _weighed(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Answers (n, k), and gradient x activation summed over places, (n, channels)."""
+        held: dict[str, Tensor] = {}
+
+        def keep(module: nn.Module, args: Any, output: Any) -> Any:
+            first = output[0] if isinstance(output, tuple) else output
+            held["own"] = first.detach().clone().requires_grad_()
+            return _with_first(output, held["own"] * 1)  # what follows may work in place
+
+        with torch.enable_grad(), self._hooked(keep):
+            answers = self._answers(frames)
+            picked = answers.gather(1, answers.argmax(1, keepdim=True)).sum()
+            (slope,) = torch.autograd.grad(picked, held["own"], allow_unused=True)
+        product = (slope if slope is not None else torch.zeros_like(held["own"])) * held["own"].detach()
+        return answers.detach(), product.movedim(self._axis, 1).flatten(2).sum(2)
+
+    @torch.no_grad()
+    def _without(self, frames: Tensor, pairs: Sequence[tuple[int, int]]) -> Iterator[Tensor]:
+        for start in range(0, len(pairs), TOGETHER):
+            some = pairs[start : start + TOGETHER]
+            images = torch.tensor([i for i, _ in some], device=frames.device)
+            which = torch.tensor([channel for _, channel in some], device=frames.device)
+
+            def silence(module: nn.Module, args: Any, output: Any, which: Tensor = which) -> Any:
+                first = (output[0] if isinstance(output, tuple) else output).clone()
+                lined_up = first.movedim(self._axis, 1)
+                each = torch.arange(len(which), device=which.device)
+                lined_up[each, which] = self._usual[which].view(-1, *[1] * (first.ndim - 2)).to(first)
+                return _with_first(output, first)
+
+            with self._hooked(silence):
+                yield from self._answers(frames[images])
+
+    def _answers(self, frames: Tensor) -> Tensor:
+        rows = tensor_of(self._net(self._model.laid_out(frames)), len(frames), self._model.name)
+        return rows.clamp_min(TINY).log() if self._model.outputs == "probabilities" else rows
+
+    @contextmanager
+    def _hooked(self, hook: Any) -> Iterator[None]:
+        handle = self._net.get_submodule(self._name).register_forward_hook(hook)
+        try:
+            yield
+        finally:
+            handle.remove()
+
+
+def centre_share(maps: Tensor) -> Tensor:
+    """Of the positive activation of maps (n, c, h, w), the share within the middle half of rows and columns: (n, c).
+
+    Places count by how much of them lies there. A quarter is what evenly spread activation has; NaN where nothing is positive.
+    """
+    rows, columns = (_middle(side, maps) for side in maps.shape[2:])
+    positive = maps.clamp_min(0)
+    whole = positive.sum((2, 3))
+    inside = torch.einsum("nchw,h,w->nc", positive, rows, columns)
+    return torch.where(whole > 0, inside / whole, torch.nan)
+
+
+def object_share(maps: Tensor, objects: Tensor) -> Tensor:
+    """Of the positive activation of maps (n, c, h, w), the share on the object: (n, c).
+
+    A place counts by how much of it the object (n, H, W), 1 or 0, covers. NaN where nothing is positive, or no object known.
+    """
+    covered = functional.adaptive_avg_pool2d(objects[:, None], (maps.shape[2], maps.shape[3]))
+    positive = maps.clamp_min(0)
+    whole = positive.sum((2, 3))
+    return torch.where(whole > 0, (positive * covered).sum((2, 3)) / whole, torch.nan)
+
+
+def _middle(side: int, like: Tensor) -> Tensor:
+    """(side,), how much of each place lies in the middle half."""
+    edges = torch.arange(side + 1, dtype=like.dtype, device=like.device) / side
+    return (edges[1:].clamp(max=0.75) - edges[:-1].clamp(min=0.25)).clamp_min(0) * side
+
+
+def _with_first(output: Any, first: Tensor) -> Any:
+    return (first, *output[1:]) if isinstance(output, tuple) else first
+
+
+def _channel_axis(model: ImageModel, layer: str, reach: Reach) -> int:
+    held = reach.held[layer]
+    if held.plane is None:
+        return 1
+    found = map_of(held.layer, model.preprocessing.size)
+    if isinstance(found, str):
+        return 1
+    if found.arrangement not in BY_ARRANGEMENT:
+        raise SettingError("Its channels are held in heads.", setting="--layer", value=layer, way_out="Choose another.")
+    return BY_ARRANGEMENT[found.arrangement]

@@ -1,0 +1,291 @@
+"""A gallery of a net's features: an exam of its channels, then pictures made for them, chunk by chunk, then a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from eyechart.channels import LayerChannels, read_channels
+from eyechart.core.catalogue import make_exams
+from eyechart.core.chance import generator
+from eyechart.errors import SettingError
+from eyechart.features.colours import magnitude_of
+from eyechart.features.looks import frames_of, normalised
+from eyechart.features.maco import Maco
+from eyechart.features.maker import Maker
+from eyechart.features.method import Method, reduces
+from eyechart.features.mosaic import Mosaic, activation_grid, atlas
+from eyechart.features.parts import Parts
+from eyechart.features.presets import Effort, method_of
+from eyechart.features.reach import Reach
+from eyechart.images.image_set import ImageSet
+from eyechart.images.order import seeded_order
+from eyechart.models.image_model import ImageModel
+from eyechart.run.options import RunOptions
+from eyechart.run.provenance import command_line
+from eyechart.run.reporter import Reporter, Silent
+from eyechart.run.session import Session
+from eyechart.run.subject import subject_of
+from eyechart.store.folder import Folder
+from eyechart.store.run_folder import Run
+
+Array = np.ndarray[Any, Any]
+Which = Literal["some", "all"] | Sequence[int]
+SOME = 24  # channels of a layer, where nothing else is asked for
+TOGETHER = {"cpu": 8, "cuda": 64}  # channels optimised at once
+SPECTRA = 500  # images whose magnitudes are averaged for maco
+RUN = "run"
+
+
+@dataclass(frozen=True)
+class LayerGallery:
+    """What was made for a layer.
+
+    Attributes:
+        known: its channels, read from the images.
+        made: arrays whose first axis is the channels that pictures were made for, in their order; see ``Maker.part``.
+        undecided: why nothing is said of the answer; empty if something is.
+        looks: (images, channels), mean over places of every channel for each image that was looked at.
+        mosaics: the layer as a whole: activation grids, and the atlas.
+    """
+
+    known: LayerChannels
+    made: Mapping[str, Array]
+    undecided: str
+    looks: Array
+    mosaics: tuple[Mosaic, ...] = ()
+
+    @property
+    def layer(self) -> str:
+        """Its name."""
+        return self.known.layer
+
+    @property
+    def channels(self) -> list[int]:
+        """That pictures were made for."""
+        return [int(c) for c in self.made["channels"]]
+
+    @cached_property
+    def texture_ness(self) -> Mapping[str, Array]:
+        """Twin -> (3, channels of the layer): slope and the ends of its interval."""
+        summed = self.known.summed
+        return {t: np.stack([summed.texture_ness(t), *summed.texture_ness_ends(t)]) for t in summed.twins}
+
+
+class Gallery:
+    """Makes, or goes on making, a gallery in a folder.
+
+    Args:
+        model: the model.
+        images: of which examples are taken, and by which channels are measured.
+        out: folder, local or a URL.
+        layers: names or patterns; None = the last of each stride, at most four.
+        channels: of each layer: ``some`` (24 at random), ``all``, or numbers.
+        method, effort, settings: how pictures are made, see ``method_of``.
+        magnitude: for maco, (c, s, s // 2 + 1); None = that of the images.
+        looks: images (ids of the set) whose activations are shown as a spectrum.
+        grids: images (ids) of which an activation grid is made at every layer.
+        with_atlas: whether an atlas is made of every layer.
+        options: how the images are run.
+        classes: how image classes are matched with outputs.
+        reporter: told how it goes.
+
+    Raises:
+        UnknownNameError, SettingError: a layer, a channel, a method or its settings.
+        IdentityError, RunFolderError: the folder holds another model's or other images' gallery, or cannot be used.
+    """
+
+    def __init__(
+        self,
+        model: ImageModel,
+        images: ImageSet,
+        out: str | Path,
+        *,
+        layers: Sequence[str] | None = None,
+        channels: Which = "some",
+        method: str = "fourier",
+        effort: Effort = "quick",
+        settings: Mapping[str, Any] | None = None,
+        magnitude: torch.Tensor | None = None,
+        looks: Sequence[str] = (),
+        grids: Sequence[str] = (),
+        with_atlas: bool = False,
+        options: RunOptions | None = None,
+        classes: str = "auto",
+        reporter: Reporter | None = None,
+    ) -> None:
+        self.model, self.images, self.folder = model, images, Folder(out)
+        self._channels, self._layers, self._looks = channels, layers, tuple(looks)
+        self._grids, self._atlas = tuple(grids), with_atlas
+        self._options, self._classes = options or RunOptions(), classes
+        self._reporter = reporter or Silent()
+        self._magnitude, self._settings = magnitude, dict(settings or {})
+        self._name, self._effort = method, effort
+        self.method = method_of(method, effort, self._settings, model.preprocessing.size, None)
+        for setting, names in (("--look", looks), ("--grid", grids)):
+            _check_ids(images, names, setting)
+
+    def make(self) -> tuple[LayerGallery, ...]:
+        """Run the exam, then make what is missing."""
+        known = self._examined()
+        self.method = method = self._method()
+        geometry = subject_of(self.model, labelled=False).geometry
+        chosen = {name: self._chosen(name, layer) for name, layer in known.items()}
+        self._reporter.begin("pictures", sum(map(len, chosen.values())))
+        try:
+            return tuple(
+                self._layer(
+                    known[name],
+                    Maker(self.model, self.images, known[name], geometry.get(name), method, self.seed),
+                    method,
+                    c,
+                )
+                for name, c in chosen.items()
+            )
+        finally:
+            self._reporter.end()
+
+    @property
+    def seed(self) -> int:
+        """Of the order of the images, of the channels that are chosen, and of the pictures."""
+        return self._options.seed
+
+    def _examined(self) -> dict[str, LayerChannels]:
+        settings = {"channels": {"layers": list(self._layers)}} if self._layers else {}
+        exams = make_exams(["channels"], settings)
+        folder = Folder(f"{self.folder.root.rstrip('/')}/{RUN}")
+        session = Session(
+            [self.model], self.images, exams, folder, self._options, self._reporter, self._classes, command_line()
+        )
+        for skipped in session.skipped():
+            raise SettingError(
+                f"{skipped['reason']}.", setting="MODEL", value=self.model.name, way_out="Choose another model."
+            )
+        session.run()
+        found = read_channels(Run(folder.root))
+        if not found:
+            way_out = "Name layers with --layer. See: eyechart layers MODEL."
+            raise SettingError(
+                "No layer holds channels that can be read.", setting="--layer", value=None, way_out=way_out
+            )
+        return found
+
+    def _method(self) -> Method:
+        frame, magnitude = self.model.preprocessing.size, self._magnitude
+        if self._name == "maco" and magnitude is None:
+            magnitude = self._measured()
+        return method_of(self._name, self._effort, self._settings, frame, magnitude)
+
+    def _measured(self) -> torch.Tensor:
+        """The images' mean magnitude, at the model's own frame."""
+        order = seeded_order(self.images.ids, self.images.labels, self.seed)[
+            : min(SPECTRA, self._options.limit or SPECTRA)
+        ]
+        ids = [self.images.ids[i] for i in order]
+        side = min(self.model.preprocessing.size)
+        batches = (ids[i : i + 50] for i in range(0, len(ids), 50))
+        frames = (
+            torch.from_numpy(frames_of(self.images, some, self.model)).permute(0, 3, 1, 2) / 255 for some in batches
+        )
+        return magnitude_of(_middle(batch, side) for batch in frames)
+
+    def _chosen(self, name: str, layer: LayerChannels) -> list[int]:
+        """Channels of a layer, in their order."""
+        count = len(layer.summed.mean)
+        if self._channels == "all":
+            return list(range(count))
+        if isinstance(self._channels, str):
+            drawn = generator(self.seed, "features", name).permutation(count)[:SOME]
+            return sorted(int(c) for c in drawn)
+        wrong = [c for c in self._channels if not 0 <= c < count]
+        if wrong:
+            way_out = f"{name} has {count} channels, 0 to {count - 1}."
+            raise SettingError("There is no such channel.", setting="--channels", value=wrong[0], way_out=way_out)
+        return sorted(set(self._channels))
+
+    def _layer(self, known: LayerChannels, maker: Maker, method: Method, channels: Sequence[int]) -> LayerGallery:
+        parts = Parts(self.folder, self._decided_by(known.layer, method))
+        together = TOGETHER.get(self.model.device.type, TOGETHER["cpu"])
+        made = []
+        for start in range(0, len(channels), together):
+            some = channels[start : start + together]
+            part = parts.find(some)
+            if part is None:
+                part = maker.part(some)
+                parts.keep(some, part)
+            made.append(part)
+            self._reporter.advance(len(some))
+        joined = {name: np.concatenate([part[name] for part in made]) for name in made[0]}
+        return LayerGallery(known, joined, maker.undecided, self._looked(known.layer), tuple(self._mosaics(known)))
+
+    def _mosaics(self, known: LayerChannels) -> Iterator[Mosaic]:
+        parts = Parts(self.folder, {**self._decided_by(known.layer, self.method), "method": "mosaic"})
+        if Reach(self.model, [known.layer]).held[known.layer].plane is None:
+            return
+        for name in self._grids:
+            yield parts.mosaic(
+                f"grid/{name}", partial(activation_grid, self.model, known.layer, self.images, name, self.seed)
+            )
+        if self._atlas:
+            order = seeded_order(self.images.ids, self.images.labels, self.seed)[: self._options.limit]
+            ids = [self.images.ids[i] for i in order][:SPECTRA]
+            yield parts.mosaic("atlas", partial(atlas, self.model, known.layer, self.images, ids, self.seed))
+
+    def _decided_by(self, layer: str, method: Method) -> dict[str, Any]:
+        magnitude = method.digest if isinstance(method, Maco) else ""
+        return {
+            "version": 1,
+            "model": self.model.fingerprint,
+            "preprocessing": self.model.preprocessing.to_dict(),
+            "images": self.images.fingerprint,
+            "limit": self._options.limit,
+            "layer": layer,
+            "method": [method.name, method.model_dump(), magnitude, reduces(self.model.device, method.precision)],
+            "seed": self.seed,
+        }
+
+    def _looked(self, layer: str) -> Array:
+        """Mean over places of every channel for the images that are looked at."""
+        reach = Reach(self.model, [layer])
+        if not self._looks:
+            return np.empty((0, reach.held[layer].channels))
+        frames = normalised(frames_of(self.images, self._looks, self.model), self.model)
+        with torch.no_grad():
+            found: Array = reach.of_frames(frames)[layer].mean((2, 3)).cpu().numpy()
+        return found
+
+
+def _check_ids(images: ImageSet, names: Sequence[str], setting: str) -> None:
+    known = set(images.ids)
+    for name in names:
+        if name not in known:
+            way_out = f"Ids look like: {', '.join(list(images.ids)[:3])}."
+            raise SettingError("The set has no such image.", setting=setting, value=name, way_out=way_out)
+
+
+def _middle(frames: torch.Tensor, side: int) -> torch.Tensor:
+    """The middle square of frames (n, c, h, w)."""
+    top, left = (frames.shape[2] - side) // 2, (frames.shape[3] - side) // 2
+    return frames[:, :, top : top + side, left : left + side]
+
+
+def numbers(text: str) -> Which:
+    """``some``, ``all``, or numbers and ranges such as ``3,10-20``. Raises SettingError for anything else."""
+    if text in ("some", "all"):
+        return text  # type: ignore[return-value]
+    return list(_numbers(text))
+
+
+def _numbers(text: str) -> Iterator[int]:
+    for part in text.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()):
+            way_out = "Give some, all, or numbers and ranges, such as 3,10-20."
+            raise SettingError("These are no channels.", setting="--channels", value=text, way_out=way_out)
+        yield from range(int(first), int(last) + 1) if dash else (int(first),)

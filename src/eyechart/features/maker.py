@@ -1,0 +1,175 @@
+"""Everything that a gallery says of some channels of a layer: pictures made for them, their examples, what they decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from eyechart.channels import Example, LayerChannels
+from eyechart.errors import SettingError
+from eyechart.features.decides import TOGETHER, Deciding, centre_share, object_share
+from eyechart.features.looks import TILE, frames_of, normalised, objects_of, tile
+from eyechart.features.method import Method, resized
+from eyechart.features.objectives import channel
+from eyechart.features.reach import Reach
+from eyechart.images.image_set import ImageSet
+from eyechart.models.geometry import LayerGeometry
+from eyechart.models.image_model import ImageModel
+from eyechart.models.receptive_crop import receptive_crop
+from eyechart.spectrum.density import grey, radial_profile
+
+Array = np.ndarray[Any, Any]
+LISTS = {"top": 9, "bottom": 4, "random": 4}  # tiles of each
+DEEDS = ("without", "turned", "share", "rank")
+PLACES = ("centre", "on_object", "object")
+
+
+class Maker:
+    """Makes parts of a gallery of one layer.
+
+    Args:
+        model: the model.
+        images: the set that ``known`` was read from.
+        known: what is known of the layer's channels.
+        place: where its units lie.
+        method: how pictures are made.
+        seed: of the pictures.
+    """
+
+    def __init__(
+        self,
+        model: ImageModel,
+        images: ImageSet,
+        known: LayerChannels,
+        place: LayerGeometry | None,
+        method: Method,
+        seed: int,
+    ) -> None:
+        self._model, self._images, self._known, self._place = model, images, known, place
+        self._method, self._seed, self.layer = method, seed, known.layer
+        self._reach = Reach(model, [self.layer])
+        self.undecided = ""  # why nothing is said of the answer
+        self._deciding: Deciding | None = None
+        if model.kind != "logits":
+            self.undecided = "the model gives no classes"
+        else:
+            try:
+                self._deciding = Deciding(model, self.layer, known.summed.mean)
+            except SettingError as error:
+                self.undecided = str(error.args[0]) if error.args else str(error)
+
+    def part(self, channels: Sequence[int]) -> dict[str, Array]:
+        """Arrays whose first axis is the channels.
+
+        pictures (size, size, c) uint8, opacity (size, size) uint8; first, last: the objective at the first and last step, as
+        the picture was then shown; score, most: mean and maximum over places for the finished picture; best: the largest mean
+        over places of any image; still: no gradient reached the picture; frequency: centroid of its radial spectrum, as a
+        share of Nyquist; tiles (17, 72, 72, 3) uint8 and values (17,) of the examples. Of the top ones: without, turned,
+        share, rank (see ``Decided``), centre (see ``centre_share``), on_object (see ``object_share``) and object, the share of
+        the frame that it covers, (9,), NaN where there is none.
+        """
+        part = self._pictures(channels)
+        examples = [self._examples(c) for c in channels]
+        ids = list(dict.fromkeys(e.id for some in examples for e in some.values()))
+        frames = frames_of(self._images, ids, self._model, 0)
+        at = {name: i for i, name in enumerate(ids)}
+        part |= self._tiles(examples, frames, at)
+        part |= self._deeds(channels, examples, frames, ids)
+        return part
+
+    def scores(self, pictures: Array, channels: Sequence[int], side: int) -> tuple[Array, Array]:
+        """Mean and maximum over places of each channel for its picture (n, h, w, c) uint8, shown as a square of ``side``."""
+        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(self._model.device, torch.float32) / 255
+        with torch.no_grad():
+            maps = self._reach(resized(pixels, side))[self.layer]
+        own = maps[torch.arange(len(channels)), torch.as_tensor(list(channels))].flatten(1)
+        return own.mean(1).cpu().numpy(), own.amax(1).cpu().numpy()
+
+    def _pictures(self, channels: Sequence[int]) -> dict[str, Array]:
+        keys = [f"{self.layer}/{c}" for c in channels]
+        made = self._method.make(self._reach, channel(self.layer, tuple(channels)), keys, self._seed)
+        pictures = (made.pictures.permute(0, 2, 3, 1).cpu() * 255).round().byte().numpy()
+        opacity = None if made.weight is None else (made.weight.cpu() * 255).round().byte().numpy()
+        score, most = self.scores(pictures, channels, made.shown)
+        return {
+            "channels": np.array(channels),
+            "pictures": pictures,
+            **({} if opacity is None else {"opacity": opacity}),
+            "first": made.scores[0],
+            "last": made.scores[-1],
+            "still": made.still,
+            "score": score,
+            "most": most,
+            "frequency": _centroid(made.pictures.cpu()),
+        }
+
+    def _examples(self, number: int) -> dict[int, Example]:
+        """By the place of its tile."""
+        found: dict[int, Example] = {}
+        start = 0
+        for which, count in LISTS.items():
+            found |= dict(enumerate(self._known.examples(number, which)[:count], start))
+            start += count
+        return found
+
+    def _tiles(self, examples: Sequence[Mapping[int, Example]], frames: Array, at: dict[str, int]) -> dict[str, Array]:
+        width = sum(LISTS.values())
+        tiles = np.zeros((len(examples), width, TILE, TILE, 3), np.uint8)
+        values = np.full((len(examples), width), np.nan)
+        for i, some in enumerate(examples):
+            for j, e in some.items():
+                place = None
+                if self._place is not None:
+                    place = receptive_crop(self._place, e.place, self._model.preprocessing.size)
+                tiles[i, j], values[i, j] = tile(frames[at[e.id]], place), e.value
+        return {"tiles": tiles, "values": values}
+
+    def _deeds(
+        self, channels: Sequence[int], examples: Sequence[Mapping[int, Example]], frames: Array, ids: Sequence[str]
+    ) -> dict[str, Array]:
+        """What the channels decide for their top images, and where they speak there; ``frames`` are of ``ids``."""
+        at = {name: i for i, name in enumerate(ids)}
+        found = {name: np.full((len(channels), LISTS["top"]), np.nan) for name in (*DEEDS, *PLACES)}
+        wanted: dict[int, list[tuple[int, int]]] = {}  # image -> (row, rank)
+        for row, some in enumerate(examples):
+            for rank, e in some.items():
+                if rank < LISTS["top"]:
+                    wanted.setdefault(at[e.id], []).append((row, rank))
+        images = sorted(wanted)
+        for start in range(0, len(images), TOGETHER):
+            some_images = images[start : start + TOGETHER]
+            shown = normalised(frames[some_images], self._model)
+            lists = [[channels[row] for row, _ in wanted[i]] for i in some_images]
+            decided = self._deciding.of_images(shown, lists) if self._deciding else []
+            where = self._where(shown, [ids[i] for i in some_images])
+            for k, i in enumerate(some_images):
+                for m, (row, rank) in enumerate(wanted[i]):
+                    for name, values in where.items():
+                        found[name][row, rank] = values[k, channels[row]]
+                    for name in DEEDS if decided else ():
+                        found[name][row, rank] = float(getattr(decided[k][m], name))
+        best = [max((e.value for e in self._known.examples(c, "mean")), default=np.nan) for c in channels]
+        return {**found, "best": np.array(best)}
+
+    def _where(self, shown: torch.Tensor, ids: Sequence[str]) -> dict[str, Array]:
+        """Of each image and channel (n, channels): ``PLACES``."""
+        with torch.no_grad():
+            maps = self._reach.of_frames(shown)[self.layer]
+        found = {"centre": centre_share(maps).cpu().numpy()}
+        objects = objects_of(self._images, ids, self._model)
+        if objects is not None:
+            found["on_object"] = object_share(maps, torch.from_numpy(objects).to(maps.device)).cpu().numpy()
+            found["object"] = np.broadcast_to(objects.mean((1, 2))[:, None], found["centre"].shape)
+        return found
+
+
+def _centroid(pictures: torch.Tensor) -> Array:
+    """Mean radius of the power beyond zero frequency, as a share of Nyquist (n,)."""
+    shades = grey(pictures) if pictures.shape[1] == 3 else pictures.mean(1)
+    profile = radial_profile(shades)
+    mean = (profile.values * profile.radii).sum(-1) / profile.values.sum(-1)
+    found: Array = (mean / (pictures.shape[-1] / 2)).numpy()
+    return found

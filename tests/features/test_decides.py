@@ -1,0 +1,98 @@
+"""A channel decides as much as what is left without it says, and no more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from eyechart.errors import SettingError
+from eyechart.features.decides import Deciding, centre_share, object_share
+from features.rigged import SIDE, model_of
+
+
+class Weighed(nn.Module):
+    """Three channels that say the mean of a colour each; classes are 4 x red, 1 x green, and nothing: blue decides nothing."""
+
+    def __init__(self, last_first: bool = False) -> None:
+        super().__init__()
+        self.see = nn.Conv2d(3, 3, 1, bias=False)
+        self.tokens = nn.Identity()
+        self.last_first = last_first
+        with torch.no_grad():
+            self.see.weight[:] = torch.eye(3)[:, :, None, None]
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.see(x)
+        if self.last_first:
+            x = self.tokens(x.flatten(2).mT).mT[..., None]
+        means = x.mean((2, 3))
+        return torch.stack([4 * means[:, 0], means[:, 1], 0 * means[:, 2]], 1)
+
+
+def pictures() -> Tensor:
+    """Normalised frames: red, and green."""
+    frames = torch.zeros(2, 3, SIDE, SIDE)
+    frames[0, 0], frames[1, 1], frames[:, 2] = 1.0, 1.0, 0.5
+    return frames
+
+
+@pytest.mark.parametrize(("layer", "last_first"), [("see", False), ("tokens", True)])
+def test_what_is_left_without_a_channel(layer: str, last_first: bool) -> None:
+    model = model_of(Weighed(last_first))
+    usual = np.array([0.25, 0.0, 0.1])
+    found = Deciding(model, layer, usual).of_images(pictures(), [[0, 1, 2], [1, 2]])
+    before = np.exp(4) / (np.exp(4) + np.exp(0) + 1)
+    after = np.exp(1) / (np.exp(1) + np.exp(0) + 1)
+    assert float(found[0][0].without) == pytest.approx(after - before, abs=1e-5)
+    assert not found[0][0].turned
+    assert float(found[0][2].without) == pytest.approx(0, abs=1e-6)
+    assert float(found[1][0].without) == pytest.approx(1 / 3 - np.e / (np.e + 2), abs=1e-5)
+    assert [int(d.rank) for d in found[0]] == [1, 2, 2]
+    assert float(found[0][0].share) == pytest.approx(1)
+    assert float(found[1][1].share) == pytest.approx(0)
+
+
+def test_a_class_can_turn() -> None:
+    model = model_of(Weighed())
+    frames = torch.zeros(1, 3, SIDE, SIDE)
+    frames[0, 0], frames[0, 1] = 0.5, 1.0
+    (found,) = Deciding(model, "see", np.zeros(3)).of_images(frames, [[0]])
+    assert found[0].turned
+
+
+def test_the_model_is_left_alone() -> None:
+    model = model_of(Weighed())
+    assert model.plain is not None
+    Deciding(model, "see", np.zeros(3)).of_images(pictures(), [[0], [1]])
+    assert not any(m._forward_hooks for m in (*model.net.modules(), *model.plain.net.modules()))
+
+
+def test_functions_cannot_be_silenced() -> None:
+    class Functional(Weighed):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.relu(self.see(x)).mean((2, 3))
+
+    with pytest.raises(SettingError, match="function"):
+        Deciding(model_of(Functional()), "relu()", np.zeros(3))
+
+
+def test_the_middle() -> None:
+    assert float(centre_share(torch.ones(1, 1, 8, 8))) == pytest.approx(0.25)
+    assert float(centre_share(torch.ones(1, 1, 7, 5))) == pytest.approx(0.25)
+    spot = torch.zeros(1, 2, 8, 8)
+    spot[0, 0, 4, 4], spot[0, 1, 0, 0] = 2.0, 3.0
+    assert centre_share(spot).tolist() == [[1.0, 0.0]]
+    assert np.isnan(float(centre_share(-torch.ones(1, 1, 4, 4))))
+
+
+def test_on_the_object() -> None:
+    maps = torch.zeros(2, 2, 4, 4)
+    maps[:, 0, :, 0], maps[:, 1, 0, 0] = 1.0, -5.0
+    objects = torch.zeros(2, 16, 16)
+    objects[0, :8, :4], objects[1] = 1.0, torch.nan
+    found = object_share(maps, objects)
+    assert found[0, 0] == 0.5
+    assert torch.isnan(found[0, 1])  # never positive
+    assert torch.isnan(found[1]).all()

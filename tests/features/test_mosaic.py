@@ -1,0 +1,39 @@
+"""Grids and atlases show, cell by cell, what a layer says there."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from eyechart.features.mosaic import CELL, activation_grid, atlas
+from eyes import image_set
+from features.rigged import SIDE, Rigged, model_of
+
+
+def test_a_grid_is_red_where_the_image_is() -> None:
+    image = np.full((1, SIDE, SIDE, 3), 60, np.uint8)
+    image[0, :, : SIDE // 2, 0] = 255
+    found = activation_grid(model_of(Rigged()), "relu", image_set(image), "0000", steps=40)
+    assert found.strength.shape == (8, 8)
+    assert found.strength[:, :3].min() > 2 * found.strength[:, 5:].max()
+    cell = found.picture[:CELL, :CELL].astype(float).mean((0, 1))
+    assert cell[0] > cell[1] + 8
+
+
+def test_an_atlas_of_few_images_has_empty_cells() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (12, SIDE, SIDE, 3)).astype(np.uint8)
+    found = atlas(model_of(Rigged()), "relu", image_set(images), [f"{i:04d}" for i in range(12)], steps=4)
+    empty = np.isnan(found.strength)
+    assert empty.any()
+    assert not empty.all()
+    row, column = np.argwhere(empty)[0]
+    assert (found.picture[row * CELL : (row + 1) * CELL, column * CELL : (column + 1) * CELL] == 128).all()
+    assert "principal" in found.told or "UMAP" in found.told
+
+
+def test_the_same_seed_gives_the_same_atlas() -> None:
+    images = image_set(np.random.default_rng(0).integers(0, 256, (6, SIDE, SIDE, 3)).astype(np.uint8))
+    model, ids = model_of(Rigged()), [f"{i:04d}" for i in range(6)]
+    one, two = (atlas(model, "relu", images, ids, steps=2) for _ in range(2))
+    np.testing.assert_array_equal(one.picture, two.picture)
+    assert np.nanmax(one.strength) == pytest.approx(np.nanmax(two.strength))
