@@ -85,6 +85,7 @@ def test_the_middle() -> None:
     spot[0, 0, 4, 4], spot[0, 1, 0, 0] = 2.0, 3.0
     assert centre_share(spot).tolist() == [[1.0, 0.0]]
     assert np.isnan(float(centre_share(-torch.ones(1, 1, 4, 4))))
+    assert np.isnan(float(centre_share(torch.ones(1, 1, 2, 2))))  # all of its places are as near the middle
 
 
 def test_on_the_object() -> None:
@@ -96,3 +97,61 @@ def test_on_the_object() -> None:
     assert found[0, 0] == 0.5
     assert torch.isnan(found[0, 1])  # never positive
     assert torch.isnan(found[1]).all()
+
+
+class Classed(nn.Module):
+    """A class token and four of the picture; answers are channels of the class token, or of the mean of the others."""
+
+    def __init__(self, by_class_token: bool) -> None:
+        super().__init__()
+        self.embed, self.mix, self.by_class_token = nn.Conv2d(3, 3, SIDE // 2, SIDE // 2), nn.Identity(), by_class_token
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.embed(x).flatten(2).mT
+        tokens = self.mix(torch.cat([tokens.sum(1, keepdim=True) * 5, tokens], 1))
+        return tokens[:, 0] if self.by_class_token else tokens[:, 1:].mean(1)
+
+
+@pytest.mark.parametrize("by_class_token", [True, False])
+def test_class_tokens_are_no_places(by_class_token: bool) -> None:
+    net = Classed(by_class_token)
+    (found,) = Deciding(model_of(net), "mix", np.zeros(3)).of_images(pictures()[:1], [[0, 1, 2]])
+    if by_class_token:
+        assert all(float(d.without) == 0 for d in found)
+        assert all(np.isnan(d.rank) and np.isnan(d.share) for d in found)  # no place has a part, and none is the first
+        return
+    answer = net(pictures()[:1])[0].detach()
+    top = int(answer.argmax())
+    for number, d in enumerate(found):
+        silenced = answer.clone()
+        silenced[number] = 0
+        assert float(d.without) == pytest.approx(float((silenced.softmax(0) - answer.softmax(0))[top]), abs=1e-5)
+        assert float(d.rank) == (1 if number == top else 2)
+
+
+def test_layers_that_give_mappings_can_be_silenced() -> None:
+    class Body(nn.Module):
+        def __init__(self, see: nn.Module) -> None:
+            super().__init__()
+            self.see = see
+
+        def forward(self, x: Tensor) -> dict[str, Tensor | None]:
+            return {"hidden": None, "out": self.see(x)}
+
+    class Net(Weighed):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body = Body(self.see)
+
+        def forward(self, x: Tensor) -> Tensor:
+            means = self.body(x)["out"].mean((2, 3))
+            return torch.stack([4 * means[:, 0], means[:, 1], 0 * means[:, 2]], 1)
+
+    asked = pictures(), [[0, 1, 2], [1, 2]]
+    usual = np.array([0.25, 0.0, 0.1])
+    found, wanted = (
+        Deciding(model_of(net), name, usual).of_images(*asked) for net, name in ((Net(), "body"), (Weighed(), "see"))
+    )
+    assert [[tuple(map(float, vars(d).values())) for d in some] for some in found] == [
+        [tuple(map(float, vars(d).values())) for d in some] for some in wanted
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
-from eyechart.errors import IdentityError, SettingError, UnknownNameError
+from eyechart.errors import IdentityError, ImagesError, SettingError, UnknownNameError
+from eyechart.features.colours import magnitude_of
 from eyechart.features.gallery import Gallery, numbers
+from eyechart.features.looks import frames_of
 from eyechart.features.maker import Maker
-from eyechart.features.present import Presented
+from eyechart.features.present import Presented, sentences, slug
+from eyechart.images.image_set import ImageSet
+from eyechart.images.load import load_images
 from eyechart.run.options import RunOptions
 from eyes import image_set
 from features.rigged import DEAD, FIELD, GRATING, RED, SIDE, Rigged, grating, model_of
@@ -40,7 +45,9 @@ def gallery(out: Path, **more: Any) -> Gallery:
         "settings": settings,
         "options": RunOptions(workers=0),
     }
-    return Gallery(model_of(Rigged()), pictures(), out, **{**usual, **more})
+    net = Rigged()
+    net.spare = torch.nn.Identity()
+    return Gallery(model_of(net), pictures(), out, **{**usual, **more})
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +108,7 @@ def test_files(made: tuple[Gallery, Any]) -> None:
     assert "&lt;b&gt;rigged&lt;/b&gt;" in text
     assert "<b>rigged" not in text
     assert "no picture near" not in text
-    assert "Dead: it says the same of every image." in text
+    assert "Dead: it says the same of every image, and no picture was found" in text
     assert "http" not in text.replace("http-equiv", "").replace("http://www.w3.org/2000/svg", "")
     with Image.open(root / "relu" / "0000.png") as picture:
         assert picture.size == (SIDE, SIDE)
@@ -127,6 +134,7 @@ def test_many_pictures_lie_beside_the_page(made: tuple[Gallery, Any]) -> None:
     [
         ({"layers": ["rleu"]}, UnknownNameError, "relu"),
         ({"channels": [0, 3]}, SettingError, "0 to 2"),
+        ({"layers": ["spare"]}, SettingError, "does not use it"),
         ({"looks": ["nobody"]}, SettingError, "no such image"),
         ({"method": "fuorier"}, UnknownNameError, "fourier"),
         ({"settings": {"steps": 0}}, SettingError, "steps"),
@@ -141,5 +149,78 @@ def test_what_is_wrong_is_refused(tmp_path: Path, more: Any, error: type[Excepti
 def test_numbers_of_channels() -> None:
     assert numbers("3,10-12") == [3, 10, 11, 12]
     assert numbers("all") == "all"
-    with pytest.raises(SettingError, match="no channels"):
-        numbers("3-")
+    for text in ("3-", "5-3", "", "1,,2", "-1", "0-99999999999", "²"):
+        with pytest.raises(SettingError, match="no channels"):
+            numbers(text)
+
+
+def test_what_is_wrong_is_told_before_the_work(tmp_path: Path) -> None:
+    for more in ({"channels": [0, 3]}, {"layers": ["rleu"]}):
+        with pytest.raises((SettingError, UnknownNameError)):
+            gallery(tmp_path, **more).make()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> ImageSet:
+    """Ten images in a folder, of which the first is no image."""
+    for i, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (10, SIDE, SIDE, 3)).astype(np.uint8)):
+        Image.fromarray(pixels).save(tmp_path / f"{i}.png")
+    (tmp_path / "0.png").write_bytes(b"no image")
+    return load_images(str(tmp_path))
+
+
+def test_broken_images_have_no_part(broken: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> None:
+    model, out = model_of(Rigged()), tmp_path_factory.mktemp("gallery")
+    options = RunOptions(workers=0, max_bad=1)
+    settings = {"steps": 2, "size": SIDE, "shown": SIDE, "crops": 2}
+    one = Gallery(
+        model, broken, out, layers=["relu"], method="maco", settings=settings, with_atlas=True, options=options
+    )
+    (layer,) = one.make()
+    assert layer.known.summed.n == 9
+    assert "9 images" in layer.mosaics[0].told
+    frames = torch.from_numpy(frames_of(broken, broken.ids[1:], model)).permute(0, 3, 1, 2) / 255
+    torch.testing.assert_close(one._measured(), magnitude_of([frames]), rtol=1e-4, atol=1e-4)
+    with pytest.raises(ImagesError, match=r"0\.png"):
+        Gallery(model, broken, out, layers=["relu"], looks=broken.ids[:1], options=options)
+
+
+def test_names_of_files_are_never_the_same() -> None:
+    names = ["a/b", "a_b", "a:b", "relu()", "relu_", "..", "_", "x" * 200, "x" * 201]
+    assert len({slug(name) for name in names}) == len(names)
+    assert slug("layer1.0.relu") == "layer1.0.relu"
+    assert max(len(slug(name)) for name in names) < 100
+
+
+def test_ups_and_downs_of_an_answer_are_both_told(made: tuple[Gallery, Any]) -> None:
+    (layer,) = made[1]
+    without = np.full((3, 9), np.nan)
+    without[0, :2], without[1, :2] = (0.3, -0.3), (0.001, -0.001)
+    (told,) = (s for s in sentences(replace(layer, made={**layer.made, "without": without})) if "Taking" in s)
+    assert "1 of 2" in told
+
+
+def test_neurons_have_pictures_of_their_own(made: tuple[Gallery, Any], tmp_path: Path) -> None:
+    (of_channels,), (layer,) = made[1], gallery(tmp_path, target="neuron", channels=[RED, GRATING]).make()
+    assert layer.target == "neuron"
+    assert (layer.made["pictures"][1] != of_channels.made["pictures"][1]).any()
+    top = layer.known.examples(GRATING, "top")[0]
+    assert layer.made["best"][1] == top.value  # at any place, and no mean over them
+    maps = Maker(model_of(Rigged()), pictures(), layer.known, None, made[0].method, 0)._reach(
+        torch.from_numpy(layer.made["pictures"]).permute(0, 3, 1, 2) / 255
+    )["relu"]
+    np.testing.assert_allclose(
+        layer.made["score"], maps[[0, 1], [RED, GRATING], SIDE // 2, SIDE // 2], rtol=1e-4, atol=1e-6
+    )
+
+
+def test_noise_is_not_passed_off_as_a_feature(made: tuple[Gallery, Any]) -> None:
+    (layer,) = made[1]
+    moved = {**layer.made, "still": np.zeros(3, bool), "score": layer.made["best"].astype(float)}
+    unmoved = replace(layer, made=moved)
+    told = {"created": "2026-01-01T00:00:00+00:00"}
+    part = Presented(made[0].folder, made[0].model, made[0].images, (unmoved,), (), told)._part(0, unmoved)
+    assert [bool(card.picture) for card in part.cards] == [True, True, False]
+    assert "says no more to the picture" in part.cards[DEAD].remark
+    assert "do not trust" in part.cards[RED].remark

@@ -12,8 +12,8 @@ from eyechart.errors import SettingError
 from eyechart.features.colours import fourier_colours, independent, maco_colours
 from eyechart.features.fourier import Fourier
 from eyechart.features.maco import Maco, picture, waves
-from eyechart.features.method import Method
-from eyechart.features.objectives import channel
+from eyechart.features.method import Method, resized
+from eyechart.features.objectives import channel, neuron
 from eyechart.features.reach import Reach
 from eyechart.features.upscale import Upscale
 from features.rigged import ANGLE, DEAD, FREQUENCY, GRATING, RED, SIDE, Rigged, model_of, peak, strengths
@@ -164,3 +164,46 @@ def test_half_precision_makes_pictures_that_excite_as_much() -> None:
             maps = reach(made.pictures)["relu"]
         scores.append(maps[torch.arange(2), torch.tensor([RED, GRATING])].mean((1, 2)).numpy())
     np.testing.assert_allclose(scores[1], scores[0], rtol=0.05)
+
+
+def test_a_channel_that_sleeps_through_all_is_still(method: Method) -> None:
+    net = Rigged()
+    with torch.no_grad():
+        net.detect.weight[DEAD], net.detect.bias[DEAD] = (
+            net.detect.weight[GRATING],
+            -1000,
+        )  # gradients are let past its ReLU
+    made = method.model_copy(update={"steps": 8}).make(
+        Reach(model_of(net), ["relu"]), channel("relu", (DEAD, RED)), ["a", "b"]
+    )
+    assert list(made.still) == [True, False]
+
+
+def test_nets_that_work_without_gradients_are_still(method: Method) -> None:
+    class Closed(Rigged):
+        @torch.no_grad()
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x)
+
+    made = method.model_copy(update={"steps": 3}).make(
+        Reach(model_of(Closed()), ["relu"]), channel("relu", (RED,)), ["a"]
+    )
+    assert made.still.all()
+    assert torch.isfinite(made.pictures).all()
+
+
+STILL_STANDING = {
+    "upscale": Upscale(steps=30, rounds=2, start=40, jitter=0),
+    "fourier": Fourier(steps=30, size=SIDE, shown=SIDE, motions=False),
+}
+
+
+@pytest.mark.parametrize("name", STILL_STANDING)  # what is moved about excites a grating's neuron in no place more
+def test_a_neuron_s_picture_excites_the_middle_place(name: str) -> None:
+    reach = Reach(model_of(Rigged()), ["detect"])
+    values = []
+    for objective in (neuron("detect", (GRATING,)), channel("detect", (GRATING,))):
+        made = STILL_STANDING[name].make(reach, objective, ["one"])
+        maps = reach(resized(made.pictures, made.shown))["detect"][0, GRATING]
+        values.append(float(maps[maps.shape[0] // 2, maps.shape[1] // 2]))
+    assert values[0] > 2 * abs(values[1])

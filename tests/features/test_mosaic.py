@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from eyechart.features.mosaic import CELL, activation_grid, atlas
 from eyes import image_set
@@ -37,3 +39,11 @@ def test_the_same_seed_gives_the_same_atlas() -> None:
     one, two = (atlas(model, "relu", images, ids, steps=2) for _ in range(2))
     np.testing.assert_array_equal(one.picture, two.picture)
     assert np.nanmax(one.strength) == pytest.approx(np.nanmax(two.strength))
+
+
+def test_a_layer_of_one_channel_has_an_atlas() -> None:
+    images = image_set(np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3)).astype(np.uint8))
+    net = nn.Sequential(nn.Conv2d(3, 1, 3), nn.Flatten(), nn.LazyLinear(3))
+    net(torch.zeros(1, 3, SIDE, SIDE))
+    found = atlas(model_of(net), "0", images, images.ids, steps=1)
+    assert np.isfinite(found.strength).any()

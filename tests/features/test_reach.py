@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from eyechart.errors import SettingError, UnknownNameError
+from eyechart.exams.channels_layers import looked_at
 from eyechart.features.reach import OUTPUTS, Reach
+from eyechart.run.subject import subject_of
 from features.rigged import SIDE, Rigged, model_of
 
 
@@ -150,3 +152,70 @@ def test_a_layer_that_is_not_reached() -> None:
     reach = Reach(model_of(Sometimes()), ["extra"])
     with pytest.raises(SettingError, match="not reached"):
         reach(torch.rand(1, 3, 16, 16))
+
+
+class Named(nn.Module):
+    """A step that gives a mapping whose first tensor comes second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        return {"about": "maps", "out": functional.relu(self.conv(x), inplace=True), "hidden": None}
+
+
+class OfNamed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = Named(), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.head(self.body(x)["out"].mean((2, 3)))}
+
+
+def test_the_first_tensor_of_a_mapping_is_read() -> None:
+    net = OfNamed().eval()
+    pixels = torch.rand(2, 3, SIDE, SIDE)
+    for layers in (["body"], ["body", OUTPUTS]):
+        found = Reach(model_of(net), layers)(pixels)
+        torch.testing.assert_close(found["body"], net.body((pixels - 0.5) / 0.25)["out"])
+    torch.testing.assert_close(found[OUTPUTS][:, :, 0, 0], net((pixels - 0.5) / 0.25)["logits"])
+
+
+class Last(nn.Module):
+    """Maps of 2 x 2 places whose channels lie last, of as many channels as places a side."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.embed, self.mix, self.head = (
+            nn.Conv2d(3, channels, 32, 32),
+            nn.Linear(channels, channels),
+            nn.Linear(channels, 3),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.mix(self.embed(x).permute(0, 2, 3, 1)).mean((1, 2)))
+
+
+@pytest.mark.parametrize("channels", [5, 2])
+def test_a_channel_is_what_the_exam_takes_for_one(channels: int) -> None:
+    net = Last(channels).eval()
+    model = model_of(net)
+    assert model.plain is not None
+    reach = Reach(model, ["mix"])
+    subject = subject_of(model, labelled=False)
+    (read,) = looked_at(["mix"], subject)
+    assert reach.held["mix"].map == read.held
+    assert reach.held["mix"].channels == read.channels == channels
+    for side in (SIDE, 96):
+        pixels = torch.rand(2, 3, side, side)
+        wanted = net.mix(net.embed((pixels - 0.5) / 0.25).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        torch.testing.assert_close(reach(pixels)["mix"], wanted)
+
+
+def test_layers_that_are_never_used_are_told_from_names_that_are_none() -> None:
+    net = Rigged()
+    net.spare = nn.Conv2d(3, 3, 1)
+    with pytest.raises(SettingError, match="does not use it"):
+        Reach(model_of(net), ["spare"])

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from eyechart.features.gallery import Gallery
 
 
+LOOKS = 20  # images, of which the first that can be decoded is looked at
+
+
 class FeaturesOptions(BaseModel):
     """All settings of ``eyechart features``."""
 
@@ -29,6 +32,10 @@ class FeaturesOptions(BaseModel):
         description="Name or pattern of a layer; may be given again. Default: the last of each stride, at most four.",
     )
     channels: str = Field("some", description="some (24 of each layer, at random), all, or numbers, such as 3,10-20.")
+    target: Literal["channel", "neuron"] = Field(
+        "channel",
+        description="What pictures excite: a channel at all places alike, or one neuron: the channel at the middle place.",
+    )
     method: Literal["upscale", "fourier", "maco"] = Field(
         "fourier", description="How pictures are made. See docs/features.md."
     )
@@ -105,6 +112,7 @@ def features(
 def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, Any]:
     from eyechart.cli.exam import settings_of
     from eyechart.features.gallery import Gallery, numbers
+    from eyechart.features.looks import decoded_of
     from eyechart.images.load import load_images
     from eyechart.models.load import load_model
     from eyechart.run.options import RunOptions
@@ -132,11 +140,12 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
         out,
         layers=options.layer or None,
         channels=chosen,
+        target=options.target,
         method=options.method,
         effort=options.effort,
         settings=settings_of(tuple(f"method.{text}" for text in options.set)).get("method", {}),
         magnitude=_magnitude(options.magnitude),
-        looks=options.look or images.ids[:1],
+        looks=options.look or decoded_of(images, images.ids[:LOOKS], loaded)[0][:1],
         grids=options.grid,
         with_atlas=options.atlas,
         options=RunOptions(limit=options.limit, seed=options.seed, workers=options.workers, max_bad=options.max_bad),
@@ -170,12 +179,12 @@ def _present(gallery: Gallery, layers: Any, options: FeaturesOptions, loaded: An
     from eyechart.features.present import Presented
     from eyechart.run.provenance import command_line, provenance
 
-    looks = options.look or gallery.images.ids[:1]
     told = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         **provenance(command_line()),
         "model": {"name": loaded.name, "fingerprint": loaded.fingerprint, **loaded.source},
         "images": {"name": gallery.images.name, "fingerprint": gallery.images.fingerprint, "limit": options.limit},
+        "target": options.target,
         "method": {"name": options.method, **gallery.method.model_dump()},
         "seed": options.seed,
     }
@@ -188,5 +197,5 @@ def _present(gallery: Gallery, layers: Any, options: FeaturesOptions, loaded: An
         ),
         ("seed", str(options.seed)),
     )
-    page = Presented(gallery.folder, loaded, gallery.images, layers, about, told, looks, options.assets).write()
+    page = Presented(gallery.folder, loaded, gallery.images, layers, about, told, gallery.looks, options.assets).write()
     return f"{gallery.folder.root.rstrip('/')}/{page}"

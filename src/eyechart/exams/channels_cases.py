@@ -15,10 +15,10 @@ LISTS = ("top", "bottom", "random", "mean")
 
 
 def cases(layer: str, width: int, readings: Array, ids: Sequence[str], most: int) -> dict[str, Ranked]:
-    """Of each channel the images with the largest and smallest maxima over places, those with the largest means, and a few.
+    """Of each channel the images with the largest and the smallest maxima over places, a few at random, and the largest means.
 
-    The few are drawn at random, the same for all channels. By ``list/layer``; a list for each channel. Facts are the maximum
-    (of the last list the mean) and its row and column. Ties go to the smaller id; chance is a hash of the id.
+    By ``list/layer``; a list for each channel, the random ones the same for all. Facts are the maximum (in the last list the
+    mean) and its row and column. Ties go to the smaller id; chance is a hash of the id.
 
     Args:
         layer: its name.

@@ -42,14 +42,14 @@ class Read:
         return self.held.width if isinstance(self.held, Map) else 1
 
 
-def looked_at(patterns: Sequence[str] | None, subject: Subject) -> tuple[Read, ...]:
+def looked_at(patterns: Sequence[str] | None, subject: Subject, setting: str = "channels.layers") -> tuple[Read, ...]:
     """Layers of these names or patterns, or by default those of ``by_stride``, in the order of use.
 
     Raises:
         UnknownNameError: there is none for one of the patterns.
     """
     default = partial(by_stride, frame=subject.size)
-    picks = pick(patterns, subject.layers, subject.geometry, "channels.layers", default)
+    picks = pick(patterns, subject.layers, subject.geometry, setting, default)
     return tuple(_read(one, subject.size) for one in picks)
 
 

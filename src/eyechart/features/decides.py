@@ -14,14 +14,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from eyechart.errors import SettingError
-from eyechart.features.reach import Reach
+from eyechart.features.reach import held_by
 from eyechart.models.answers import tensor_of
 from eyechart.models.image_model import TINY, ImageModel
-from eyechart.views.feature_maps import map_of
+from eyechart.models.layers import with_first
+from eyechart.views.feature_maps import as_maps
 
 Array = np.ndarray[Any, Any]
 TOGETHER = 32  # frames a forward
-BY_ARRANGEMENT = {"channels first": 1, "channels last": -1, "tokens": -1}
+LEAST = 3  # places a side, to tell the middle
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,9 @@ class Decided:
     Attributes:
         without: (n,), change of the probability of the answer given, once the channel says everywhere what it says on average.
         turned: (n,) bool: another class is then given.
-        share: (n,), of the sum over channels of |gradient x activation| of the given answer's output, this channel's.
-        rank: (n,), its place among the channels by that, from 1.
+        share: (n,), of the sum over channels of |gradient x activation| of the given answer's output, this channel's; NaN where
+            no channel has any.
+        rank: (n,), its place among the channels by that, from 1; NaN likewise.
     """
 
     without: Array
@@ -42,7 +44,9 @@ class Decided:
 
 
 class Deciding:
-    """A layer of a classifier whose channels can be silenced one by one.
+    """A layer of a classifier whose channels can be silenced one by one, at all places of the picture.
+
+    Class tokens and registers are no places: they are left as they are, and have no part in gradient x activation.
 
     Args:
         model: a classifier.
@@ -54,10 +58,13 @@ class Deciding:
     """
 
     def __init__(self, model: ImageModel, layer: str, usual: Array) -> None:
-        self.reach = Reach(model, [layer])
         self._model, self._name = model, layer
+        self._map = held_by(model, layer).map
+        if self._map is not None and self._map.arrangement == "tokens of heads":
+            raise SettingError(
+                "Its channels are held in heads.", setting="--layer", value=layer, way_out="Choose another."
+            )
         self._usual = torch.as_tensor(usual, dtype=torch.float32, device=model.device)
-        self._axis = _channel_axis(model, layer, self.reach)
         plain = model.plain
         modules = dict(plain.net.named_modules()) if plain else {}
         again = plain is not None and any(one.name == f"{layer}:2" for one in plain.layers)
@@ -81,8 +88,10 @@ class Deciding:
         answers, products = self._weighed(frames)
         tops = answers.argmax(1)
         sizes = products.abs()
-        shares = sizes / sizes.sum(1, keepdim=True).clamp_min(TINY)
-        ranks = (sizes[:, None, :] > sizes[:, :, None]).sum(2) + 1
+        whole = sizes.sum(1, keepdim=True)
+        shares = torch.where(whole > 0, sizes / whole, torch.nan)
+        behind = torch.searchsorted(sizes.sort(1).values, sizes, right=True)  # itself, its equals and the smaller ones
+        ranks = torch.where(whole > 0, sizes.shape[1] - behind + 1, torch.nan)
         pairs = [(i, channel) for i, some in enumerate(channels) for channel in some]
         without = self._without(frames, pairs)
         clean = answers.softmax(1)
@@ -98,16 +107,19 @@ class Deciding:
         held: dict[str, Tensor] = {}
 
         def keep(module: nn.Module, args: Any, output: Any) -> Any:
-            first = output[0] if isinstance(output, tuple) else output
-            held["own"] = first.detach().clone().requires_grad_()
-            return _with_first(output, held["own"] * 1)  # what follows may work in place
+            def own(first: Tensor) -> Tensor:
+                held["own"] = first.detach().clone().requires_grad_()
+                return held["own"] * 1  # what follows may work in place
+
+            return with_first(output, own)
 
         with torch.enable_grad(), self._hooked(keep):
             answers = self._answers(frames)
             picked = answers.gather(1, answers.argmax(1, keepdim=True)).sum()
-            (slope,) = torch.autograd.grad(picked, held["own"], allow_unused=True)
+            asked = picked.requires_grad  # not so where the net itself works without gradients
+            slope = torch.autograd.grad(picked, held["own"], allow_unused=True)[0] if asked else None
         product = (slope if slope is not None else torch.zeros_like(held["own"])) * held["own"].detach()
-        return answers.detach(), product.movedim(self._axis, 1).flatten(2).sum(2)
+        return answers.detach(), self._maps(product).flatten(2).sum(2)
 
     @torch.no_grad()
     def _without(self, frames: Tensor, pairs: Sequence[tuple[int, int]]) -> Iterator[Tensor]:
@@ -117,11 +129,13 @@ class Deciding:
             which = torch.tensor([channel for _, channel in some], device=frames.device)
 
             def silence(module: nn.Module, args: Any, output: Any, which: Tensor = which) -> Any:
-                first = (output[0] if isinstance(output, tuple) else output).clone()
-                lined_up = first.movedim(self._axis, 1)
-                each = torch.arange(len(which), device=which.device)
-                lined_up[each, which] = self._usual[which].view(-1, *[1] * (first.ndim - 2)).to(first)
-                return _with_first(output, first)
+                def usual(first: Tensor) -> Tensor:
+                    other = first.clone(memory_format=torch.contiguous_format)
+                    each = torch.arange(len(which), device=which.device)
+                    self._maps(other)[each, which] = self._usual[which].view(-1, 1, 1).to(other)
+                    return other
+
+                return with_first(output, usual)
 
             with self._hooked(silence):
                 yield from self._answers(frames[images])
@@ -129,6 +143,10 @@ class Deciding:
     def _answers(self, frames: Tensor) -> Tensor:
         rows = tensor_of(self._net(self._model.laid_out(frames)), len(frames), self._model.name)
         return rows.clamp_min(TINY).log() if self._model.outputs == "probabilities" else rows
+
+    def _maps(self, output: Tensor) -> Tensor:
+        """(n, channels, rows, columns), a view."""
+        return output[..., None, None] if self._map is None else as_maps(output, self._map)
 
     @contextmanager
     def _hooked(self, hook: Any) -> Iterator[None]:
@@ -142,8 +160,11 @@ class Deciding:
 def centre_share(maps: Tensor) -> Tensor:
     """Of the positive activation of maps (n, c, h, w), the share within the middle half of rows and columns: (n, c).
 
-    Places count by how much of them lies there. A quarter is what evenly spread activation has; NaN where nothing is positive.
+    Places count by how much of them lies there. A quarter is what evenly spread activation has; NaN where nothing is positive,
+    and of maps below 3 x 3, whose places all lie there alike.
     """
+    if min(maps.shape[2:]) < LEAST:
+        return maps.new_full(maps.shape[:2], torch.nan)
     rows, columns = (_middle(side, maps) for side in maps.shape[2:])
     positive = maps.clamp_min(0)
     whole = positive.sum((2, 3))
@@ -166,19 +187,3 @@ def _middle(side: int, like: Tensor) -> Tensor:
     """(side,), how much of each place lies in the middle half."""
     edges = torch.arange(side + 1, dtype=like.dtype, device=like.device) / side
     return (edges[1:].clamp(max=0.75) - edges[:-1].clamp(min=0.25)).clamp_min(0) * side
-
-
-def _with_first(output: Any, first: Tensor) -> Any:
-    return (first, *output[1:]) if isinstance(output, tuple) else first
-
-
-def _channel_axis(model: ImageModel, layer: str, reach: Reach) -> int:
-    held = reach.held[layer]
-    if held.plane is None:
-        return 1
-    found = map_of(held.layer, model.preprocessing.size)
-    if isinstance(found, str):
-        return 1
-    if found.arrangement not in BY_ARRANGEMENT:
-        raise SettingError("Its channels are held in heads.", setting="--layer", value=layer, way_out="Choose another.")
-    return BY_ARRANGEMENT[found.arrangement]

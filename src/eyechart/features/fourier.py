@@ -24,7 +24,8 @@ class Fourier(Method):
     """A picture as the sigmoid of a sum of waves, whose strengths are learned in proportion to one over their frequency.
 
     Colours are turned so that the three numbers of a pixel do not depend on each other in photographs. While it is made the
-    picture is moved, scaled and turned a little at every step, each by its own chance (lucent draws one motion for a batch).
+    picture is moved, scaled and turned a little at every step, each by its own chance (lucent draws one motion for a whole
+    batch).
     """
 
     name: ClassVar[str] = "fourier"

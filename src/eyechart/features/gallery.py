@@ -15,15 +15,16 @@ from eyechart.channels import LayerChannels, read_channels
 from eyechart.core.catalogue import make_exams
 from eyechart.core.chance import generator
 from eyechart.errors import SettingError
+from eyechart.exams.channels_layers import looked_at
 from eyechart.features.colours import magnitude_of
-from eyechart.features.looks import frames_of, normalised
+from eyechart.features.looks import decoded_of, frames_of, normalised
 from eyechart.features.maco import Maco
-from eyechart.features.maker import Maker
+from eyechart.features.maker import Maker, Target
 from eyechart.features.method import Method, reduces
 from eyechart.features.mosaic import Mosaic, activation_grid, atlas
 from eyechart.features.parts import Parts
 from eyechart.features.presets import Effort, method_of
-from eyechart.features.reach import Reach
+from eyechart.features.reach import Reach, check_used
 from eyechart.images.image_set import ImageSet
 from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
@@ -37,6 +38,7 @@ from eyechart.store.run_folder import Run
 
 Array = np.ndarray[Any, Any]
 Which = Literal["some", "all"] | Sequence[int]
+MOST = 100_000  # channels that a layer may have
 SOME = 24  # channels of a layer, where nothing else is asked for
 TOGETHER = {"cpu": 8, "cuda": 64}  # channels optimised at once
 SPECTRA = 500  # images whose magnitudes are averaged for maco
@@ -53,6 +55,7 @@ class LayerGallery:
         undecided: why nothing is said of the answer; empty if something is.
         looks: (images, channels), mean over places of every channel for each image that was looked at.
         mosaics: the layer as a whole: activation grids, and the atlas.
+        target: what pictures excite, see ``Maker``.
     """
 
     known: LayerChannels
@@ -60,6 +63,7 @@ class LayerGallery:
     undecided: str
     looks: Array
     mosaics: tuple[Mosaic, ...] = ()
+    target: Target = "channel"
 
     @property
     def layer(self) -> str:
@@ -87,6 +91,7 @@ class Gallery:
         out: folder, local or a URL.
         layers: names or patterns; None = the last of each stride, at most four.
         channels: of each layer: ``some`` (24 at random), ``all``, or numbers.
+        target: what pictures excite: a ``channel`` at all places alike, or at the middle place alone, a ``neuron``.
         method, effort, settings: how pictures are made, see ``method_of``.
         magnitude: for maco, (c, s, s // 2 + 1); None = that of the images.
         looks: images (ids of the set) whose activations are shown as a spectrum.
@@ -98,6 +103,7 @@ class Gallery:
 
     Raises:
         UnknownNameError, SettingError: a layer, a channel, a method or its settings.
+        ImagesError: an image of ``looks`` or ``grids`` cannot be decoded.
         IdentityError, RunFolderError: the folder holds another model's or other images' gallery, or cannot be used.
     """
 
@@ -109,6 +115,7 @@ class Gallery:
         *,
         layers: Sequence[str] | None = None,
         channels: Which = "some",
+        target: Target = "channel",
         method: str = "fourier",
         effort: Effort = "quick",
         settings: Mapping[str, Any] | None = None,
@@ -121,7 +128,7 @@ class Gallery:
         reporter: Reporter | None = None,
     ) -> None:
         self.model, self.images, self.folder = model, images, Folder(out)
-        self._channels, self._layers, self._looks = channels, layers, tuple(looks)
+        self._channels, self._layers, self.looks, self._target = channels, layers, tuple(looks), target
         self._grids, self._atlas = tuple(grids), with_atlas
         self._options, self._classes = options or RunOptions(), classes
         self._reporter = reporter or Silent()
@@ -130,19 +137,25 @@ class Gallery:
         self.method = method_of(method, effort, self._settings, model.preprocessing.size, None)
         for setting, names in (("--look", looks), ("--grid", grids)):
             _check_ids(images, names, setting)
+        frames_of(images, (*looks, *grids), model)  # whether all of them can be shown
 
     def make(self) -> tuple[LayerGallery, ...]:
         """Run the exam, then make what is missing."""
+        subject = subject_of(self.model, labelled=False)
+        for name in self._layers or ():
+            check_used(self.model, name)
+        for read in looked_at(self._layers, subject, "--layer"):
+            self._chosen(read.name, read.channels)  # before the work, whether they are there
         known = self._examined()
         self.method = method = self._method()
-        geometry = subject_of(self.model, labelled=False).geometry
-        chosen = {name: self._chosen(name, layer) for name, layer in known.items()}
+        geometry = subject.geometry
+        chosen = {name: self._chosen(name, len(layer.summed.mean)) for name, layer in known.items()}
         self._reporter.begin("pictures", sum(map(len, chosen.values())))
         try:
             return tuple(
                 self._layer(
                     known[name],
-                    Maker(self.model, self.images, known[name], geometry.get(name), method, self.seed),
+                    Maker(self.model, self.images, known[name], geometry.get(name), method, self.seed, self._target),
                     method,
                     c,
                 )
@@ -191,20 +204,19 @@ class Gallery:
         side = min(self.model.preprocessing.size)
         batches = (ids[i : i + 50] for i in range(0, len(ids), 50))
         frames = (
-            torch.from_numpy(frames_of(self.images, some, self.model)).permute(0, 3, 1, 2) / 255 for some in batches
+            torch.from_numpy(decoded_of(self.images, some, self.model)[1]).permute(0, 3, 1, 2) / 255 for some in batches
         )
         return magnitude_of(_middle(batch, side) for batch in frames)
 
-    def _chosen(self, name: str, layer: LayerChannels) -> list[int]:
-        """Channels of a layer, in their order."""
-        count = len(layer.summed.mean)
+    def _chosen(self, name: str, count: int) -> list[int]:
+        """Channels of a layer that has so many, in their order; none of a layer that holds none."""
         if self._channels == "all":
             return list(range(count))
         if isinstance(self._channels, str):
             drawn = generator(self.seed, "features", name).permutation(count)[:SOME]
             return sorted(int(c) for c in drawn)
         wrong = [c for c in self._channels if not 0 <= c < count]
-        if wrong:
+        if wrong and count:
             way_out = f"{name} has {count} channels, 0 to {count - 1}."
             raise SettingError("There is no such channel.", setting="--channels", value=wrong[0], way_out=way_out)
         return sorted(set(self._channels))
@@ -222,11 +234,13 @@ class Gallery:
             made.append(part)
             self._reporter.advance(len(some))
         joined = {name: np.concatenate([part[name] for part in made]) for name in made[0]}
-        return LayerGallery(known, joined, maker.undecided, self._looked(known.layer), tuple(self._mosaics(known)))
+        return LayerGallery(
+            known, joined, maker.undecided, self._looked(known.layer), tuple(self._mosaics(known)), self._target
+        )
 
     def _mosaics(self, known: LayerChannels) -> Iterator[Mosaic]:
         parts = Parts(self.folder, {**self._decided_by(known.layer, self.method), "method": "mosaic"})
-        if Reach(self.model, [known.layer]).held[known.layer].plane is None:
+        if Reach(self.model, [known.layer]).held[known.layer].map is None:
             return
         for name in self._grids:
             yield parts.mosaic(
@@ -240,12 +254,13 @@ class Gallery:
     def _decided_by(self, layer: str, method: Method) -> dict[str, Any]:
         magnitude = method.digest if isinstance(method, Maco) else ""
         return {
-            "version": 1,
+            "version": 2,
             "model": self.model.fingerprint,
             "preprocessing": self.model.preprocessing.to_dict(),
             "images": self.images.fingerprint,
             "limit": self._options.limit,
             "layer": layer,
+            "target": self._target,
             "method": [method.name, method.model_dump(), magnitude, reduces(self.model.device, method.precision)],
             "seed": self.seed,
         }
@@ -253,9 +268,9 @@ class Gallery:
     def _looked(self, layer: str) -> Array:
         """Mean over places of every channel for the images that are looked at."""
         reach = Reach(self.model, [layer])
-        if not self._looks:
+        if not self.looks:
             return np.empty((0, reach.held[layer].channels))
-        frames = normalised(frames_of(self.images, self._looks, self.model), self.model)
+        frames = normalised(frames_of(self.images, self.looks, self.model), self.model)
         with torch.no_grad():
             found: Array = reach.of_frames(frames)[layer].mean((2, 3)).cpu().numpy()
         return found
@@ -285,7 +300,8 @@ def numbers(text: str) -> Which:
 def _numbers(text: str) -> Iterator[int]:
     for part in text.split(","):
         first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()):
+        known = first.isdecimal() and (last.isdecimal() if dash else True)
+        if not known or (dash and not int(first) <= int(last) < MOST):
             way_out = "Give some, all, or numbers and ranges, such as 3,10-20."
             raise SettingError("These are no channels.", setting="--channels", value=text, way_out=way_out)
         yield from range(int(first), int(last) + 1) if dash else (int(first),)

@@ -10,11 +10,12 @@ import torch
 from PIL import Image, ImageDraw
 
 from eyechart.core.view import Plain
+from eyechart.errors import ImagesError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.masks import MaskedSet
 from eyechart.models.image_model import ImageModel
 from eyechart.models.receptive_crop import Box
-from eyechart.run.draw import Job, draw
+from eyechart.run.draw import Drawn, Job, draw
 from eyechart.views.outlines import Silhouette
 
 Array = np.ndarray[Any, Any]
@@ -24,12 +25,31 @@ LEAST = 16  # pixels of the frame, at least
 MARK = ((255, 255, 255), (20, 21, 26))
 
 
-def frames_of(images: ImageSet, ids: Sequence[str], model: ImageModel, seed: int = 0) -> Array:
-    """Frames (n, h, w, c) uint8 of images, as the model sees them; black where one cannot be decoded."""
+def frames_of(images: ImageSet, ids: Sequence[str], model: ImageModel) -> Array:
+    """Frames (n, h, w, c) uint8 of images, as the model sees them.
+
+    Raises:
+        ImagesError: one of them cannot be decoded.
+    """
+    drawn = _drawn(images, ids, model)
+    for name, decoded, reason in zip(ids, drawn.examined, drawn.reason, strict=True):
+        if not decoded:
+            way_out = "Choose another image, or replace it."
+            raise ImagesError(f"The image cannot be shown: {reason}.", setting="image", value=name, way_out=way_out)
+    found: Array = drawn.frames[0]
+    return found
+
+
+def decoded_of(images: ImageSet, ids: Sequence[str], model: ImageModel) -> tuple[list[str], Array]:
+    """Those of the images that can be decoded, and their frames as in ``frames_of``."""
+    drawn = _drawn(images, ids, model)
+    return [name for name, good in zip(ids, drawn.examined, strict=True) if good], drawn.frames[0][drawn.examined]
+
+
+def _drawn(images: ImageSet, ids: Sequence[str], model: ImageModel) -> Drawn:
     places = {name: i for i, name in enumerate(images.ids)}
     sources = tuple(images.source(places[name]) for name in ids)
-    found: Array = draw(Job(tuple(ids), sources, (Plain(),), model.preprocessing, seed)).frames[0]
-    return found
+    return draw(Job(tuple(ids), sources, (Plain(),), model.preprocessing, 0))
 
 
 def objects_of(images: ImageSet, ids: Sequence[str], model: ImageModel) -> Array | None:

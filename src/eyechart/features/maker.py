@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from eyechart.errors import SettingError
 from eyechart.features.decides import TOGETHER, Deciding, centre_share, object_share
 from eyechart.features.looks import TILE, frames_of, normalised, objects_of, tile
 from eyechart.features.method import Method, resized
-from eyechart.features.objectives import channel
+from eyechart.features.objectives import Objective, Seen, channel, neuron
 from eyechart.features.reach import Reach
 from eyechart.images.image_set import ImageSet
 from eyechart.models.geometry import LayerGeometry
@@ -22,6 +22,7 @@ from eyechart.models.receptive_crop import receptive_crop
 from eyechart.spectrum.density import grey, radial_profile
 
 Array = np.ndarray[Any, Any]
+Target = Literal["channel", "neuron"]
 LISTS = {"top": 9, "bottom": 4, "random": 4}  # tiles of each
 DEEDS = ("without", "turned", "share", "rank")
 PLACES = ("centre", "on_object", "object")
@@ -37,6 +38,7 @@ class Maker:
         place: where its units lie.
         method: how pictures are made.
         seed: of the pictures.
+        target: what pictures excite: a channel at all places alike (``channel``), or at the middle place alone (``neuron``).
     """
 
     def __init__(
@@ -47,9 +49,10 @@ class Maker:
         place: LayerGeometry | None,
         method: Method,
         seed: int,
+        target: Target = "channel",
     ) -> None:
         self._model, self._images, self._known, self._place = model, images, known, place
-        self._method, self._seed, self.layer = method, seed, known.layer
+        self._method, self._seed, self._target, self.layer = method, seed, target, known.layer
         self._reach = Reach(model, [self.layer])
         self.undecided = ""  # why nothing is said of the answer
         self._deciding: Deciding | None = None
@@ -65,32 +68,37 @@ class Maker:
         """Arrays whose first axis is the channels.
 
         pictures (size, size, c) uint8, opacity (size, size) uint8; first, last: the objective at the first and last step, as
-        the picture was then shown; score, most: mean and maximum over places for the finished picture; best: the largest mean
-        over places of any image; still: no gradient reached the picture; frequency: centroid of its radial spectrum, as a
-        share of Nyquist; tiles (17, 72, 72, 3) uint8 and values (17,) of the examples. Of the top ones: without, turned,
-        share, rank (see ``Decided``), centre (see ``centre_share``), on_object (see ``object_share``) and object, the share of
-        the frame that it covers, (9,), NaN where there is none.
+        the picture was then shown; score, most: of the finished picture the mean over places (of a neuron the middle place's
+        value), and the maximum over places; best: the largest mean over places (of a neuron the largest value) of any image;
+        still: see ``Made``; frequency: centroid of the picture's radial spectrum, as a share of Nyquist; tiles (17, 72, 72, 3)
+        uint8 and values (17,) of the examples. Of the top ones: without, turned, share, rank (see ``Decided``), centre (see
+        ``centre_share``), on_object (see ``object_share``) and object, the share of the frame that it covers, (9,), NaN where
+        there is none.
         """
         part = self._pictures(channels)
         examples = [self._examples(c) for c in channels]
         ids = list(dict.fromkeys(e.id for some in examples for e in some.values()))
-        frames = frames_of(self._images, ids, self._model, 0)
+        frames = frames_of(self._images, ids, self._model)
         at = {name: i for i, name in enumerate(ids)}
         part |= self._tiles(examples, frames, at)
         part |= self._deeds(channels, examples, frames, ids)
         return part
 
     def scores(self, pictures: Array, channels: Sequence[int], side: int) -> tuple[Array, Array]:
-        """Mean and maximum over places of each channel for its picture (n, h, w, c) uint8, shown as a square of ``side``."""
+        """What ``part`` has as score and most, of each channel's picture (n, h, w, c) uint8, shown as a square of ``side``."""
         pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(self._model.device, torch.float32) / 255
         with torch.no_grad():
             maps = self._reach(resized(pixels, side))[self.layer]
-        own = maps[torch.arange(len(channels)), torch.as_tensor(list(channels))].flatten(1)
-        return own.mean(1).cpu().numpy(), own.amax(1).cpu().numpy()
+        own = maps[torch.arange(len(channels)), torch.as_tensor(list(channels))]
+        score = self._objective(channels).value(Seen({self.layer: maps}, pixels))
+        return score.cpu().numpy(), own.amax((1, 2)).cpu().numpy()
+
+    def _objective(self, channels: Sequence[int]) -> Objective:
+        return (channel if self._target == "channel" else neuron)(self.layer, tuple(channels))
 
     def _pictures(self, channels: Sequence[int]) -> dict[str, Array]:
         keys = [f"{self.layer}/{c}" for c in channels]
-        made = self._method.make(self._reach, channel(self.layer, tuple(channels)), keys, self._seed)
+        made = self._method.make(self._reach, self._objective(channels), keys, self._seed)
         pictures = (made.pictures.permute(0, 2, 3, 1).cpu() * 255).round().byte().numpy()
         opacity = None if made.weight is None else (made.weight.cpu() * 255).round().byte().numpy()
         score, most = self.scores(pictures, channels, made.shown)
@@ -151,7 +159,8 @@ class Maker:
                         found[name][row, rank] = values[k, channels[row]]
                     for name in DEEDS if decided else ():
                         found[name][row, rank] = float(getattr(decided[k][m], name))
-        best = [max((e.value for e in self._known.examples(c, "mean")), default=np.nan) for c in channels]
+        by = "mean" if self._target == "channel" else "top"
+        best = [max((e.value for e in self._known.examples(c, by)), default=np.nan) for c in channels]
         return {**found, "best": np.array(best)}
 
     def _where(self, shown: torch.Tensor, ids: Sequence[str]) -> dict[str, Array]:

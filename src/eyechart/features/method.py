@@ -33,7 +33,7 @@ class Made:
     Attributes:
         pictures: (n, c, h, w) in [0, 1].
         scores: (steps, n), the objective at each step, as the picture was then shown.
-        still: (n,) bool: the objective's gradient was zero at every step: no picture near the start changes it.
+        still: (n,) bool: nothing that was tried changed the objective: its gradient was zero, or it was the same at every step.
         shown: side in pixels of what the net saw of them in the end.
         weight: (n, h, w), how much each place mattered while the picture was made, 99th percentile 1; None = not recorded.
     """
@@ -98,7 +98,10 @@ class Climb:
         with torch.enable_grad():
             optimiser.zero_grad(set_to_none=True)
             values = score()
-            (slope,) = torch.autograd.grad(-values.sum(), parameter)
+            loss = -values.sum()
+            # Some nets work without gradients, or with none for this layer.
+            found = torch.autograd.grad(loss, parameter, allow_unused=True)[0] if loss.requires_grad else None
+            slope = torch.zeros_like(parameter) if found is None else found.nan_to_num(0, 0, 0)
         steep = slope.detach().flatten(1).abs().amax(1) > 0
         self.moved = steep if self.moved is None else self.moved | steep
         parameter.grad = slope
@@ -109,7 +112,9 @@ class Climb:
         """What came of it."""
         scores = torch.stack(self.scores).double().cpu().numpy()
         moved = np.zeros(len(pictures), bool) if self.moved is None else self.moved.cpu().numpy()
-        return Made(pictures.detach().float(), scores, ~moved, shown, weight)
+        # Gradients past silent units alone (see Redirected) prove nothing.
+        same = (scores == scores[0]).all(0) if len(scores) > 1 else np.zeros(len(pictures), bool)
+        return Made(pictures.detach().float(), scores, ~moved | same, shown, weight)
 
 
 def side_shown(reach: Reach, wanted: int, setting: str) -> int:

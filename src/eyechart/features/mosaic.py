@@ -13,7 +13,7 @@ import torch
 
 from eyechart.core.chance import generator
 from eyechart.features.fourier import Fourier
-from eyechart.features.looks import frames_of, normalised
+from eyechart.features.looks import decoded_of, frames_of, normalised
 from eyechart.features.objectives import direction
 from eyechart.features.reach import Reach
 from eyechart.images.image_set import ImageSet
@@ -70,7 +70,8 @@ def atlas(
     their two principal components; cells of fewer than three vectors stay empty. (Carter et al., Activation atlas, 2019.)
     """
     reach = Reach(model, [layer])
-    vectors = np.concatenate([_sampled(reach, layer, images, ids[i : i + 32], seed) for i in range(0, len(ids), 32)])
+    each = [_sampled(reach, layer, images, ids[i : i + 32], seed) for i in range(0, len(ids), 32)]
+    vectors = np.concatenate([found for some in each for found in some])
     plane, by = _laid_out(vectors, seed)
     low, high = np.percentile(plane, [1, 99], axis=0)
     at = np.clip(((plane - low) / np.maximum(high - low, 1e-12) * SIDE).astype(int), 0, SIDE - 1)
@@ -81,21 +82,24 @@ def atlas(
             if inside.sum() >= LEAST:
                 cells[row, column] = torch.from_numpy(vectors[inside].mean(0)).to(model.device)
     told = (
-        f"Each cell is a picture made for the mean of what the layer says at similar places of {len(ids):,} images, "
-        f"laid out by {by}."
+        f"Each cell is a picture made for the mean of similar things that the layer says at places of {sum(map(len, each)):,} "
+        f"images, laid out by {by}."
     )
     return _drawn(reach, layer, cells, (SIDE, SIDE), told, seed, steps)
 
 
-def _sampled(reach: Reach, layer: str, images: ImageSet, ids: Sequence[str], seed: int) -> Array:
-    frames = normalised(frames_of(images, ids, reach.model), reach.model)
+def _sampled(reach: Reach, layer: str, images: ImageSet, ids: Sequence[str], seed: int) -> list[Array]:
+    """Vectors (places, channels) of each image that can be decoded."""
+    decoded, frames = decoded_of(images, ids, reach.model)
+    if not decoded:
+        return []
     with torch.no_grad():
-        flat = reach.of_frames(frames)[layer].flatten(2)
+        flat = reach.of_frames(normalised(frames, reach.model))[layer].flatten(2)
     found = []
-    for one, name in zip(flat, ids, strict=True):
+    for one, name in zip(flat, decoded, strict=True):
         places = generator(seed, "atlas", name).permutation(flat.shape[2])[:PLACES]
         found.append(one[:, torch.as_tensor(places, device=one.device)].T.cpu().numpy())
-    return np.concatenate(found)
+    return found
 
 
 def _laid_out(vectors: Array, seed: int) -> tuple[Array, str]:
@@ -108,7 +112,8 @@ def _laid_out(vectors: Array, seed: int) -> tuple[Array, str]:
     alike = vectors / np.where(length > 0, length, 1)
     centred = alike - alike.mean(0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    return centred @ axes[:2].T, "their two principal components"
+    plane = centred @ axes[:2].T
+    return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1]))), "their two principal components"
 
 
 def _drawn(

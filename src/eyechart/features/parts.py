@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 from zipfile import BadZipFile
+from zlib import error as BadStreamError
 
 import numpy as np
 
@@ -55,7 +56,7 @@ class Parts:
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as held:
                 return {name: held[name] for name in held.files}
-        except (ValueError, OSError, EOFError, KeyError, BadZipFile):  # damaged: it is made again
+        except (ValueError, OSError, EOFError, KeyError, BadZipFile, BadStreamError):  # damaged: it is made again
             return None
 
     def _write(self, file: str, part: Mapping[str, Array]) -> None:

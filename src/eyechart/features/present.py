@@ -6,6 +6,7 @@ import io
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from safetensors.numpy import save
 from eyechart.features.gallery import LayerGallery
 from eyechart.features.kernels import kernels_of
 from eyechart.features.looks import frames_of
-from eyechart.features.maker import LISTS
+from eyechart.features.maker import LISTS, Target
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
 from eyechart.report.features_page import ChannelCard, FeaturesPage, Figure, LayerPart, Spikes, render_features
@@ -26,27 +27,33 @@ PAGE, TABLE, ASSETS = "features.html", "features.json", "assets"
 MOST_CARDS, MOST_BYTES = 200, 5_000_000  # of a page in one file
 SHOWN = 160  # pixels of a picture on the page
 QUALITY = 82
-NEVER = "Dead: it says the same of every image."
-UNMOVED = "Dead for the method: no gradient reaches the picture, so none is made."
-WEAKER = "Its picture excites it less than its best image does: do not trust it."
-SILENT = "It never varies over these images; only the picture excites it."
+LONGEST = 80  # letters of a name that stand in a file's
+NEVER = "Dead: it says the same of every image, and no picture was found that changes it."
+ASLEEP = "Dead: it says the same of every image, and says no more to the picture made for it, which is not shown."
+UNMOVED = "No picture: while it was made, nothing changed what the channel says."
+WEAKER = "Its picture excites it no more than its best image does: do not trust it."
+SILENT = "It says the same of every image here; only the picture excites it."
 
+WHERE = {"channel": "on average over places", "neuron": "at its middle place (of images: at any place)"}
 LEGEND = (
-    ("picture by best image", "how strongly the channel answers to its picture, on average over places, as a multiple of "
-     "the strongest answer to any example. Above 1 the picture is a purer form of what it looks for."),
+    ("picture by best image", "how strongly the channel answers to its picture, {where}, as a multiple of the strongest "
+     "answer to any image. Below 1 the picture misses what the channel answers to."),
     ("answer without it", "mean change of the probability of the answer given to its top images, in points, once the channel "
-     "says what it says on average, everywhere; and for how many of them another class is then given. Near 0: it fires there, "
-     "but does not decide."),
-    ("rank in the answer", "median place among all channels of the layer by |gradient x activation| for its top images; 1 is "
-     "the one the answer leans on most."),
-    ("order of parts", "how much of its response is left when the tiles of the images are shuffled: near 1 it needs no "
-     "arrangement (texture), near 0 it does. Small fields of view are near 1 in any case."),
-    ("phases", "likewise when the phases of the images' waves are scrambled, which leaves the spectrum alone."),
-    ("in the middle", "share of its activation in the middle quarter of its top images; 25 % is evenly spread."),
+     "says everywhere what it says on average; and for how many of them another class is then given. Near 0: it fires there, "
+     "but by itself it does not decide; others may say the same."),
+    ("rank in the answer", "median place among all channels of the layer by |gradient x activation| for its top images, a "
+     "first estimate of their part in the answer; 1 is the largest."),
+    ("order of parts", "how its response to the images with their tiles shuffled follows its response to the images as they "
+     "are (slope over all images): near 1 it needs no arrangement, as for texture, near 0 it does. Channels that see little "
+     "are near 1 in any case."),
+    ("phases", "likewise with the phases of the images' waves scrambled, which leaves the spectrum as it is."),
+    ("in the middle", "share of its activation in the middle quarter of its top images, where photographs mostly have their "
+     "object; 25 % is evenly spread."),
     ("on the object", "where images have masks (--masks): share of its activation on the objects of its top images, and, in "
      "brackets, the share of the frame that these cover."),
     ("detail", "mean frequency of its picture, as a share of the finest that its pixels can carry."),
-    ("best class", "the class to whose images it says most."),
+    ("best class", "the class to whose images it says most; in brackets how much more than to others, from 0 to 1, on other "
+     "images than the class is picked on."),
 )  # fmt: skip
 
 
@@ -97,7 +104,7 @@ class Presented:
     def _pictures(self, layer: LayerGallery) -> None:
         made = layer.made
         for i, number in enumerate(layer.channels):
-            if not made["still"][i]:
+            if _shown(layer, i):
                 opacity = made["opacity"][i] if "opacity" in made else None
                 self._folder.write(f"{slug(layer.layer)}/{number:04d}.png", _png(made["pictures"][i], opacity))
 
@@ -120,7 +127,7 @@ class Presented:
             title=f"What channels of {self._model.name} look for",
             created=str(self._provenance["created"]),
             about=self._about,
-            legend=LEGEND,
+            legend=legend(self._layers[0].target),
             kernels=shown,
             layers=tuple(self._part(number, layer) for number, layer in enumerate(self._layers)),
             provenance=self._provenance,
@@ -158,10 +165,8 @@ class Presented:
 
     def _card(self, layer: LayerGallery, i: int, anchor: str) -> ChannelCard:
         made, number = layer.made, layer.channels[i]
-        still, dead = bool(made["still"][i]), bool(layer.known.summed.dead[number])
-        remark = (NEVER if dead else UNMOVED) if still else SILENT if dead else WEAKER if _weaker(made, i) else ""
         source = ""
-        if not still:
+        if _shown(layer, i):
             source = self._put(
                 f"{slug(layer.layer)}-{number:04d}", _webp(np.asarray(_small(made["pictures"][i], SHOWN)))
             )
@@ -175,7 +180,7 @@ class Presented:
                 address = self._put(f"{slug(layer.layer)}-{number:04d}-{which}", _webp(np.concatenate(list(tiles), 1)))
                 strips.append((STRIPS[which], address, len(tiles)))
         return ChannelCard(
-            number, anchor, source, remark, tuple(strips), tuple(figures(layer, i, self._model.class_names))
+            number, anchor, source, _remark(layer, i), tuple(strips), tuple(figures(layer, i, self._model.class_names))
         )
 
     def _put(self, name: str, data: bytes) -> str:
@@ -187,10 +192,15 @@ class Presented:
 
 
 STRIPS = {
-    "top": "Real images that excite it most; what a unit sees is marked",
+    "top": "Real images that excite it most; marked is what a unit sees, where that is less than all",
     "bottom": "Images that excite it least",
     "random": "Images at random, where it is strongest",
 }
+
+
+def legend(target: Target) -> tuple[tuple[str, str], ...]:
+    """Of the figures on the cards."""
+    return tuple((label, told.format(where=WHERE[target])) for label, told in LEGEND)
 
 
 def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Figure]:
@@ -198,7 +208,7 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     made, number, summed = layer.made, layer.channels[i], layer.known.summed
     found = []
     best, score = float(made["best"][i]), float(made["score"][i])
-    if not made["still"][i] and np.isfinite(best) and best > 0:
+    if _shown(layer, i) and np.isfinite(best) and best > 0:
         found.append(Figure("ratio", "picture by best image", f"{score / best:.2f} ×", score / best))
     without, turned = made["without"][i], made["turned"][i]
     n = int(np.isfinite(without).sum())
@@ -224,7 +234,7 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
         found.append(
             Figure("object", "on the object", f"{100 * value:.0f} % (of {100 * covered:.0f} %)", value / covered)
         )
-    if not made["still"][i]:
+    if _shown(layer, i) and np.isfinite(made["frequency"][i]):
         value = float(made["frequency"][i])
         found.append(Figure("detail", "detail", f"{value:.2f} of Nyquist", value))
     chosen = layer.known.selectivity
@@ -247,19 +257,20 @@ def sentences(layer: LayerGallery) -> list[str]:
     live = [i for i, c in enumerate(layer.channels) if not summed.dead[c] and np.isfinite(made["best"][i])]
     if live:
         above = sum(not made["still"][i] and not _weaker(made, i) for i in live)
-        found.append(f"For {above} of {len(live)} live channels the picture excites them more than any example does.")
+        found.append(f"For {above} of {len(live)} live channels the picture excites them more than any image does.")
     if layer.undecided:
         found.append(
             f"Whether its channels decide was not measured: {layer.undecided[:1].lower()}{layer.undecided[1:].rstrip('.')}."
         )
     else:
-        change = np.abs(np.nanmean(made["without"], 1)) if np.isfinite(made["without"]).any() else np.array([np.nan])
-        if np.isfinite(change).any():
-            small = int((change[np.isfinite(change)] < 0.01).sum())
-            count = int(np.isfinite(change).sum())
+        sizes = [
+            np.abs(row[np.isfinite(row)]) for row in made["without"]
+        ]  # ups and downs are both a part in the answer
+        change = [float(row.mean()) for row in sizes if len(row)]
+        if change:
             found.append(
-                f"Taking one away changes the probability of the answer to its own top images by less than a point for {small} "
-                f"of {count}: that a channel fires is no proof that it decides."
+                "Taking one away changes the probability of the answer to its own top images by less than a point, on average, "
+                f"for {sum(x < 0.01 for x in change)} of {len(change)}. That a channel fires is no proof that it decides."
             )
     return found
 
@@ -286,8 +297,24 @@ def table(layer: LayerGallery) -> dict[str, Any]:
 
 
 def slug(name: str) -> str:
-    """A name as a file's."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip(".") or "layer"
+    """A name as a file's: as it is, or else with a digest, so that no two are one."""
+    found = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip(".")[:LONGEST]
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=3).hexdigest()
+    return found if found == name else f"{found}-{digest}"
+
+
+def _shown(layer: LayerGallery, i: int) -> bool:
+    """Whether there is a picture: none of a channel that is dead for images and pictures alike, which would be noise."""
+    return not layer.made["still"][i] and not (layer.known.summed.dead[layer.channels[i]] and _weaker(layer.made, i))
+
+
+def _remark(layer: LayerGallery, i: int) -> str:
+    dead, weaker = layer.known.summed.dead[layer.channels[i]], _weaker(layer.made, i)
+    if layer.made["still"][i]:
+        return NEVER if dead else UNMOVED
+    if dead:
+        return ASLEEP if weaker else SILENT
+    return WEAKER if weaker else ""
 
 
 def _weaker(made: Mapping[str, Array], i: int) -> bool:

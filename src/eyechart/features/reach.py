@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from math import isqrt
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from eyechart.errors import SettingError, UnknownNameError
+from eyechart.models.answers import tensor_of
 from eyechart.models.fold import refolded
+from eyechart.models.geometry import LayerGeometry
 from eyechart.models.image_model import ImageModel
-from eyechart.models.layers import Layer, Watch
-from eyechart.views.feature_maps import as_maps, map_of
+from eyechart.models.layers import Layer, Watch, first_tensor
+from eyechart.run.subject import subject_of
+from eyechart.views import channel_readings
+from eyechart.views.feature_maps import Map, as_maps
 
 OUTPUTS = "outputs"  # the net's own answers, beside its layers
 
@@ -32,12 +38,12 @@ class Held:
     Attributes:
         layer: the step of the net.
         channels: how many.
-        plane: (height, width) of its maps for the model's own frame; None of a plain vector.
+        map: how it holds them for the model's own frame, as the exam ``channels`` reads them; None of a plain vector.
     """
 
     layer: Layer
     channels: int
-    plane: tuple[int, int] | None
+    map: Map | None
 
 
 class Reach:
@@ -99,13 +105,13 @@ class Reach:
             except _Reached:
                 answer = None
         if OUTPUTS in self.layers and answer is not None:
-            met[OUTPUTS] = answer[0] if isinstance(answer, (tuple, list)) else answer
+            met[OUTPUTS] = tensor_of(answer, len(frames), self.model.name)
         for name in self.layers:
             if name not in met:
                 raise SettingError(
                     "The layer is not reached.", setting="--layer", value=name, way_out="See: eyechart layers MODEL."
                 )
-        return {name: self._maps(name, met[name], frames) for name in self.layers}
+        return {name: self._maps(name, met[name]) for name in self.layers}
 
     def bears(self, size: tuple[int, int]) -> bool:
         """Whether the layers are reached, with a map of one place at least, with frames of ``size`` (height, width)."""
@@ -117,18 +123,17 @@ class Reach:
             return False
         return all(maps.shape[1] == self.held[name].channels and maps.numel() for name, maps in found.items())
 
-    def _maps(self, name: str, output: Tensor, frames: Tensor) -> Tensor:
-        held = self.held[name]
-        if held.plane is None:
+    def _maps(self, name: str, output: Tensor) -> Tensor:
+        own = self.held[name].map
+        if own is None:
             return output.reshape(*output.shape[:2], 1, 1)
-        shaped = Layer(name, held.layer.kind, tuple(output.shape[1:]), each=True)
-        found = map_of(shaped, (frames.shape[2], frames.shape[3]))
-        if isinstance(found, str):  # small maps: arranged as for the model's own frame
-            own = map_of(held.layer, self.model.preprocessing.size)
-            if isinstance(own, str) or own.arrangement not in ("channels first", "channels last"):
-                raise SettingError(f"The layer holds no maps: {found}.", setting="--layer", value=name, way_out=_OTHER)
-            return output if own.arrangement == "channels first" else output.movedim(-1, 1)
-        return as_maps(output, found)
+        if own.arrangement.startswith("tokens"):  # as many as the frame has room for
+            count = output.shape[-2] - own.extra
+            side = isqrt(max(count, 0))
+            if count != own.height * own.width and side * side != count:
+                raise SettingError("Its tokens are no square.", setting="--layer", value=name, way_out=_OTHER)
+            own = own if count == own.height * own.width else own._replace(height=side, width=side)
+        return as_maps(output, own)
 
     def _last_used(self) -> str:
         if OUTPUTS in self.layers:
@@ -177,26 +182,43 @@ def held_by(model: ImageModel, name: str) -> Held:
     if not steps:
         way_out = "Put the steps into torch modules, and give the model's own code if this is an exported or scripted program."
         raise SettingError("No step of this model can be watched.", setting="--layer", value=name, way_out=way_out)
+    check_used(model, name)
     if name not in steps:
         raise UnknownNameError.of(name, [*steps, OUTPUTS], setting="--layer", hint="See: eyechart layers MODEL.")
-    layer = steps[name]
-    if not layer.each:
-        raise SettingError("Its outputs are not one an image.", setting="--layer", value=name, way_out=_OTHER)
-    if len(layer.shape) == 1:
-        return Held(layer, layer.shape[0], None)
-    found = map_of(layer, model.preprocessing.size)
-    if not isinstance(found, str):
-        channels = as_maps(torch.empty((1, *layer.shape), device="meta"), found).shape[1]
-        return Held(layer, channels, (found.height, found.width))
-    if len(layer.shape) == 3:  # maps too small to tell (c, h, w) from (h, w, c) by their proportions: the usual order
-        return Held(layer, layer.shape[0], (layer.shape[1], layer.shape[2]))
-    raise SettingError(f"The layer holds no channels: {found}.", setting="--layer", value=name, way_out=_OTHER)
+    place = _geometry(model).get(name)
+    found = channel_readings.held_by(steps[name], model.preprocessing.size, place.axes if place else None)
+    if isinstance(found, str):
+        raise SettingError(f"The layer holds no channels: {found}.", setting="--layer", value=name, way_out=_OTHER)
+    return Held(steps[name], channel_readings.channels_in(steps[name], found), found)
+
+
+def check_used(model: ImageModel, name: str) -> None:
+    """Raises SettingError if the net has a module of this name that it does not use for its own frames."""
+    if model.plain is None or any(layer.name == name for layer in model.plain.layers):
+        return
+    if name and name in dict(model.plain.net.named_modules()):
+        raise SettingError(
+            "The net has this layer, but does not use it for an image, or gets no tensor from it.",
+            setting="--layer",
+            value=name,
+            way_out=_OTHER,
+        )
+
+
+_KNOWN: WeakKeyDictionary[ImageModel, Mapping[str, LayerGeometry]] = WeakKeyDictionary()
+
+
+def _geometry(model: ImageModel) -> Mapping[str, LayerGeometry]:
+    """Found out once a model."""
+    if model not in _KNOWN:
+        _KNOWN[model] = dict(subject_of(model, labelled=False).geometry)
+    return _KNOWN[model]
 
 
 def _stopping(met: dict[str, Tensor], name: str) -> Callable[..., None]:
     def hook(module: nn.Module, args: Any, output: Any) -> None:
-        first = output[0] if isinstance(output, (tuple, list)) and output else output
-        if isinstance(first, Tensor):
+        first = first_tensor(output)
+        if first is not None:
             met[name] = first
             raise _Reached
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -122,8 +123,8 @@ class Watch(TorchFunctionMode):
 
     def _end(self, module: nn.Module, args: Any, output: Any) -> None:
         ended = self._inside.pop()
-        first = output[0] if isinstance(output, (tuple, list)) and output else output
-        if isinstance(first, Tensor):
+        first = first_tensor(output)
+        if first is not None:
             self._meet(ended.name, kind_of(module), ended.source, first)
 
     def _source(self, args: Any) -> str:
@@ -147,6 +148,34 @@ class _Open(NamedTuple):
     name: str
     leaf: bool
     source: str
+
+
+def first_tensor(output: object) -> Tensor | None:
+    """What is read of a step that gives a tensor, or a tuple, list or mapping of several things: the first tensor."""
+    if isinstance(output, Tensor):
+        return output
+    parts: Any = output.values() if isinstance(output, Mapping) else output if _several(output) else ()
+    return next((part for part in parts if isinstance(part, Tensor)), None)
+
+
+def with_first(output: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """What a step gave, with its first tensor changed; as it is where there is none."""
+    if isinstance(output, Tensor):
+        return change(output)
+    pairs = list(output.items() if isinstance(output, Mapping) else enumerate(output if _several(output) else ()))
+    found = next(((key, part) for key, part in pairs if isinstance(part, Tensor)), None)
+    if found is None:
+        return output
+    if isinstance(output, Mapping):
+        other: Any = copy.copy(output)
+        other[found[0]] = change(found[1])
+        return other
+    parts = [change(part) if key == found[0] else part for key, part in pairs]
+    return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
+
+
+def _several(output: object) -> bool:
+    return isinstance(output, (tuple, list))
 
 
 def kind_of(module: nn.Module) -> Kind:
