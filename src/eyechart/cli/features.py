@@ -100,7 +100,7 @@ def features(
         sys.exit(130)
     page = _present(gallery, layers, options, loaded)
     if json:
-        from eyechart.features.present import table
+        from eyechart.features.told import table
 
         print(json_.dumps({"page": page, "layers": [table(layer) for layer in layers]}))
         return
@@ -111,8 +111,9 @@ def features(
 
 def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, Any]:
     from eyechart.cli.exam import settings_of
-    from eyechart.features.gallery import Gallery, numbers
+    from eyechart.features.gallery import Gallery
     from eyechart.features.looks import decoded_of
+    from eyechart.features.numbers import numbers
     from eyechart.images.load import load_images
     from eyechart.models.load import load_model
     from eyechart.run.options import RunOptions
