@@ -1,12 +1,14 @@
 """What pictures that excite channels cost: against a published tool and against bare loops.
 
 VGG-16-BN with random weights, convolutions ``features.14`` and ``features.40``, pictures of 128 pixels that the net sees as
-they are. Times are wall time a channel and step of whole calls of as many steps each; a first call of one step warms up, then
-all take turns and the fastest turn of each counts.
+they are, on processors alone. Times are wall time a channel and step of whole calls of as many steps each; a first call of one
+step warms up, then all take turns and the fastest turn of each counts.
 
-``ours``: ``Fourier`` for a batch of channels; the frame that it shows to find out whether the net bears the size is included.
+``ours``: ``Fourier`` for a batch of channels in the precision that it chooses, bfloat16 where the processor multiplies in it;
+``ours_float32``: in single precision. The frame that it shows to find out whether the net bears the size is included.
 In its first 16 steps ours looks after pictures without gradients, so that these steps, which alone are timed, are the dearer.
-``loop``: the sliced net, frozen, channels_last, the same batch, Adam on plain pixels, nothing else. ``loop_fourier``: the same
+``loop``: the sliced net, frozen, channels_last, the same batch, Adam on plain pixels, nothing else, in single precision;
+``loop_chosen``: the same in the precision that ours chooses. ``loop_fourier``, in single precision: the same
 with BatchNorm folded into the convolutions, and with spectra, colours, motions and normalisation written plainly.
 
 ``peer``: torch-lucent's ``render_vis`` with its own parameterisation and transforms, one channel after another, on the model as
@@ -14,10 +16,11 @@ its documentation hands it over. ``peer_frozen``: the same, spared the gradients
 Its channels share nothing, so that a few stand for all. Hooks that it leaves on the model are taken off between pictures,
 outside of what is timed.
 
-``faster``: peer over ours (aimed at: 3). ``faster_frozen``: peer_frozen over ours. ``overhead``: ours over loop (aimed at:
-1.15). ``overhead_fourier``: ours over loop_fourier.
+``faster``: peer over ours (aimed at: 3). ``faster_frozen``: peer_frozen over ours. ``faster_float32``: peer over ours_float32.
+``overhead``: ours over loop_chosen (aimed at: 1.15). ``overhead_float32``: ours_float32 over loop. ``overhead_fourier``:
+ours_float32 over loop_fourier.
 
-    python benchmarks/features.py                # under three minutes on two cores
+    python benchmarks/features.py                # about three minutes on two cores
     python benchmarks/features.py --layers features.40 --batch 16
 
 The peer is optional and asks for old releases: keep it apart from the environment. IPython, by which it shows pictures in
@@ -34,6 +37,7 @@ from __future__ import annotations
 import argparse
 import copy
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -51,13 +55,16 @@ from torchvision.models import vgg16_bn
 
 import eyechart
 from eyechart.features.fourier import Fourier
+from eyechart.features.method import Precision, reduces
 from eyechart.features.objectives import channel
 from eyechart.features.reach import Reach
+from eyechart.models.image_model import ImageModel
 from eyechart.models.preprocessing import Preprocessing
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 COLOURS = ((0.26, 0.27, 0.27), (0.09, 0.0, -0.09), (0.02, -0.05, 0.03))
 SIZE, TURNS = 128, 3
+LOW = reduces(torch.device("cpu"), "auto")
 Work = Callable[[int], None]  # of so many steps
 
 
@@ -72,13 +79,15 @@ def sliced(net: nn.Module, layer: str, *, fold: bool) -> nn.Sequential:
     return nn.Sequential(*steps).eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def loop(net: nn.Module, channels: Sequence[int], steps: int) -> None:
+def loop(net: nn.Module, channels: Sequence[int], steps: int, low: bool = False) -> None:
     """Adam on pixels."""
     pixels = torch.rand(len(channels), 3, SIZE, SIZE).to(memory_format=torch.channels_last).requires_grad_()
     optimiser, each = torch.optim.Adam([pixels], lr=0.05), torch.arange(len(channels))
     for _ in range(steps):
         optimiser.zero_grad()
-        (-net(pixels)[each, list(channels)].mean((1, 2)).sum()).backward()
+        with torch.autocast("cpu", torch.bfloat16, enabled=low):
+            maps = net(pixels)
+        (-maps[each, list(channels)].float().mean((1, 2)).sum()).backward()
         optimiser.step()
 
 
@@ -108,9 +117,9 @@ def motions(n: int) -> Tensor:
     return torch.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], 1).view(n, 2, 3)
 
 
-def ours(reach: Reach, layer: str, channels: Sequence[int], steps: int) -> None:
+def ours(reach: Reach, layer: str, channels: Sequence[int], precision: Precision, steps: int) -> None:
     """A batch."""
-    method = Fourier(steps=steps, size=SIZE, shown=SIZE)
+    method = Fourier(steps=steps, size=SIZE, shown=SIZE, precision=precision)
     method.make(reach, channel(layer, tuple(channels)), [str(each) for each in channels])
 
 
@@ -146,13 +155,15 @@ def took(work: Work, steps: int, nets: Sequence[nn.Module]) -> float:
     return seconds
 
 
-def measured(net: nn.Module, render: Any, layer: str, given: argparse.Namespace) -> dict[str, float]:
+def measured(model: ImageModel, net: nn.Module, render: Any, layer: str, given: argparse.Namespace) -> dict[str, float]:
     """Milliseconds a channel and step, and ratios, of one layer."""
     channels = list(range(given.batch))
-    reach = Reach(eyechart.wrap(net, preprocessing=Preprocessing((224, 224), mean=MEAN, std=STD)), [layer])
+    reach = Reach(model, [layer])
     work: dict[str, tuple[int, Work]] = {
-        "ours": (given.batch, partial(ours, reach, layer, channels)),
+        "ours": (given.batch, partial(ours, reach, layer, channels, "auto")),
+        "ours_float32": (given.batch, partial(ours, reach, layer, channels, "float32")),
         "loop": (given.batch, partial(loop, sliced(net, layer, fold=False), channels)),
+        "loop_chosen": (given.batch, partial(loop, sliced(net, layer, fold=False), channels, low=LOW)),
         "loop_fourier": (given.batch, partial(loop_fourier, sliced(net, layer, fold=True), channels)),
     }
     theirs = [net, copy.deepcopy(net).requires_grad_(False)]
@@ -175,8 +186,10 @@ def measured(net: nn.Module, render: Any, layer: str, given: argparse.Namespace)
 RATIOS = {
     "faster": ("peer", "ours"),
     "faster_frozen": ("peer_frozen", "ours"),
-    "overhead": ("ours", "loop"),
-    "overhead_fourier": ("ours", "loop_fourier"),
+    "faster_float32": ("peer", "ours_float32"),
+    "overhead": ("ours", "loop_chosen"),
+    "overhead_float32": ("ours_float32", "loop"),
+    "overhead_fourier": ("ours_float32", "loop_fourier"),
 }
 
 
@@ -185,15 +198,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--layers", nargs="+", default=["features.14", "features.40"], help="convolutions of VGG-16-BN")
     parser.add_argument("--batch", type=int, default=8, help="channels at once")
-    parser.add_argument("--steps", type=int, default=12, help="of every picture")
+    parser.add_argument("--steps", type=int, default=10, help="of every picture")
     given = parser.parse_args()
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""  # the peer would put its pictures on an accelerator, whatever holds the net
     torch.manual_seed(0)
     np.random.seed(0)
     net, render = vgg16_bn(weights=None).eval(), lucent()
-    found: dict[str, Any] = {layer: measured(net, render, layer, given) for layer in given.layers}
+    model = eyechart.wrap(net, preprocessing=Preprocessing((224, 224), mean=MEAN, std=STD), device="cpu")
+    found: dict[str, Any] = {layer: measured(model, net, render, layer, given) for layer in given.layers}
     if not render:
         found["peer"] = "left out: torch-lucent is not on the path (see the head of this file)"
-    machine = {"threads": torch.get_num_threads(), "torch": torch.__version__}
+    machine = {"threads": torch.get_num_threads(), "torch": torch.__version__, "bfloat16": LOW}
     print(json.dumps({**found, "batch": given.batch, "steps": given.steps, "machine": machine}))
 
 

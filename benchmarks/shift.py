@@ -35,7 +35,7 @@ from eyechart.exams.shift import Shift
 from eyechart.images.original import Original
 from eyechart.models.image_model import ImageModel
 from eyechart.run.draw import Drawn, Job, draw
-from eyechart.run.forward import RENDER_BYTES
+from eyechart.run.forward import together
 from eyechart.run.plan import source_views
 from eyechart.run.render import show, unit
 from eyechart.run.subject import subject_of
@@ -59,9 +59,9 @@ def render(
 ) -> float:
     """Seconds of rendering all views on the device, in the engine's portions."""
     began = perf_counter()
-    step = max(1, RENDER_BYTES // (4 * 3 * SIZE * SIZE))
     for v, source in enumerate(sources):
         frames = torch.from_numpy(drawn.frames[v]).permute(0, 3, 1, 2).to(model.device)
+        step = together(frames)
         for start in range(0, len(ids), step):
             part = slice(start, start + step)
             notes = {name: column[part] for name, column in drawn.notes[v].items()}

@@ -45,7 +45,7 @@ from eyechart.core.query import CLEAN
 from eyechart.core.view import Pixels, View, split_stages
 from eyechart.exams.cue_suppression import CueSuppression
 from eyechart.models.image_model import ImageModel
-from eyechart.run.forward import RENDER_BYTES
+from eyechart.run.forward import together
 from eyechart.run.render import show, unit
 from eyechart.views.bilateral import Bilateral
 from eyechart.views.blurs import GaussianBlur
@@ -111,7 +111,7 @@ def loop(images: Array, ids: Sequence[str], views: Sequence[View], *, once: bool
 
 def render(images: torch.Tensor, ids: tuple[str, ...], views: Sequence[View]) -> None:
     """All frames, in the engine's portions."""
-    step = max(1, RENDER_BYTES // (4 * images[0].numel()))
+    step = together(images)
     for start in range(0, len(ids), step):
         first = Pixels(unit(images[start : start + step]), ids[start : start + step], 0)
         for view in views:

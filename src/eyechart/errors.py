@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 
 class EyechartError(Exception):
@@ -89,6 +89,24 @@ class BadImagesError(EyechartError):
     """More images could not be examined than ``--max-bad`` allows; what was measured is kept."""
 
     exit_code = 3
+
+
+class NothingMeasuredError(EyechartError):
+    """Every exam that was asked for was skipped: there is a run, and no figure in it."""
+
+    exit_code = 3
+
+    @classmethod
+    def of(cls, skipped: Sequence[Mapping[str, str]], most: int = 3) -> NothingMeasuredError:
+        """Build the error from exam, model and reason of each; more than ``most`` are counted."""
+        told = "; ".join(f"{one['exam']} on {one['model']}: {one['reason']}" for one in skipped[:most])
+        more = f"; and {len(skipped) - most} more" if len(skipped) > most else ""
+        return cls(
+            f"Nothing was measured: {told}{more}.",
+            setting="--exams",
+            value=", ".join(dict.fromkeys(one["exam"] for one in skipped)),
+            way_out="Mend what the reasons name, or ask for other exams: eyechart show NAME tells what one needs.",
+        )
 
 
 def _short(value: object, most: int = 200) -> str:

@@ -151,6 +151,11 @@ def test_a_page_and_results_without_torch(command: Command, tmp_path: Path) -> N
     results = json.loads((tmp_path / "out" / "results.json").read_text())
     assert {e["measure"] for e in results["estimates"]} >= {"accuracy", "mean_error_consistency", "chance_p"}
     assert [*results["provenance"]["files (BLAKE2b)"]] == ["n.csv", "p.csv"]
+    (tmp_path / "more").mkdir()
+    twin = table(tmp_path / "more" / "p.csv", subject_02=PERSON)
+    command("decisions", *files, twin, "--out", tmp_path / "out")
+    marks = json.loads((tmp_path / "out" / "results.json").read_text())["provenance"]["files (BLAKE2b)"]
+    assert [*marks] == ["n.csv", str(files[1]), str(twin)]
 
 
 def test_observers_of_other_images_share_nothing(command: Command, tmp_path: Path) -> None:
@@ -174,6 +179,27 @@ def test_people_are_told_by_their_names(command: Command, tmp_path: Path) -> Non
     named = command("decisions", table(tmp_path / "b.csv", subject_3=NET, participant_1=PERSON))
     assert "No observer is called" not in named.err
     assert "subject-01" in command("decisions", "--help").out
+    assert "name them with --people" in " ".join(said.err.split())
+
+
+def test_the_user_says_who_are_people(command: Command, tmp_path: Path) -> None:
+    """The same figures as of people who are called subject-01."""
+    tables = {
+        name: (table(tmp_path / f"{name}n.csv", net=NET), table(tmp_path / f"{name}.csv", **{a: PERSON, b: NET[::-1]}))
+        for name, a, b in (("usual", "subject_01", "subject_02"), ("own", "human_1", "Ada"))
+    }
+    usual = command("decisions", tables["usual"][0], "--against", tables["usual"][1], "--json")
+    asked = ("decisions", tables["own"][0], "--against", tables["own"][1], "--people", "human-*", "Ada")
+    own = command(*asked, "--json")
+    assert own.code == 0, own.err
+    for measure in ("mean_error_consistency", "error_consistency_gap"):
+        assert figures(own, measure) == figures(usual, measure)
+    assert len(figures(own, "mean_error_consistency")) == 2
+    assert "No observer is called" not in command(*asked).err
+    wrong = command(*asked[:-1], "Bob")
+    assert wrong.code == 2
+    assert "Bob" in wrong.paragraph
+    assert "There are net, human-1, Ada" in wrong.paragraph
 
 
 def test_errors_name_the_line_and_the_way_out(command: Command, tmp_path: Path) -> None:
@@ -224,6 +250,11 @@ def test_cue_conflict_tables_say_shape_or_texture(command: Command, tmp_path: Pa
     either = {e["at"]["observer"]: (e["value"], e["n"]) for e in figures(said, "either_cue_accuracy")}
     assert either["net"] == (0.75, 12)
     assert either["all people"] == (21 / 24, 24)
+    (gap,) = figures(said, "shape_bias_gap")
+    assert gap["at"] == {"of": "net", "less": "all people"}
+    assert (gap["value"], gap["n"]) == (pytest.approx(1 / 3 - 20 / 21), 12)
+    assert gap["high"] is None or gap["high"] < 0
+    assert "Whose shape bias is higher?" in (tmp_path / "out" / "report.html").read_text()
     assert "ResNet-50, published" in (tmp_path / "out" / "report.html").read_text()
 
 
@@ -242,6 +273,7 @@ def test_answers_of_a_run_beside_tables(command: Command, tmp_path: Path) -> Non
     assert biases == {"subject-01": (1.0, 240), model: (0.0, 240)}
     accuracies = {e["at"]["observer"]: e["value"] for e in figures(said, "accuracy")}
     assert accuracies == {"subject-01": 1.0, model: 16 / 256}
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["provenance"]["runs"] == [str(tmp_path / "run")]
     again = command("decisions", tmp_path / "out" / "decisions.csv", "--json")
     assert again.json["estimates"] == said.json["estimates"]
     alone = examined(cue_eye("texture"), stimuli(), ["spectrum"], tmp_path / "other")

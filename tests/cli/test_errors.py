@@ -48,6 +48,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "an unknown scheme of images": (["--images", "npx:file.npz"], ["--images = npx:", "npz:"]),
     "images that are not there": (["--images", "nowhere"], ["--images = nowhere"]),
     "labels that are not there": (["--labels", "nowhere.csv"], ["--labels", "nowhere.csv"]),
+    "masks that are not there": (["--masks", "nowhere"], ["--masks", "nowhere", "cannot be listed"]),
     "a preprocessing that is not there": (["--preprocess", "nowhere.toml"], ["nowhere.toml"]),
     "a class file that is not there": (["--classes", "nowhere.txt"], ["--classes", "nowhere.txt"]),
     "a configuration that is not there": (["--config", "nowhere.toml"], ["--config = nowhere.toml"]),

@@ -6,15 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.torch import save_file
 
 import small_nets
 from eyechart.cli.summary import print_summary
 from eyechart.store.run_folder import Run
+from numbered import SIDE
 
 Command = Any
 Four = tuple[object, ...]
+NAMES = ("ant", "bee", "cat", "dog")
 
 
 def test_json_is_alone_on_stdout(command: Command, four: Four, tmp_path: Path) -> None:
@@ -173,6 +176,35 @@ def test_too_many_bad_answers_fail_after_all_is_written(
     assert allowed.code == 0
     assert allowed.json["complete"] is True
     assert allowed.json["estimates"] == said.json["estimates"]
+
+
+def test_where_no_exam_fits_nothing_was_measured(command: Command, four: Four, tmp_path: Path) -> None:
+    asked = ("exam", *four, "--exams", "shape_bias,human_likeness", "--out", "run")
+    said = command(*asked)
+    assert said.code == 3
+    told = " ".join(said.err.split())
+    assert "Nothing was measured: shape_bias on small_nets:four: " in told
+    assert "human_likeness on small_nets:four: it compares with people" in told
+    for misleading in ("was examined", "were examined", "Careful", "PREVIEW"):
+        assert misleading not in told
+    page = (tmp_path / "run/report.html").read_text()
+    assert "Nothing was measured: every exam that was asked for was skipped" in page
+    assert "images were examined" not in page
+    as_json = command(*asked, "--json")
+    assert (as_json.code, as_json.json["complete"], as_json.json["estimates"]) == (3, False, [])
+    assert {one["exam"] for one in as_json.json["skipped"]} == {"shape_bias", "human_likeness"}
+    more = command("exam", *four, "--exams", "clean", "--out", "run", "--json")
+    assert (more.code, more.json["complete"]) == (0, True)
+
+
+def test_of_images_none_of_which_could_be_examined_no_others_are_told(command: Command, known: Four) -> None:
+    np.savez("dark.npz", images=np.full((8, SIDE, SIDE, 3), 255, np.uint8), labels=np.arange(8) % 4, class_names=NAMES)
+    said = command("exam", "small_nets:sometimes_nan", "--images", "npz:dark.npz", *known, "--exams", "clean")
+    assert said.code == 3
+    told = " ".join(said.err.split())
+    assert "8 of 8 images could not be examined" in told
+    assert "other images" not in told
+    assert "only 8 images" not in told
 
 
 def test_a_conflict_names_the_difference(command: Command, four: Four) -> None:

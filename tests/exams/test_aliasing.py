@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eyechart.core.chart import Lines
 from eyechart.core.estimate import Estimates
 from eyechart.errors import UnknownNameError
 from eyechart.exams.aliasing import Aliasing
-from eyes import SHARED, StrideEye, examined, image_set, noise_images, one, seen_by, sitting
+from eyechart.stats.intervals import together
+from eyes import SHARED, ShiftBlindEye, StrideEye, examined, image_set, noise_images, one, seen_by, sitting
 
 SIZE, N = 32, 7
 
@@ -97,9 +100,12 @@ def test_white_noise_through_nothing_but_sampling_is_white_noise() -> None:
     assert told.low < noise.value < told.high  # type: ignore[operator]
     ratio = one(found, "share_over_white_noise", layer="1", map="output")
     assert ratio.value == pytest.approx(told.value / noise.value)  # type: ignore[operator]
-    first = Aliasing().findings(found)[0]  # the share rises from 6 to 95 %, as that of any noise: nothing jumps
+    first = Aliasing().findings(found)[0]  # as much is too fine before the step as after it
     assert first.verdict == "note"
-    assert "No clear jump" in first.sentence
+    assert "No step clearly raises" in first.sentence
+    assert not found.of("nyquist_share", layer="0")  # keeps all places
+    assert [e.at["since"] for e in found.of("rise")] == ["input"]
+    assert one(found, "rise").value == pytest.approx(0, abs=1e-6)
 
 
 def test_one_image_earns_no_praise_and_small_rises_are_no_jumps() -> None:
@@ -152,8 +158,11 @@ def test_a_blur_before_sampling_is_seen() -> None:
     high = np.maximum.outer(np.abs(f), np.abs(f)) >= 0.25
     assert kept.value == pytest.approx(gains[high].sum() / gains.sum(), rel=0.25)
     assert kept.value < 0.05  # type: ignore[operator]
-    strong = Aliasing().findings(found)[0]
-    assert "keeps every second pixel" in strong.sentence
+    strong, step = Aliasing().findings(found)
+    assert strong.verdict == "strong"
+    assert "keeps every second pixel" in step.sentence
+    assert "It takes some of that out" in step.sentence
+    assert one(found, "rise").high < -0.9  # type: ignore[operator]
 
 
 def test_layers_without_dense_maps_say_why() -> None:
@@ -195,21 +204,137 @@ def test_detail_is_lost_where_resnet20_halves_its_maps(tmp_path: Path) -> None:
     images = load_images(f"cifar10:{SHARED / 'cifar10'}")
     run = examined(model, images, [Aliasing(images=8)], tmp_path / "run", limit=8)
     shares = run.estimates.of("nyquist_share", map="output", channels="weighted")
-    assert [e.at["stride"] for e in shares] == [1, 2, 2, 4, 4]
+    assert [e.at["stride"] for e in shares] == [2, 2, 4, 4]
     ratios = run.estimates.of("share_over_white_noise", map="output")
     largest, last = (one(run.estimates, f"{which}_share_over_white_noise") for which in ("largest", "last"))
     assert largest.value == max(e.value for e in ratios if e.at["stride"] > 1)  # type: ignore[type-var]
     assert last.at["layer"] == "layer3.2.relu():2"
-    assert shares[1].value > 10 * shares[0].value  # type: ignore[operator]
+    given = one(run.estimates, "nyquist_share", layer="layer2.0.conv1", map="input", channels="weighted")
+    assert given.value > 0.2  # type: ignore[operator]
     page = (tmp_path / "run").joinpath("page.json").read_text()
     assert "layer2.0.conv1" in page
 
 
+def sharpened(stride: int) -> nn.Conv2d:
+    """Each colour less its surroundings: fine detail of what it is given."""
+    conv = nn.Conv2d(3, 3, 3, stride, 1, groups=3, bias=False, padding_mode="circular")
+    conv.weight.data[:] = torch.tensor([[0.0, -1.0, 0.0], [-1.0, 4.1, -1.0], [0.0, -1.0, 0.0]])
+    return conv
+
+
 def test_a_layer_that_skips_nothing_is_no_jump() -> None:
-    """Sampled without a blur by the second step; the third only keeps fine detail of what it is given, and more so."""
-    sharpen = nn.Conv2d(3, 3, 3, padding=1, groups=3, bias=False, padding_mode="circular")
-    sharpen.weight.data[:] = torch.tensor([[0.0, -1.0, 0.0], [-1.0, 5.0, -1.0], [0.0, -1.0, 0.0]])
-    net = nn.Sequential(every(2), sharpen, nn.Flatten(), nn.Linear(768, 4))
-    first = Aliasing().findings(found_by(net, noise_images(N, SIZE), window="none", layers=("0", "1")))[0]
+    """Sampled without a blur by the first step; the second only keeps fine detail of what it is given, and more so."""
+    net = nn.Sequential(every(2), sharpened(1), nn.Flatten(), nn.Linear(768, 4))
+    found = found_by(net, smooth_images(), layers=("0", "1"))
+    ratios = [one(found, "share_over_white_noise", layer=n, map="output") for n in ("0", "1")]
+    assert ratios[1].low - ratios[0].high > 0.1  # type: ignore[operator]
+    assert [e.at["layer"] for e in found.of("rise")] == ["0"]
+    first = Aliasing().findings(found)[0]
     assert first.verdict == "note"
-    assert "No step between two layers looked at skips places" in first.sentence
+    assert "No step clearly raises" in first.sentence
+
+
+def smooth_images(n: int = N, size: int = SIZE) -> np.ndarray:
+    """Power falls with the square of the frequency, as in photographs; of one size the others are parts."""
+    chance = np.random.default_rng(0)
+    f = np.hypot(*np.meshgrid(np.fft.fftfreq(64), np.fft.fftfreq(64)))
+    f[0, 0] = np.inf
+    noise = np.fft.ifft2(
+        np.fft.fft2(chance.standard_normal((n, 64, 64, 3)), axes=(1, 2)) / f[:, :, None], axes=(1, 2)
+    ).real
+    scaled = 0.5 + 0.15 * noise / noise.std()
+    return np.ascontiguousarray(np.rint(255 * scaled.clip(0, 1)).astype(np.uint8)[:, :size, :size])
+
+
+@pytest.mark.parametrize("size", [32, 33])
+@pytest.mark.parametrize(
+    ("steps", "jumps"),
+    [
+        ((every(1), every(2), every(1)), ""),
+        ((every(1, 1, 4, 1), every(2), every(1)), ""),
+        ((every(1), sharpened(2), every(1)), "The step 1 itself makes detail"),
+        ((every(1), every(2, 1, 4, 6, 4, 1), sharpened(2)), "The step 2 itself makes detail"),
+    ],
+)
+def test_jumps_do_not_depend_on_whether_there_is_a_nyquist_row(
+    steps: tuple[nn.Module, ...], jumps: str, size: int
+) -> None:
+    """Maps of 33 pixels have none, and the layer of stride 1 has no share at all to jump from."""
+    net = nn.Sequential(*steps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4))
+    found = found_by(net, smooth_images(size=size), size, layers=("0", "1", "2"))
+    first = Aliasing().findings(found)[0]
+    assert first.verdict == ("weak" if jumps else "note")
+    assert jumps in first.sentence
+    lines = next(c for c in Aliasing().charts(found) if isinstance(c, Lines))
+    assert list(lines.x) == [1.0, 2.0]
+
+
+def test_from_stride_to_stride_layers_are_compared_by_the_stride_before() -> None:
+    """The second step is compared with the blur before it, which has the stride that it begins from."""
+    net = nn.Sequential(every(2), every(1, 1, 4, 6, 4, 1), every(2), nn.Flatten(), nn.Linear(192, 4))
+    found = found_by(net, noise_images(N, SIZE), window="none", layers=("0", "1", "2"))
+    rises = {(e.at["layer"], e.at["since"]): e for e in found.of("rise")}
+    assert list(rises) == [("0", "input"), ("2", "input"), ("2", "layer")]
+    assert rises["2", "layer"].at["earlier"] == "1"
+    before, after = (one(found, "share_over_white_noise", layer=n, map="output") for n in ("1", "2"))
+    assert rises["2", "layer"].value == pytest.approx(after.value - before.value)  # type: ignore[operator]
+    plain = nn.Sequential(every(2), every(2), nn.Flatten(), nn.Linear(192, 4))
+    first = Aliasing().findings(found_by(plain, smooth_images(), layers=("0", "1")))[0]
+    assert first.verdict == "weak"  # the step adds nothing, but a place in four carries less than one in two
+    assert "jumps at 1, where its total stride goes from 2 to 4" in first.sentence
+    assert "the step does not make this detail" in first.sentence
+
+
+def test_nets_that_skip_nothing_are_told_so() -> None:
+    found = found_by(ShiftBlindEye(), noise_images(N, SIZE))
+    assert not found.of("nyquist_share")
+    assert not found.of("largest_share_over_white_noise")
+    (only,) = Aliasing().findings(found)
+    assert only.sentence.startswith("No layer looked at skips places")
+
+
+def test_where_hardly_a_place_is_kept_there_is_no_ratio() -> None:
+    """Four places a side carry one wave, which the window spreads beyond them; the layers before are judged."""
+    net = nn.Sequential(every(2), every(4), nn.Flatten(), nn.Linear(48, 4))
+    found = found_by(net, smooth_images(), layers=("0", "1"))
+    assert one(found, "nyquist_share", layer="1", map="output", channels="weighted").value is not None
+    assert "so few places" in one(found, "share_over_white_noise", layer="1", map="output").reason
+    assert one(found, "last_share_over_white_noise").at["layer"] == "0"
+    assert any("stride 8 are not judged" in f.sentence for f in Aliasing().findings(found))
+    judged = found_by(net, smooth_images(), window="none", layers=("0", "1"))
+    assert one(judged, "last_share_over_white_noise").at["layer"] == "1"
+
+
+def test_the_interval_of_the_largest_holds_for_all_layers_at_once() -> None:
+    found = found_by(Strided(), noise_images(N, SIZE), layers=("*",))
+    ratios = found.of("share_over_white_noise", map="output")
+    largest, last = (one(found, f"{which}_share_over_white_noise") for which in ("largest", "last"))
+    own = one(found, "share_over_white_noise", layer=largest.at["layer"], map="output")
+    assert largest.value == own.value
+    assert (largest.low, largest.high) == together(own.value, own.low, own.high, len(ratios))  # type: ignore[arg-type]
+    assert largest.method.endswith(f", {len(ratios)} layers at once")
+    assert last.low == one(found, "share_over_white_noise", layer=last.at["layer"], map="output").low
+
+
+class Scripted(nn.Module):
+    """What follows the first convolution is hidden."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = every(2, 1, 8, 28, 56, 70, 56, 28, 8, 1)
+        rest = nn.Sequential(
+            nn.Conv2d(3, 3, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 4)
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            self.rest = torch.jit.script(rest)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rest(self.first(x))
+
+
+def test_no_praise_where_layers_are_out_of_sight() -> None:
+    first, *_, last = Aliasing().findings(found_by(Scripted(), noise_images(N, SIZE), window="none"))
+    assert first.verdict == "note"
+    assert first.sentence.startswith("Of the layers that could be judged hardly any")
+    assert last.sentence.startswith("Layers after first could not be followed, because no later step was seen")

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from embedded import turned, yardsticks
 from eyechart.core.chance import generator
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
@@ -133,6 +134,34 @@ def test_what_one_pixel_sees_computed_once_more(mode: str) -> None:
         (how,) = found.of(f"{prefix}distance_absolute_change", **e.at)
         assert how.value == pytest.approx(moved[inside].mean(), abs=1e-6)
     assert counted == far.size
+
+
+@pytest.mark.parametrize("mode", ["crop", "roll"])
+def test_embeddings_of_two_windows_computed_once_more(mode: str) -> None:
+    images = noise_images(60, SIZE)
+    exam = Consistency(passes=PASSES, modes=(mode,), reach=REACH, significant_quantile=0.3)
+    sat = sitting(exam, seen_by(StrideEye(2), SIZE, outputs="embedding"), image_set(images))
+    found, prefix, cut = sat.estimates, *(("", windows) if mode == "crop" else ("roll_", rolls))
+    pairs = [[cut(images[i], f"{i:04d}", k) for k in range(PASSES)] for i in range(60)]
+    seen = 50 * np.array([[[f[::2, ::2].mean((0, 1)) / 255 for f, _, _ in pair] for pair in own] for own in pairs])
+    mean, near = yardsticks(50 * images[:, ::2, ::2].mean((1, 2)) / 255, sat.whole.kept, "reference/", 0.3)
+    assert value(found, "reference_distance") == pytest.approx(mean, rel=1e-4)
+    assert value(found, "significant_distance", quantile=0.3) == pytest.approx(near, rel=1e-3)
+    turns, far = turned(seen[:, :, 0], seen[:, :, 1]), np.linalg.norm(seen[:, :, 0] - seen[:, :, 1], axis=2)
+    assert 0 < (turns > near).mean() < 1
+    assert value(found, f"{prefix}significant_change") == pytest.approx((turns > near).mean())
+    assert value(found, f"{prefix}embed_change") == pytest.approx(far.mean() / mean, rel=1e-4)
+    assert value(found, f"{prefix}cosine_distance") == pytest.approx(turns.mean(), rel=1e-3)
+    places = np.array([[[(down, right) for _, down, right in pair] for pair in own] for own in pairs])
+    apart = np.linalg.norm(places[:, :, 0] - places[:, :, 1], axis=2)
+    for e in found.of(f"{prefix}distance_significant_change"):
+        inside = (apart <= e.at["to"]) & ((apart > e.at["from"]) | (e.at["to"] == 0))
+        assert e.value == pytest.approx((turns > near)[inside].mean())
+        assert value(found, f"{prefix}distance_cosine_distance", **e.at) == pytest.approx(
+            turns[inside].mean(), rel=1e-3, abs=1e-6
+        )
+    assert value(found, f"{prefix}distance_significant_change", to=0) == 0.0
+    assert not found.of(f"{prefix}consistency")
 
 
 def test_pairs_at_one_place_agree_and_can_be_left_out() -> None:

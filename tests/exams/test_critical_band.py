@@ -142,11 +142,62 @@ def test_failed_noises_count_from_the_strongest_down_until_one_is_passed() -> No
     assert [failed["value"] for _, failed in threshold_figures(by_hand())] == [0, 0, 2]
 
 
+def counted(right_by_band: list[list[int]], noises: tuple[float, ...]) -> Seen:
+    """Ten images, all right without noise; so many right in each band at each noise."""
+    right = np.array([[int(i < count) for count in (10, *np.ravel(right_by_band))] for i in range(10)])
+    return Seen(right, np.array(noises), len(right_by_band), 0.0, 50)
+
+
 def test_the_published_channel_goes_through_the_counts() -> None:
-    wanted = polished_channel(np.array([0.0, 0, 2]), 2.0)
-    figures = {measure: fields["value"] for measure, _, fields in channel_figures(by_hand(), "counted")}
+    wanted = polished_channel(np.array([0.0, 1, 2]), 2.0)
+    seen = counted([[9, 8], [9, 3], [4, 3]], (0.1, 0.2))
+    figures = {measure: fields["value"] for measure, _, fields in channel_figures(seen, "counted")}
     assert figures["channel_centre"] == pytest.approx(1.75 * 2 ** wanted[1])
     assert figures["channel_sensitivity"] == pytest.approx(2 ** (wanted[0] - 2))
+
+
+@pytest.mark.parametrize("fit", ["counted", "fitted"])
+def test_no_width_is_told_where_no_threshold_lies_within_the_noises(fit: str) -> None:
+    all_or_nothing = [[10, 10], [0, 0], [10, 10], [0, 0]]
+    for measure, _, fields in channel_figures(counted(all_or_nothing, (0.5, 1.0)), fit):
+        assert fields["value"] is None, measure
+        assert fields["reason"] == "no octave's threshold lies between the weakest noise, 0.5, and the strongest, 1"
+    one_between = [[10, 10], [8, 2], [10, 10], [0, 0]]
+    assert all(fields["value"] is not None for *_, fields in channel_figures(counted(one_between, (0.5, 1.0)), fit))
+
+
+def test_an_eye_blinded_by_the_weakest_noise_is_told_to_take_weaker_ones() -> None:
+    exam = CriticalBand(noises=(0.5, 1.0), draws=50)
+    images = image_set(signals()[:40], (SIGN[:40] > 0).astype(int))
+    (said,) = exam.findings(sitting(exam, seen_by(BlindedEye(), SIZE), images).estimates)
+    assert "Even the weakest noise, 0.5, costs it more than half of its accuracy in 5 of 5 octaves" in said.sentence
+    assert "Give weaker ones" in said.advice
+
+
+class BlindedEye(ChannelEye):
+    """As ChannelEye, but class 1 wherever there is any noise."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        noisy = (x[:, 0].diff(dim=1).abs().mean((1, 2)) > 0.005)[:, None]
+        return torch.where(noisy, torch.tensor([0.0, 1.0]), super().forward(x))
+
+
+def test_a_channel_has_no_interval_where_too_many_resamples_have_none() -> None:
+    rng = np.random.default_rng(0)
+    right = np.concatenate([np.arange(100)[:, None] < 7, rng.random((100, 6)) < [0.06, 0.0] * 3], axis=1).astype(int)
+    seen = Seen(right, np.array([0.1, 0.2]), 3, 0.0, 200)  # by .02 of accuracy above the least that can be lost
+    undefined = np.isnan(seen.heights["fitted"][1:]).any(1).mean()
+    assert 0.1 < undefined < 0.5
+    centre_of = next(fields for measure, _, fields in channel_figures(seen, "fitted") if measure == "channel_centre")
+    assert centre_of["value"] is not None
+    assert "low" not in centre_of
+
+
+def test_people_are_named_at_their_noises_and_contrast_alone(found: Estimates) -> None:
+    for settings, beside in (({}, True), ({"noises": NOISES}, False), ({"contrast": 0.5}, False)):
+        (said,) = CriticalBand(**settings).findings(found)  # type: ignore[arg-type]
+        assert ("people's is about 1 octave wide" in said.sentence) == beside
+        assert ("cannot be set beside" in said.sentence) != beside
 
 
 def test_an_eye_that_says_one_thing_has_no_channel() -> None:
@@ -180,10 +231,12 @@ def test_figures_show_a_line_a_noise(found: Estimates) -> None:
     assert len(curves.series) == 4
     assert len(clipped.series) == 1
     (table,) = (chart for chart in CriticalBand().charts(found) if isinstance(chart, Table))
-    assert len(table.rows) == 2
+    assert [row[table.columns.index("n")] for row in table.rows] == [N, N]
 
 
-@pytest.mark.parametrize("wrong", [{"noises": (0.1,)}, {"noises": (0.0, 0.1)}, {"noises": (0.1, 0.1)}, {"draws": 3}])
+@pytest.mark.parametrize(
+    "wrong", [{"noises": (0.1,)}, {"noises": (0.0, 0.1)}, {"noises": (0.1, 0.1)}, {"noises": (5, 10)}, {"draws": 3}]
+)
 def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         CriticalBand(**wrong)

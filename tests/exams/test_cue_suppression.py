@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from eyechart.core.chance import generator
-from eyechart.core.chart import Dots
+from eyechart.core.chart import Dots, Table
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
@@ -83,6 +83,8 @@ def test_a_colour_eye_leans_on_colour_alone() -> None:
     assert gap.high < 0
     said = [f.sentence for f in CueSuppression().findings(found)]
     assert any("it pays most for colour" in s for s in said)
+    (table,) = (chart for chart in CueSuppression().charts(found) if isinstance(chart, Table))
+    assert [row[table.columns.index("n")] for row in table.rows] == [30] * 9
     leans = CueSuppression().charts(found)[0]
     assert isinstance(leans, Dots)
     assert leans.categories == ["shape", "texture", "colour"]

@@ -106,6 +106,15 @@ def test_means_are_over_counted_levels_then_over_distortions(found: Estimates) -
     } == {"contrast": (0.03, 0.01), "low_pass": (15, 40), "high_pass": (0.55, 0.45, 0.4)}
 
 
+def test_an_eye_that_is_always_right_is_not_right_with_certainty() -> None:
+    exam = Distortions(distortions=("contrast", "phase_noise"))
+    found = sitting(exam, seen_by(BrightEye()), image_set(grey_images(), BRIGHT)).estimates
+    for measure in ("ood_accuracy", "mean_accuracy"):
+        for e in found.of(measure):
+            assert (e.value, e.high) == (1, 1)
+            assert e.low == pytest.approx(N / (N + 1.96**2), abs=1e-3)  # Wilson's, of twenty images
+
+
 def test_an_eye_for_colour_is_lost_in_grey_and_deceived_by_opponents() -> None:
     exam = Distortions(distortions=("grey", "false_colour", "contrast"))
     sat = sitting(exam, seen_by(HueEye()), image_set(coloured_images(), BRIGHT))
@@ -133,6 +142,7 @@ def test_categories_go_by_folders_where_there_is_no_label() -> None:
     assert value(found, "plain_accuracy", classes="categories") == 0.75
     assert value(found, "mean_accuracy", classes="categories", distortion="high_pass") == pytest.approx(9 / N)
     assert "by categories" in exam.findings(found)[0].sentence
+    assert "Categories are coarse classes" in exam.charts(found)[0].caption  # type: ignore[union-attr]
 
 
 def test_without_labels_it_tells_whether_answers_stay() -> None:

@@ -12,9 +12,13 @@ from pydantic import ValidationError
 from scipy.stats import rankdata, spearmanr
 from torch import Tensor, nn
 
+from embedded import turned, yardsticks
 from eyechart.core.chance import generator
+from eyechart.core.chart import Finding
+from eyechart.core.embeddings import references
 from eyechart.core.estimate import Estimates
-from eyechart.core.exam import Array, Subject
+from eyechart.core.exam import Array, Batch, Subject
+from eyechart.core.query import Answer
 from eyechart.core.tally import Tally
 from eyechart.errors import SettingError
 from eyechart.exams.embedded_size import EmbeddedSize
@@ -97,6 +101,59 @@ def test_what_one_pixel_sees_computed_once_more() -> None:
     assert value(found, "size_trend_per_image", of="mean_absolute_change", given="all") == pytest.approx(
         np.mean(own), abs=0.02
     )
+
+
+def test_embeddings_by_size_computed_once_more() -> None:
+    n, images = 60, noise_images(60, 31)
+    exam = EmbeddedSize(sizes=SIZES, pairs_per_image=PAIRS, significant_quantile=0.3)
+    sat = sitting(exam, seen_by(StrideEye(2), SIZE, outputs="embedding"), image_set(images))
+    found, seen = sat.estimates, np.zeros((2, n, len(SIZES), PAIRS, 3))
+    for i, k, pair in np.ndindex(n, len(SIZES), PAIRS):
+        side = PIXELS[k]
+        small = np.asarray(Image.fromarray(images[i]).resize((side, side), Image.Resampling.BILINEAR))
+        shares = generator(0, f"shift.embed.{pair}", f"{i:04d}").random(2)
+        row, column = np.floor(shares * (SIZE - side)).astype(int)
+        for step in (0, 1):
+            canvas = np.zeros((SIZE, SIZE, 3), np.uint8)
+            canvas[row + step : row + step + side, column + step : column + step + side] = small
+            seen[step, i, k, pair] = 50 * canvas[::2, ::2].mean((0, 1)) / 255
+    turns, far = turned(*seen), np.linalg.norm(seen[0] - seen[1], axis=-1)
+    significant = np.zeros(turns.shape, bool)
+    for k, size in enumerate(SIZES):
+        mean, near = yardsticks(seen[0, :, k, 0], sat.whole.kept, f"reference/{size}/", 0.3)
+        significant[:, k] = turns[:, k] > near
+        at = {"short_side": size}
+        assert value(found, "reference_distance", **at) == pytest.approx(mean, rel=1e-4)
+        assert value(found, "significant_distance", quantile=0.3, **at) == pytest.approx(near, rel=1e-3)
+        assert value(found, "significant_change", **at) == pytest.approx(significant[:, k].mean())
+        assert value(found, "embed_change", **at) == pytest.approx(far[:, k].mean() / mean, rel=1e-4)
+        assert value(found, "cosine_distance", **at) == pytest.approx(turns[:, k].mean(), rel=1e-3)
+        assert value(found, "pixels", **at) == PIXELS[k]
+    rise = significant[:, 0].mean() - significant[:, -1].mean()
+    assert value(found, "significant_change_rise", short_side=SIZES[0]) == pytest.approx(rise)
+    sizes = np.broadcast_to(np.arange(len(SIZES))[None, :, None], turns.shape)
+    assert value(found, "size_trend") == pytest.approx(spearmanr(sizes.ravel(), significant.ravel()).statistic)
+    own = [spearmanr(range(len(SIZES)), turns[i].mean(1)).statistic for i in range(n)]
+    assert value(found, "size_trend_per_image", of="cosine_distance") == pytest.approx(np.mean(own), abs=0.02)
+    assert not found.of("p_top1_change")
+
+
+def test_the_verdict_on_embeddings_follows_the_rise() -> None:
+    exam = EmbeddedSize(sizes=(50, 200), pairs_per_image=1)
+    chance = np.random.default_rng(0)
+    batch = Batch(tuple(f"{i:04d}" for i in range(400)), np.full(400, -1), Subject((SIZE, SIZE), 3, kind="embedding"))
+    clean = Answer("embedding", chance.normal(size=(400, 3)).astype(np.float32), {}, np.ones(400, bool))
+    kept = tuple(case for size in ("50", "200") for case in references(clean, batch, size))
+
+    def first(small: int, large: int) -> Finding:
+        turns = np.zeros((400, 2), np.float32)
+        turns[:small, 0] = turns[:large, 1] = 1.0
+        table = {"distance": turns, "cosine_distance": turns, "valid": turns >= 0, "capped": turns > 2}
+        more = {"image_norm": np.ones(400), "pixels": np.tile([4.0, 14.0], (400, 1))}
+        return exam.findings(exam.estimates(Tally(table | more, kept=kept), batch.labels, batch.subject))[0]
+
+    assert [first(*n).verdict for n in ((0, 0), (12, 6), (120, 20), (120, 120))] == ["strong", "note", "weak", "note"]
+    assert "That is 25.0 points" in first(120, 20).sentence
 
 
 class BorderEye(nn.Module):
@@ -218,6 +275,22 @@ def test_the_verdict_follows_the_rise() -> None:
         moving = EmbeddedSize(sizes=(50, 200), pairs_per_image=1, step=step)
         told = moving.findings(moving.estimates(rows(np.zeros((400, 2), int)), np.full(400, -1), subject))[0]
         assert (told.verdict, told.sentence.startswith(words)) == (verdict, True)
+
+
+def test_the_rise_is_told_with_that_of_images_it_gets_right_and_without_a_cause() -> None:
+    exam, subject = EmbeddedSize(sizes=(50, 200), pairs_per_image=1), Subject((SIZE, SIZE), 3)
+    changes = np.zeros((400, 2), int)
+    changes[:120, 0] = 1
+    labels = np.arange(400) % 2  # what the clean view says ...
+    labels[:60] = 2  # ... but on half of those that change
+    (weak,) = [f for f in exam.findings(exam.estimates(rows(changes), labels, subject)) if f.verdict == "weak"]
+    assert "That is 30.0 points" in weak.sentence
+    assert f"on the images that it gets right as they are {100 * 60 / 340:.1f} points" in weak.sentence
+    assert "learned" not in weak.sentence
+    (alone,) = [
+        f for f in exam.findings(exam.estimates(rows(changes), np.full(400, -1), subject)) if f.verdict == "weak"
+    ]
+    assert "gets right" not in alone.sentence
 
 
 def test_little_can_change_is_not_said_where_much_does() -> None:

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from torch import nn
 
+from embedded import turned, yardsticks
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.errors import SettingError
@@ -18,6 +20,7 @@ from eyes import (
     ConstantEye,
     LowPassEye,
     OnePixelEye,
+    PolyphaseEye,
     Sitting,
     StrideEye,
     answered,
@@ -118,6 +121,61 @@ def test_what_one_pixel_sees_computed_once_more(method: str) -> None:
             )
     assert value(found, "clean_accuracy") == pytest.approx(right_ones.mean())
     assert changed.any()
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_a_polyphase_eye_chooses_between_whole_pixels_alone(stride: int) -> None:
+    """Blind to whole pixels, it has no phase for the places between them: its answers computed once more."""
+    images, eye = noise_images(N), PolyphaseEye(stride)
+    sat, found = moved(eye, images, methods=("fourier",), units=(2, 3))
+    places = FractionalShift(units=(2, 3)).places
+    frames = np.empty((len(places), N, 3, SIZE, SIZE), np.float32)
+    for k, (down, right) in enumerate(places):
+        for channel in range(3):
+            frames[k, :, channel] = sinc(images[..., channel] / 255, float(down), float(right))
+    top = np.stack([eye(torch.from_numpy(frame)).argmax(1).numpy() for frame in frames], 1)
+    np.testing.assert_array_equal(sat.whole.rows["fourier_top1"], top)
+    changed = top != top[:, :1]
+    halves = [k for k, place in enumerate(places) if any(place) and all((2 * x).denominator == 1 for x in place)]
+    assert value(found, "set_p_top1_change", set="1/2", given="all") == pytest.approx(changed[:, halves].mean())
+    assert value(found, "any_change", set="all") == pytest.approx(changed.any(1).mean())
+    assert changed[:, halves].any()
+    x = torch.from_numpy(frames[0])
+    assert (eye(x.roll((1, 3), (2, 3))) - eye(x)).abs().max() < 1e-4  # whole pixels, cyclic: nothing
+
+
+@pytest.mark.parametrize("method", ["fourier", "bicubic"])
+def test_embeddings_computed_once_more(method: str) -> None:
+    images, n = noise_images(60), 60
+    exam = FractionalShift(methods=(method,), units=(2, 3), significant_quantile=0.2)
+    sat = sitting(exam, seen_by(StrideEye(4), SIZE, outputs="embedding"), image_set(images))
+    found, shown = sat.estimates, np.empty((n, len(exam.places), SIZE, SIZE, 3))
+    for k, (down, right) in enumerate(exam.places):
+        if method == "fourier":
+            for channel in range(3):
+                shown[:, k, ..., channel] = sinc(images[..., channel] / 255, float(down), float(right))
+            continue
+        for i, image in enumerate(images):
+            large = Image.fromarray(image).resize((20, 20), Image.Resampling.BILINEAR)
+            box = (2 - float(right), 2 - float(down), 18 - float(right), 18 - float(down))
+            shown[i, k] = np.asarray(large.resize((16, 16), Image.Resampling.BICUBIC, box=box)) / 255
+    seen = 50 * shown[:, :, ::4, ::4].mean((2, 3))
+    mean, near = yardsticks(seen[:, 0], sat.whole.kept, f"reference/{method}/", 0.2)
+    assert value(found, "reference_distance") == pytest.approx(mean, rel=1e-4)
+    far = turned(seen, seen[:, :1]) > near
+    assert 0 < far.mean() < 1
+    for k, (down, right) in enumerate(exam.places):
+        where = {"down": round(float(down), 4), "right": round(float(right), 4)}
+        assert value(found, "significant_change", **where) == pytest.approx(far[:, k].mean())
+        distance = np.linalg.norm(seen[:, k] - seen[:, 0], axis=1).mean() / mean
+        assert value(found, "embed_change", **where) == pytest.approx(distance, rel=1e-3, abs=1e-6)
+    for name, chosen in exam.sets.items():
+        assert value(found, "any_significant_change", set=name) == pytest.approx(far[:, chosen].any(1).mean())
+        if name != "identity":
+            rest = chosen & ~exam.sets["identity"]
+            assert value(found, "set_significant_change", set=name) == pytest.approx(far[:, rest].mean())
+    assert bool(found.of("outside")) == (method == "fourier")
+    assert not found.of("p_top1_change")
 
 
 def test_accuracy_can_only_fall_with_more_shifts_and_stays_below_the_mean() -> None:

@@ -26,7 +26,7 @@ from eyechart.images.soft_labels import SoftLabelError, read_soft_labels
 from eyechart.models.load import load_model
 from eyechart.run.plan import exam_key
 from eyes import SHARED, ConstantEye, OnePixelEye, Sitting, examined, image_set, noise_images, one, seen_by, sitting
-from eyes_cues import SIXTEEN, cue_eye, names, pairs, stimuli
+from eyes_cues import SIXTEEN, cue_eye, cue_pictures, names, pairs, stimuli
 
 SHAPES, TEXTURES = pairs()
 N = len(SHAPES)
@@ -169,6 +169,26 @@ def test_what_the_table_may_hold(tmp_path: Path) -> None:
         asked((first, second))
 
 
+def test_images_of_one_file_name_go_by_their_folders(tmp_path: Path) -> None:
+    """Two people who answered each folder's 1.png, and a model that sees them under longer paths, in another format."""
+    shapes, textures = np.array([7, 10] * 4), np.array([10, 7] * 4)
+    called = [f"{SIXTEEN[s]}/{k // 2}.png" for k, s in enumerate(shapes)]
+    hits = {"subject-01": [1, 1, 0, 0, 1, 0, 1, 1], "subject-02": [1, 0, 0, 0, 1, 1, 1, 1]}
+    rows = [
+        Decision(who, "1", "1", "NaN", SIXTEEN[s] if hit else "na", SIXTEEN[s], "0", name)
+        for who, right in hits.items()
+        for s, hit, name in zip(shapes, right, called, strict=True)
+    ]
+    write_decisions(DecisionTable(tuple(rows)), tmp_path / "p.csv")
+    ids = tuple(f"photos/{name.replace('.png', '.webp')}" for name in called)
+    images = array_set("photos", cue_pictures(shapes, textures), ids, {}, ())
+    exam = HumanLikeness(table=str(tmp_path / "p.csv"))
+    sat = sitting(exam, cue_eye("shape"), images)
+    assert not exam.unsuited(sat.subject, images)
+    np.testing.assert_array_equal(sat.whole.rows["people_right"].T, list(hits.values()))
+    assert sat.whole.rows["right"].all()
+
+
 def test_networks_stand_in_where_no_person_answered(tmp_path: Path) -> None:
     assert [
         e.at["observer"] for e in asked(people(tmp_path / "n.csv", net=OTHERS)).estimates.of("error_consistency")
@@ -301,10 +321,24 @@ def test_rows_are_found_by_number_or_by_the_file_s_ids(tmp_path: Path) -> None:
     assert list(by_name) == list(constant(soft(tmp_path)).estimates)
 
 
+def test_rounded_shares_are_no_doubt(tmp_path: Path) -> None:
+    """A row that misses one by rounding is still one answer of all people."""
+    rounded = SHARES.copy()
+    rounded[1:3] *= 0.9995
+    usual, found = (constant(soft(tmp_path, shares)).estimates for shares in (SHARES, rounded))
+    same_figures(found, usual)
+
+
+def same_figures(found: Estimates, usual: Estimates) -> None:
+    """But for the last digits."""
+    assert [(e.measure, e.at, e.n) for e in found] == [(e.measure, e.at, e.n) for e in usual]
+    assert [e.value for e in found] == [pytest.approx(e.value, abs=1e-6) for e in usual]
+
+
 def test_columns_go_by_name(tmp_path: Path) -> None:
     usual = constant(soft(tmp_path)).estimates
     turned = constant(soft(tmp_path, SHARES[:, ::-1]), classes=("dog", "cat", "bee", "ant")).estimates
-    assert list(turned) == list(usual)
+    same_figures(turned, usual)
     with pytest.raises(SoftLabelError, match=r"elk"):
         constant(soft(tmp_path), classes=("dog", "cat", "bee", "elk"))
     with pytest.raises(SoftLabelError, match=r"There are 3 columns, 4 names or outputs"):
@@ -346,7 +380,9 @@ def test_skipped_with_a_reason(tmp_path: Path, three: str) -> None:
     wide = soft(tmp_path, np.full((3, 17), 1 / 17))
     called = tuple(f"{side}/{image_of(NAMES[1])}" for side in ("left", "right"))
     twins = array_set("twins", noise_images(2), called, {}, ())
-    assert "several images are called airplane" in reason(HumanLikeness(table=three), twins)
+    told = reason(HumanLikeness(table=three), twins)
+    assert "several images are called airplane" in told
+    assert "with its folder in the column imagename" in told
     sevens = array_set("sevens", noise_images(2), ("test/2.png", "train/2.png"), {}, ())
     assert "several images are numbered 2" in reason(HumanLikeness(soft_labels=wide), sevens)
     nobody = array_set("words", noise_images(2), ("a.png", "b.png"), {}, ())

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
+from eyechart.core.chart import Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
+from eyechart.core.view import Partner, Pixels
 from eyechart.errors import SettingError
 from eyechart.examination import examine
 from eyechart.exams.hybrids import Hybrids
+from eyechart.images.masks import MaskedSet, with_masks
+from eyechart.views.outlines import Silhouette
+from eyechart.views.parts import ObjectOnParts
 from eyes import (
     ConstantEye,
     HighPassEye,
@@ -34,6 +41,7 @@ from eyes import (
 )
 
 SIZE, N = 16, 40
+CORNER = sqrt(2) * SIZE / 2  # of the finest wave
 CALM = (96 + noise_images(N) // 4).astype(np.uint8)  # of little contrast: no mixture leaves the range
 BANDS = {"methods": ("bands",), "gallery": 0}
 
@@ -74,7 +82,7 @@ def told(sat: Sitting, measure: str, **at: Any) -> float | None:
 
 
 def test_a_low_pass_eye_names_the_coarse_image_from_its_radius_on() -> None:
-    sat = examined_by(LowPassEye(4, SIZE), radii=(0, 2, 4, 6, 12), **BANDS)
+    sat = examined_by(LowPassEye(4, SIZE), radii=(0, 2, 4, 6, CORNER), **BANDS)
     assert told(sat, "pairs_kept") == 1.0
     assert [e.value for e in sat.estimates.of("clipped_share")] == [0.0] * 5
     bias = [e.value for e in sat.estimates.of("bias")]
@@ -89,9 +97,9 @@ def test_a_low_pass_eye_names_the_coarse_image_from_its_radius_on() -> None:
 
 
 def test_a_high_pass_eye_names_the_fine_image_up_to_its_radius() -> None:
-    sat = examined_by(HighPassEye(4, SIZE), radii=(1, 4, 12), **BANDS)
+    sat = examined_by(HighPassEye(4, SIZE), radii=(1, 4, CORNER), **BANDS)
     assert [e.value for e in sat.estimates.of("bias")] == [0.0, 0.0, 1.0]
-    assert told(sat, "crossover_radius") == 8.0
+    assert told(sat, "crossover_radius") == (4 + CORNER) / 2
 
 
 @pytest.mark.parametrize(("eye", "bias"), [(AmplitudeEye(), 0.0), (PhaseEye(), 1.0)], ids=["amplitude", "phase"])
@@ -112,6 +120,53 @@ def test_the_middle_and_the_ground() -> None:
         assert (told(sat, "bias"), told(sat, "either_cue")) == (bias, 1.0)
 
 
+@pytest.fixture
+def masked(tmp_path: Path) -> MaskedSet:
+    """Noise; each even image has a mask of its upper left quarter, and is seen there."""
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[: SIZE // 2, : SIZE // 2] = 255
+    for i in range(0, N, 2):
+        Image.fromarray(mask).save(tmp_path / f"{i:04d}.png")
+    return with_masks(image_set(noise_images(N), answered(OnePixelEye(2, 2), noise_images(N))), str(tmp_path))
+
+
+def test_the_object_itself_where_there_are_masks(masked: MaskedSet) -> None:
+    exam = Hybrids(methods=("object",), shape="silhouette", gallery=N)
+    sat = sitting(exam, seen_by(OnePixelEye(2, 2), SIZE), masked)
+    np.testing.assert_array_equal(sat.whole.rows["object_top1"][:, 0] >= 0, np.arange(N) % 2 == 0)
+    assert (told(sat, "bias"), one(sat.estimates, "bias").n) == (1.0, N // 2)
+    assert {int(case.id) % 2 for case in sat.whole.kept} == {0}
+    (said,) = sat.exam.findings(sat.estimates)
+    assert "With the object of one image on shuffled parts" in said.sentence
+    view, a, b = ObjectOnParts(shape="silhouette"), noise_pixels(0), noise_pixels(1)
+    a.beside = {Silhouette(): black_quarter(), Partner(0): b}
+    mixed, parts = view.render(a).pixels, ObjectOnParts(share=0.01).mixed(a, b)
+    torch.testing.assert_close(mixed[..., :8, :8], a.tensor[..., :8, :8])
+    torch.testing.assert_close(mixed[..., 8:, :], parts[..., 8:, :])
+    torch.testing.assert_close(mixed[..., :8, 8:], parts[..., :8, 8:])
+
+
+def noise_pixels(seed: int) -> Pixels:
+    pixels = torch.from_numpy(noise_images(3, SIZE, seed=seed)).permute(0, 3, 1, 2).float() / 255
+    return Pixels(pixels.contiguous(memory_format=torch.channels_last), ("a", "b", "c"), seed=0)
+
+
+def black_quarter() -> Pixels:
+    """Silhouettes of objects in the upper left quarter."""
+    white = torch.ones(3, 3, SIZE, SIZE)
+    white[..., : SIZE // 2, : SIZE // 2] = 0
+    return Pixels(white, ("a", "b", "c"), seed=0)
+
+
+def test_where_no_object_is_seen_the_reason_is_told() -> None:
+    sat = examined_by(OnePixelEye(8, 8), noise_images(N), methods=("object",), shape="silhouette")
+    bias = one(sat.estimates, "bias")
+    assert (bias.value, "there is no object to be seen" in bias.reason) == (None, True)
+    assert "there is no object to be seen" in sat.exam.findings(sat.estimates)[0].sentence
+    assert [type(chart) for chart in sat.exam.charts(sat.estimates)] == [Table]
+    assert not sat.whole.kept
+
+
 def test_a_colour_eye_goes_by_the_coarse_from_the_first_radius_on() -> None:
     sat = examined_by(OracleEye(), plain_images(np.arange(N) % 3, SIZE), radii=(0, 4), **BANDS)
     cross = one(sat.estimates, "crossover_radius")
@@ -130,8 +185,8 @@ def test_an_eye_that_says_one_thing_decides_nothing() -> None:
     assert {e.measure for e in undefined} == measures
     assert all(e.value is None and "no pair" in e.reason for e in undefined)
     (said,) = sat.exam.findings(sat.estimates)
-    assert "cannot be told: none of the pairs" in said.sentence
-    assert sat.exam.charts(sat.estimates)
+    assert f"cannot be told: of {N} images none is in a pair of two classes of which it gets both" in said.sentence
+    assert not sat.exam.charts(sat.estimates)  # nothing to draw
     assert not sat.whole.kept
 
 
@@ -160,12 +215,28 @@ def test_the_formulas_on_published_counts() -> None:
     assert one(found, "answer_b").value == pytest.approx(572 / 1200)
 
 
+def test_the_table_tells_how_many_answers_are_behind_each_figure() -> None:
+    table = Hybrids().charts(by_hand(np.repeat([0, 1, 2], [162, 572, 466])))[0]
+    assert isinstance(table, Table)
+    (row,) = table.rows
+    cells = dict(zip(table.columns, row, strict=True))
+    assert (cells["n"], cells["of n"]) == (1200, 734)
+
+
+def test_images_of_one_class_make_no_pair() -> None:
+    sat = sitting(Hybrids(), seen_by(ConstantEye(1, 0), SIZE), image_set(CALM, np.zeros(N, int)))
+    (said,) = sat.exam.findings(sat.estimates)
+    assert "there is no pair of images of two classes" in said.sentence
+    assert "two classes or more" in said.advice
+    assert not sat.exam.charts(sat.estimates)
+
+
 def test_answers_that_name_neither_leave_the_bias_undefined() -> None:
     found = by_hand(np.full(20, 2))
     bias, either = one(found, "bias"), one(found, "either_cue")
     assert (bias.value, bias.reason) == (None, "no answer names the class of either image")
     assert (either.value, either.n) == (0.0, 20)
-    assert "no answer names either" in Hybrids().findings(found)[0].sentence
+    assert "cannot be told: no answer names the class of either image." in Hybrids().findings(found)[0].sentence
 
 
 def test_mixtures_with_too_much_clipped_are_left_out_and_counted() -> None:
@@ -293,3 +364,15 @@ def test_more_tiles_than_pixels_are_refused() -> None:
     with pytest.raises(SettingError, match=r"fewer pixels a side than tiles.*hybrids.grid = 17.*16 or less"):
         Hybrids(grid=17).ask(Subject((16, 20), 4), ())
     assert Hybrids(grid=17, methods=("bands",)).ask(Subject((16, 20), 4), ())
+
+
+def test_radii_beyond_the_finest_wave_are_refused() -> None:
+    for radii in ((4, 12), (500,)):
+        with pytest.raises(
+            SettingError, match=r"16 x 16 .*no wave beyond radius 11\.3137.*hybrids\.radii.*up to 11\.3"
+        ):
+            Hybrids(radii=radii).ask(Subject((16, 16), 4), ())
+    assert Hybrids(radii=(4, 11.3)).ask(Subject((16, 16), 4), ())
+    assert Hybrids(radii=(17.8,)).ask(Subject((16, 32), 4), ())
+    assert Hybrids(radii=(22.6,), units="isotropic").ask(Subject((16, 32), 4), ())
+    assert Hybrids(methods=("phase",), radii=(500,)).ask(Subject((16, 16), 4), ())

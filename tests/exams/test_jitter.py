@@ -18,7 +18,18 @@ from eyechart.exams.jitter import Jitter
 from eyechart.exams.jitter_ranks import top_distance, zipf_distance
 from eyechart.models.load import wrap
 from eyechart.models.preprocessing import Preprocessing
-from eyes import ConstantEye, LowPassEye, OnePixelEye, Sitting, image_set, noise_images, sitting
+from eyes import (
+    ConstantEye,
+    LowPassEye,
+    OnePixelEye,
+    PolyphaseEye,
+    Sitting,
+    StrideEye,
+    answered,
+    image_set,
+    noise_images,
+    sitting,
+)
 from figures import value
 
 N, WHOLE, SIZE = 30, 24, 16
@@ -133,6 +144,38 @@ def test_what_one_pixel_sees_of_a_walk_computed_once_more() -> None:
     assert value(found, "invented_share") == 0
     _, apart = sat(OnePixelEye(row, column), labels, frames=11, reach=3, apart=3)
     assert value(apart, "flip_probability", given="all") == pytest.approx((top1[:, 3:] != top1[:, :-3]).mean())
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_a_polyphase_eye_sees_no_walk_of_a_picture_that_stays_in_the_frame(stride: int) -> None:
+    """The middle on black, within reach: each frame is a cyclic shift, which it ignores and a plain stride does not."""
+    images = np.zeros((N, WHOLE, WHOLE, 3), np.uint8)
+    images[:, 8:16, 8:16] = noise_images(N, 8)  # pixels 4 to 11 of the frame, moved by 3 at most
+    found = {}
+    for eye in (PolyphaseEye(stride), StrideEye(stride)):
+        model = wrap(eye, preprocessing=Preprocessing(size=(SIZE, SIZE)), device="cpu")
+        one = sitting(Jitter(frames=11, reach=3), model, image_set(images))
+        assert len(set(one.whole.rows["image_top1"])) > 1
+        found[type(eye)] = one.estimates
+    for measure in ("flip_probability", "flipped_clips", "top5_distance"):
+        assert value(found[PolyphaseEye], measure, given="all") == 0.0
+        assert value(found[StrideEye], measure, given="all") > 0.2
+    assert {e.value for e in found[PolyphaseEye].of("change_from_anchor")} == {0.0}
+
+
+def test_what_a_polyphase_eye_sees_of_a_walk_computed_once_more() -> None:
+    """New content comes into the window: then it flips, too."""
+    images, eye, margin = noise_images(N, WHOLE), PolyphaseEye(2), (WHOLE - SIZE) // 2
+    one, found = sat(eye, frames=11, reach=3)
+    top1 = np.empty((N, 11), int)
+    for k in range(11):
+        starts = [(margin - walked(i, 11, 3)[k][0], margin - walked(i, 11, 3)[k][1]) for i in range(N)]
+        windows = np.stack([images[i, d : d + SIZE, r : r + SIZE] for i, (d, r) in enumerate(starts)])
+        top1[:, k] = answered(eye, windows)
+    np.testing.assert_array_equal(one.whole.rows["walk_top1"], top1)
+    flips = (top1[:, 1:] != top1[:, :-1]).mean()
+    assert 0 < flips < 1
+    assert value(found, "flip_probability", given="all") == pytest.approx(flips)
 
 
 def test_what_one_pixel_sees_of_a_turn_computed_once_more() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+import weakref
+
 import numpy as np
 import pytest
 import torch
@@ -16,7 +19,7 @@ from eyechart.models.layers import Layer
 from eyechart.spectrum.shifts import fourier_shift
 from eyechart.views.centred import Centred
 from eyechart.views.feature_maps import Map
-from eyechart.views.shifted_maps import Shifted, Sketch, moved_linearly, unexplained
+from eyechart.views.shifted_maps import Shifted, Sketch, _hashes, moved_linearly, unexplained
 from eyes import Sitting, image_set, noise_images, one, seen_by, sitting
 
 SIZE, N = 16, 7
@@ -142,6 +145,16 @@ def test_sketches_keep_distances() -> None:
     mine, own = torch.cdist(read[:, :-1], read[:, :-1]).square(), torch.cdist(maps.flatten(1), maps.flatten(1)).square()
     assert float(mine.sum() / own.sum()) == pytest.approx(1, abs=0.03)
     torch.testing.assert_close(read[:, -1], (maps - maps.mean((2, 3), keepdim=True)).square().sum((1, 2, 3)))
+
+
+def test_what_sketches_are_made_with_is_the_same_each_time_and_not_kept() -> None:
+    for n in (100, 5000):
+        first, again = (_hashes(n, torch.device("cpu")) for _ in range(2))
+        for mine, other in zip(first, again, strict=True):
+            torch.testing.assert_close(mine, other, rtol=0, atol=0)
+        kept = [weakref.ref(tensor) for tensor in (*first, *again)]
+        del first, again, mine, other
+        assert all(ref() is None for ref in kept)
 
 
 def test_errors_are_set_against_the_same_of_another_picture() -> None:
@@ -277,6 +290,44 @@ def test_what_is_clear_of_one_layer_need_not_be_of_many() -> None:
     assert lost(0.15, 0.31, 20).verdict == "weak"
     assert lost(0.05, 0.09, 1).verdict == "strong"
     assert lost(0.05, 0.12, 1).verdict == "note"  # nothing is shown of a layer that may well err by more
+
+
+class Hidden(nn.Module):
+    """A blur before the first sampling, then a rest in plain sight, scripted, or that depends on the pictures."""
+
+    def __init__(self, rest: str) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        row = torch.tensor([1.0, 8, 28, 56, 70, 56, 28, 8, 1]) / 256
+        self.first = nn.Conv2d(3, 3, 9, 2, 4, groups=3, bias=False, padding_mode="circular")
+        self.first.weight.data[:] = torch.outer(row, row)
+        self.on, self.pool = nn.Conv2d(3, 3, 3, 2, 1), nn.AdaptiveAvgPool2d(1)
+        self.head, self.rest = nn.Linear(3, 4), rest
+        if rest == "scripted":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)
+                self.on = torch.jit.script(self.on)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        if self.rest == "by the pictures":
+            x = torch.cat([self.on(one[None]) if float(one.mean()) > 0.3 else one[None, :, ::2, ::2] for one in x])
+        elif self.rest == "scripted":
+            x = self.on(x)
+        return self.head(self.pool(x).flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"),
+    [("in sight", ""), ("scripted", "hidden from Python"), ("by the pictures", "images go through one by one")],
+)
+def test_no_praise_of_a_net_that_could_not_be_followed(rest: str, why: str) -> None:
+    found = sat(Hidden(rest).eval(), noise_images(9, 32), 32, mode="roll", positions=4)
+    first, *_, last = LayerShift().findings(found.estimates)
+    assert first.verdict == ("note" if why else "strong")
+    assert last.sentence.startswith("Layers after first could not be followed, because") is bool(why)
+    assert why in last.sentence
+    assert [e.at["layer"] for e in found.estimates.of("layers_not_followed")] == (["first"] if why else [])
 
 
 def test_an_embedded_picture_travels_around_the_centre() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Exam
 from eyechart.core.tally import Tally
+from eyechart.errors import NothingMeasuredError
 from eyechart.exams.partial_invariance import PartialInvariance, dealt
 from eyechart.images.load import load_images
 from eyechart.models.layers import Layer
@@ -154,6 +155,20 @@ def test_intervals_hold_the_gap_of_95_in_100_eyes() -> None:
     assert "Not all of that goes with confidence" in judged.sentence
 
 
+@pytest.mark.parametrize("n", [4, 5, 12, 60])
+def test_few_images_show_no_lack_of_dependence(n: int) -> None:
+    exam, subject = PartialInvariance(), subject_of(seen_by(Familiar().eval(), SIZE), labelled=False)
+    tally, training = tallies(np.random.default_rng(n), n, 0.4)
+    for right in (n, 3):  # three right answers are fewer than the parts: those make no gap at all
+        labels = np.where(np.arange(n) < right, 0, 1)
+        judged = exam.findings_beside(exam.estimates_beside(tally, labels, training, subject))[1]
+        assert judged.verdict == "note"
+        assert judged.sentence.startswith(
+            "Whether distance matters beyond confidence cannot be said from so few images"
+        )
+        assert "unknown" not in judged.sentence
+
+
 def with_labels(tally: Tally, training: Tally) -> tuple[Tally, np.ndarray, Tally]:
     return tally, np.full(len(tally.rows["top1"]), -1), training
 
@@ -169,8 +184,8 @@ def test_images_of_the_training_set_are_counted(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_told(tmp_path: Path) -> None:
     images = image_set(TEST, LABELS)
-    alone = examined(seen_by(Familiar().eval(), SIZE), images, ["partial_invariance"], tmp_path / "alone")
-    assert "--train-images" in alone.results["skipped"][0]["reason"]
+    with pytest.raises(NothingMeasuredError, match="--train-images"):
+        examined(seen_by(Familiar().eval(), SIZE), images, ["partial_invariance"], tmp_path / "alone")
     few = sat(Familiar(), tmp_path / "few", train=TRAIN[:2], exam=PartialInvariance(neighbour=3))
     assert "too few" in few.estimates.of("change_gap")[0].reason
     blank = sat(nn.Sequential(Blank(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2)), tmp_path / "blank")

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from embedded import turned, yardsticks
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.errors import SettingError
@@ -136,8 +137,18 @@ def test_embeddings_by_their_distance_to_one_another(mode: str) -> None:
         cosine = nn.functional.cosine_similarity(moved, clean)
         assert value(found, "cosine_change", down=1, right=2) == pytest.approx(float((1 - cosine).mean()), abs=1e-6)
         assert value(found, "embed_change", down=2, right=4) < 1e-5
+        _, near = yardsticks(clean.numpy(), sat.whole.kept, "reference/", 0.05)
+        assert value(found, "significant_distance", quantile=0.05) == pytest.approx(near, rel=1e-3)
+        ways = [(d, r) for d in range(4) for r in range(4)]
+        turns = np.stack([turned(StrideEye(2)(x.roll(way, (2, 3))).numpy(), clean.numpy()) for way in ways], 1)
+        assert value(found, "significant_change", down=1, right=2) == pytest.approx((turns[:, 6] > near).mean())
+        assert value(found, "mean_significant_change") == pytest.approx((turns[:, 1:] > near).mean())
+        square = [k for k, way in enumerate(ways) if max(way) < 3]
+        assert value(found, "any_significant_change", below=3) == pytest.approx((turns[:, square] > near).any(1).mean())
+        assert sat.exam.findings(found)[0].verdict == "weak"
         assert value(found, "period_found") == 2
     assert value(found, "embed_change", down=0, right=0) == 0.0
+    assert value(found, "significant_change", down=0, right=0) == 0.0
     assert sat.exam.charts(found)
     assert sat.exam.findings(found)
 

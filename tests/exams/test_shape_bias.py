@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import exams.test_contract as contract
-from eyechart.core.chart import Dots, Gallery, Lines
+from eyechart.core.chart import Dots, Gallery, Lines, Table
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Subject
 from eyechart.core.tally import Tally
@@ -23,9 +23,20 @@ from eyechart.images.arrays import array_set
 from eyechart.images.folder import open_folder
 from eyechart.images.labels import read_labels, relabel
 from eyechart.models.load import load_model
+from eyechart.report.run_page import write_report
 from eyechart.run.plan import exam_key
+from eyechart.stats.cue_conflict import Decisions, bias_gap
 from eyes import SHARED, ConstantEye, Sitting, examined, image_set, noise_images, one, seen_by, sitting
 from eyes_cues import OUTPUTS, SIXTEEN, SIZE, cue_eye, cue_pictures, names, pairs, stimuli
+
+
+class Shuffling(torch.nn.Module):
+    """Twelve outputs in an order that the pixels' last digits make up."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        digits = (255 * x[:, 0, 0, :12]).round()
+        return torch.frac(digits * 0.618034 + torch.arange(12) * 1e-3)
+
 
 COINS = np.random.default_rng(3).integers(0, 2, 256)
 CONFLICT = np.subtract(*pairs()) != 0
@@ -74,6 +85,34 @@ def test_one_answer_for_all_is_each_cue_as_often_as_the_other() -> None:
     assert one(found, "either_cue_accuracy", aggregation="mean").value == 30 / 240
 
 
+def test_one_answer_for_all_is_no_bias_where_stimuli_are_lopsided() -> None:
+    """Mostly cats, in other textures: an eye that says cat whatever it sees would seem to go by shape."""
+    shapes, textures = np.repeat([7, 3], [60, 36]), np.tile([k for k in range(16) if k not in (3, 7)][:12], 8)
+    ids = tuple(f"{SIXTEEN[s]}{i}-{SIXTEEN[t]}{i}.png" for i, (s, t) in enumerate(zip(shapes, textures, strict=True)))
+    images = array_set("cats", cue_pictures(shapes, textures), ids, {}, ())
+    always = seen_by(ConstantEye(*(float(k == 7) for k in range(17))), SIZE, class_names=OUTPUTS)
+    said = []
+    for eye, level in ((always, 60 / 96), (cue_eye("shape"), (60**2 + 36**2) / 96**2)):
+        found = sitting(ShapeBias(), eye, images).estimates
+        assert one(found, "shape_bias", aggregation="mean").value == 1.0
+        assert one(found, "accuracy_by_chance", aggregation="mean", cue="shape").value == pytest.approx(level)
+        said.append(ShapeBias().findings(found)[0])
+    assert [finding.verdict for finding in said] == ["note", "strong"]
+    assert "dealt to these pictures at random, would name the shape in 62.5%" in said[0].sentence
+
+
+def test_a_cue_whose_categories_have_many_outputs_ranks_higher_by_chance_alone() -> None:
+    """Dogs of eight outputs in the texture of an oven of one, for an eye whose outputs have an order of their own."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, SIZE, SIZE, 3)).astype(np.uint8)
+    images = array_set("dogs", pixels, tuple(f"dog{k}-oven{k}.png" for k in range(40)), {}, ())
+    exam = ShapeBias(categories={"dog": ["0-7"], "oven": [8]})
+    found = sitting(exam, seen_by(Shuffling(), SIZE), images).estimates
+    (gap,) = [e for e in found.of("reciprocal_rank_gap") if not e.at]
+    assert (gap.low or 0) > 0
+    (said,) = [f.sentence for f in exam.findings(found) if "reciprocal rank" in f.sentence]
+    assert "neither cue is shown to rank higher than chance explains" in said
+
+
 def test_the_coarse_part_keeps_the_shape_and_the_fine_part_the_texture(sat: Sitting) -> None:
     found = sat.estimates
     for radius in (2.0, 4.0):
@@ -84,6 +123,10 @@ def test_the_coarse_part_keeps_the_shape_and_the_fine_part_the_texture(sat: Sitt
     sentences = [f.sentence for f in sat.exam.findings(found)]
     assert sum("its texture lives in the fine part" in s for s in sentences) == 1
     assert [e.value for e in found.of("band_gap", cue="texture")] == [-1.0, -1.0]
+    assert [e.low for e in found.of("band_gap", cue="texture")] == [-1.0, -1.0]
+    assert (
+        -0.99 < (found.of("band_gap", cue="texture")[0].high or 0) < -0.8
+    )  # 48 textures, not 240 pictures or certainty
     assert [e.value for e in found.of("band_gap", cue="shape")] == [1.0, 1.0]
     assert "the fine part still names it more often" in one(found, "crossover_radius", cue="texture").reason
     lines = [chart for chart in sat.exam.charts(found) if isinstance(chart, Lines)]
@@ -96,6 +139,7 @@ def test_ranks_among_all_outputs(sat: Sitting) -> None:
     assert [e.value for e in ranks] == [1.0, 0.5]
     (gap,) = [e for e in found.of("reciprocal_rank_gap") if not e.at]
     assert (gap.value, gap.n) == (0.5, 240)
+    assert (gap.low, gap.high) == (None, None)  # alike on all pictures: resamples say nothing
     assert one(found, "reciprocal_rank", cue="texture", band="high", radius=4.0).value == 1.0
     by_chance = sum(1 / k for k in range(1, 18)) / 17
     assert one(found, "reciprocal_rank_by_chance", cue="shape").value == pytest.approx(by_chance)
@@ -134,6 +178,8 @@ def test_by_category_with_intervals_over_contents_and_textures() -> None:
     assert (bias.method, wilson.method) == ("crossed bootstrap", "wilson")
     assert (bias.low or 1) < (wilson.low or 0) < (wilson.high or 1) < (bias.high or 0)
     (dots,) = [chart for chart in sat.exam.charts(found) if isinstance(chart, Dots)]
+    table = next(chart for chart in sat.exam.charts(found) if isinstance(chart, Table))
+    assert "dealt to these pictures at random, would name the shape in 6.2% and the texture in 6.2%" in table.caption
     assert tuple(dots.categories) == SIXTEEN
     assert dots.pooled == [bias.value]
     assert [rule.label.split(",")[0] for rule in dots.rules] == ["people", "ResNet-50", "AlexNet"]
@@ -193,6 +239,29 @@ def test_columns_say_what_names_do_not(tmp_path: Path) -> None:
     assert counted(run.estimates) == ((shapes != textures).sum(), 0, 0)
     assert one(run.estimates, "shape_bias", aggregation="mean").value == 1.0
     assert ShapeBias().unsuited(Subject((SIZE, SIZE), 17, OUTPUTS), bare)
+
+
+def test_models_are_told_apart_on_the_same_images(tmp_path: Path) -> None:
+    """The gap and its interval are those of the answers beside each other, and the page shows them."""
+    eyes = [replace(cue_eye("coin"), name="coin"), replace(cue_eye("shape"), name="shape <b>")]
+    run = examined(eyes, stimuli(COINS), ["shape_bias"], tmp_path / "run")
+    gap = one(run.estimates, "shape_bias_gap", aggregation="mean", less="shape <b>")
+    assert gap.model == "coin"
+    assert (gap.value, gap.n) == (pytest.approx(COINS[CONFLICT].mean() - 1), 240)
+    shapes, textures = (column[CONFLICT] for column in pairs())
+    called = np.array(
+        [name.split("/")[1].removesuffix(".png").split("-") for name in np.array(names(*pairs()))[CONFLICT]]
+    )
+    said = np.where(COINS[CONFLICT] == 1, shapes, textures)
+    by_hand = bias_gap(*(Decisions(a, shapes, textures, called[:, 0], called[:, 1]) for a in (said, shapes)))
+    assert (gap.low, gap.high) == pytest.approx((by_hand.low, by_hand.high), abs=0.01)
+    page = Path(write_report(str(tmp_path / "run"))).read_text("utf-8")
+    assert "Shape bias gap: one model less another" in page
+    assert "shape &lt;b&gt;" in page
+    others = ShapeBias(categories={"cat": ["cat"], "dog": ["dog"]})
+    assert not others.estimates_against(Tally(), Tally(), Subject((8, 8), 2), Subject((8, 8), 2, ("cat", "dog")))
+    alone = examined(cue_eye("coin"), stimuli(COINS), ["shape_bias"], tmp_path / "alone")
+    assert not alone.estimates.of("shape_bias_gap")
 
 
 def test_a_folder_whose_classes_are_not_the_model_s(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.errors import SettingError
 from eyechart.exams.shape_bias import ShapeBias
 from eyechart.exams.shape_bias_bands import Split
-from eyes import one
+from eyes import one, sitting
+from eyes_cues import cue_eye, stimuli
 
 Array = np.ndarray[Any, Any]
 
@@ -102,6 +104,17 @@ def test_a_cue_that_is_never_named_lives_nowhere() -> None:
     for e in found.of("crossover_radius"):
         assert (e.value, e.low) == (None, None)
         assert "no answer named it" in e.reason
+
+
+def test_radii_beyond_the_finest_wave_are_an_error() -> None:
+    """Half the diagonal of 16 x 16 pixels is 11.3: nothing would be left for the fine part."""
+    subject = sitting(ShapeBias(), cue_eye("shape"), stimuli()).subject
+    for radius in (8 * np.sqrt(2), 400.0):
+        with pytest.raises(SettingError, match=r"16 x 16 pixels is finer than 11\.31") as told:
+            ShapeBias(radii=(2.0, radius)).ask(subject, ())
+        assert (told.value.setting, told.value.value) == ("shape_bias.radii", radius)
+        assert "below 11.31" in told.value.way_out
+    assert ShapeBias(radii=(11.3,)).ask(subject, ())
 
 
 def test_one_radius_has_no_crossing_and_none_no_bands() -> None:

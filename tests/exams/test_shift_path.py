@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from pydantic import ValidationError
 
+from embedded import turned, yardsticks
 from eyechart.core.chart import Heatmap, Lines
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
@@ -26,6 +27,7 @@ from eyes import (
     OnePixelEye,
     ShiftBlindEye,
     Sitting,
+    StrideEye,
     examined,
     image_set,
     noise_images,
@@ -112,6 +114,51 @@ def test_what_one_pixel_sees_computed_once_more(path: str) -> None:
     correct = rows["image_top1"] == labels
     assert 0 < correct.sum() < N
     assert value(found, "change_rate", path=path, given="correct") == pytest.approx(turns[correct].mean())
+
+
+@pytest.mark.parametrize("path", ["diagonal", "translate", "scale"])
+def test_the_way_of_an_embedding_computed_once_more(path: str) -> None:
+    images = noise_images(60, 31)
+    exam = ShiftPath(steps=STEPS, paths=(path,), significant_quantile=0.3)
+    sat = sitting(exam, seen_by(StrideEye(2), SIZE, outputs="embedding"), image_set(images))
+    found = sat.estimates
+    way = 50 * np.array([[f[::2, ::2].mean((0, 1)) / 255 for f in frames(path, image)] for image in images])
+    mean, near = yardsticks(way[:, 0], sat.whole.kept, f"reference/{path}/", 0.3)
+    assert value(found, "reference_distance") == pytest.approx(mean, rel=1e-4)
+    assert value(found, "significant_distance", quantile=0.3) == pytest.approx(near, rel=1e-3)
+    far, steps = np.linalg.norm(way - way[:, :1], axis=2), np.linalg.norm(np.diff(way, axis=1), axis=2)
+    turns = turned(way[:, 1:], way[:, :-1])
+    assert 0 < (turns > near).mean() < 1
+    assert value(found, "significant_change_rate") == pytest.approx((turns > near).mean())
+    assert value(found, "share_with_significant_change") == pytest.approx((turns > near).any(1).mean())
+    assert value(found, "step_cosine_distance") == pytest.approx(turns.mean(), rel=1e-3)
+    assert value(found, "step_embed_change") == pytest.approx(steps.mean() / mean, rel=1e-4)
+    for step in range(STEPS + 1):
+        assert value(found, "embed_change", step=step) == pytest.approx(far[:, step].mean() / mean, rel=1e-4, abs=1e-5)
+        cosine = turned(way[:, step], way[:, 0]).mean()
+        assert value(found, "cosine_distance", step=step) == pytest.approx(cosine, rel=1e-3, abs=1e-6)
+    assert value(found, "length_over_reach") == pytest.approx(steps.sum() / far.max(1).sum(), rel=1e-4)
+    assert not sat.exam.plates(sat.whole, sat.subject)
+
+
+def test_a_straight_way_has_one_and_a_way_to_and_fro_more() -> None:
+    def ratio(way: Any) -> Any:
+        way = np.array(way, float)  # (T,) places on a line
+        rows = {
+            "scale_distance": np.abs(way - way[0]),
+            "scale_cosine_distance": 0 * way,
+            "scale_step_distance": np.abs(np.diff(way)),
+            "scale_step_cosine_distance": 0 * way[1:],
+        }
+        more = {"image_norm": np.ones(9), "scale_valid": np.ones(9, bool), "scale_capped": np.zeros(9, bool)}
+        tally = Tally({name: np.tile(column, (9, 1)) for name, column in rows.items()} | more)
+        (e,) = EXAM.estimates(tally, np.full(9, -1), Subject((16, 16), 3, kind="embedding")).of("length_over_reach")
+        return e
+
+    assert ratio([0, 1, 3, 9]).value == pytest.approx(1.0)
+    assert ratio([0, 2, 0, 2, 0]).value == pytest.approx(4.0)
+    still = ratio([0, 1e-6, 0, 1e-6])  # float32's own
+    assert (still.value, still.reason) == (None, "the embedding stays on every image that counts here")
 
 
 def test_a_constant_eye_turns_nowhere_and_is_not_praised() -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from scipy import ndimage
 from torch import Tensor, nn
 
+from embedded import turned, yardsticks
 from eyechart.core.chance import generator
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
@@ -137,6 +138,37 @@ def test_who_is_right_nowhere_earns_no_praise_for_losing_nothing() -> None:
     told = exam.findings(exam.estimates(rows, np.full(300, 9), subject))
     assert [f.verdict for f in told] == ["note", "weak"]
     assert "changes the answer" in told[1].sentence
+
+
+def test_embeddings_of_turned_images_computed_once_more() -> None:
+    """The red of two pixels, of images turned and moved on black."""
+
+    class Pair(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x[:, 0, [4, 10], [9, 6]]
+
+    images = noise_images(N)
+    exam = SpatialRobustness(draws=4, significant_quantile=0.3)
+    one = sitting(exam, seen_by(Pair(), SIZE, outputs="embedding"), image_set(images))
+    found, poses = one.estimates, np.stack([one.whole.rows[f"random_{d}"] for d in ("degrees", "down", "right")], 2)
+    plain = images[:, [4, 10], [9, 6], 0] / 255
+    moved = np.array(
+        [[[seen(images[i], *poses[i, k], *at) for at in ((4, 9), (10, 6))] for k in range(4)] for i in range(N)]
+    )
+    mean, near = yardsticks(plain, one.whole.kept, "reference/", 0.3)
+    turns = turned(moved, plain[:, None])
+    far = turns > near
+    assert 0 < far.mean() < 1
+    assert value(found, "reference_distance") == pytest.approx(mean, rel=1e-4)
+    assert value(found, "significant_change", search="random") == pytest.approx(far.mean())
+    assert value(found, "significant_anywhere", search="random") == pytest.approx(far.any(1).mean())
+    assert value(found, "cosine_distance", search="random") == pytest.approx(turns.mean(), rel=1e-3)
+    distance = np.linalg.norm(moved - plain[:, None], axis=2).mean() / mean
+    assert value(found, "embed_change", search="random") == pytest.approx(distance, rel=1e-3)
+    (told,) = exam.findings(found)
+    assert told.verdict == "weak"
+    assert "at least one of 4 turns and moves by up to 30 degrees and 2 pixels" in told.sentence
+    assert not found.of("changed_anywhere")
 
 
 def test_a_constant_eye_is_steady_and_called_out() -> None:

@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from eyechart.core.chart import Gallery, Table
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array
+from eyechart.core.query import Query
 from eyechart.exams.variants import Variants
+from eyechart.views.whole import Whole
 from eyes import Sitting, image_set, noise_images, one, seen_by, sitting
 from eyes_cues import cue_eye, stimuli
 from figures import value
@@ -140,7 +142,35 @@ def test_ready_stimuli_are_named_by_their_folder(by: str, right: float) -> None:
     assert f"{100 * right:.1f}%" in said.sentence
     assert bool(sat.whole.kept) == (by == "texture")
     assert all(case.facts["truth"] != case.facts["answer"] for case in sat.whole.kept)
-    assert [chart.pictures[0][0] for chart in exam.charts(sat.estimates) if isinstance(chart, Gallery)] == ["ready"]
+    charts = exam.charts(sat.estimates)
+    assert [chart.pictures[0][0] for chart in charts if isinstance(chart, Gallery)] == ["ready"]
+    assert "Categories are coarse classes" in charts[0].caption  # type: ignore[union-attr]
+
+
+def test_an_answer_that_is_not_finite_costs_that_variant_alone() -> None:
+    labels = np.ones(N + NOISE, int)  # of those that are right as they are, all are large
+    sat = sitting(Variants(), seen_by(BlackBlindEye(), SIZE), image_set(objects(), labels))
+    silhouettes = one(sat.estimates, "accuracy", variant="silhouette")
+    assert silhouettes.n == (~LARGE).sum()
+    assert value(sat.estimates, "drawn", variant="silhouette") == silhouettes.n / len(labels)
+    for variant, of in (("original", 14), ("grey", 14), ("object_texture", N)):
+        assert one(sat.estimates, "accuracy", variant=variant).n == of
+    assert {"no finite answer", "not drawn"} == {case.facts["silhouette"] for case in sat.whole.kept}
+    queries = sat.exam.ask(sat.subject, ()) or ()
+    assert [sat.exam.tolerates(query) for query in queries] == [False] + 5 * [True]  # nothing goes without the original
+    assert not Variants().tolerates(Query(Whole()))
+
+
+class BlackBlindEye(AreaEye):
+    """NaN where more than half of the picture is black."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        black = (x.mean(1) == 0).float().mean((1, 2)) > 0.5
+        return torch.where(black[:, None], torch.nan, super().forward(x))
+
+
+def test_ready_may_be_switched_on_and_off() -> None:
+    assert [Variants(ready=written).ready for written in (True, False, "auto")] == ["yes", "no", "auto"]  # type: ignore[arg-type]
 
 
 def test_labels_decide_whether_images_are_drawn_of_unless_one_says_so(sat: Sitting) -> None:
@@ -149,8 +179,10 @@ def test_labels_decide_whether_images_are_drawn_of_unless_one_says_so(sat: Sitti
 
 
 def test_the_table_has_a_row_for_every_variant(found: Estimates) -> None:
-    (table,) = (chart for chart in Variants().charts(found) if isinstance(chart, Table))
+    bars, table, _ = Variants().charts(found)
+    assert isinstance(table, Table)
     assert len(table.rows) == 6
+    assert "ategor" not in bars.caption  # type: ignore[union-attr]
 
 
 def test_kept_cases_are_right_as_they_are(sat: Sitting) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from eyechart.errors import SettingError
-from eyechart.features.decides import Decided, Deciding, centre_share
+from eyechart.features.decides import Decided, Deciding, centre_share, object_share
 from features.rigged import SIDE, model_of
 
 
@@ -129,6 +129,17 @@ def test_the_middle() -> None:
     assert centre_share(spot).tolist() == [[1.0, 0.0]]
     assert np.isnan(float(centre_share(-torch.ones(1, 1, 4, 4))))
     assert np.isnan(float(centre_share(torch.ones(1, 1, 2, 2))))  # all of its places are as near the middle
+
+
+def test_on_the_object() -> None:
+    maps = torch.zeros(2, 2, 4, 4)
+    maps[:, 0, :, 0], maps[:, 1, 0, 0] = 1.0, -5.0
+    objects = torch.zeros(2, 16, 16)
+    objects[0, :8, :4], objects[1] = 1.0, torch.nan
+    found = object_share(maps, objects)
+    assert found[0, 0] == 0.5
+    assert torch.isnan(found[0, 1])  # never positive
+    assert torch.isnan(found[1]).all()
 
 
 class Classed(nn.Module):

@@ -15,10 +15,12 @@ from safetensors.numpy import load_file
 
 from eyechart.errors import IdentityError, ImagesError, SettingError, UnknownNameError
 from eyechart.features.colours import magnitude_of
-from eyechart.features.gallery import Gallery, numbers
+from eyechart.features.gallery import Gallery
 from eyechart.features.looks import frames_of
 from eyechart.features.maker import Maker
-from eyechart.features.present import Presented, sentences, slug
+from eyechart.features.numbers import numbers
+from eyechart.features.present import Presented, slug
+from eyechart.features.told import sentences
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
 from eyechart.run.options import RunOptions

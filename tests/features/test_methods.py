@@ -18,11 +18,12 @@ from eyechart.features.reach import Reach
 from eyechart.features.upscale import Upscale
 from features.rigged import ANGLE, DEAD, FREQUENCY, GRATING, RED, SIDE, Rigged, model_of, peak, strengths
 
+EXACT = {"precision": "float32"}
 METHODS: dict[str, Method] = {
-    "upscale": Upscale(steps=40, rounds=3, start=40, jitter=2),
-    "fourier": Fourier(steps=60, size=SIDE, shown=SIDE),
+    "upscale": Upscale(steps=40, rounds=3, start=40, jitter=2, **EXACT),
+    "fourier": Fourier(steps=60, size=SIDE, shown=SIDE, **EXACT),
     # Crops of one size: so the net sees the picture at its own scale.
-    "maco": Maco(steps=48, size=2 * SIDE, crops=4, shown=SIDE, widest=0.5, narrowest=0.5),
+    "maco": Maco(steps=48, size=2 * SIDE, crops=4, shown=SIDE, widest=0.5, narrowest=0.5, **EXACT),
 }
 
 
@@ -87,8 +88,8 @@ def test_one_channel_of_colour(name: str) -> None:
 def test_without_motions_the_objective_rises() -> None:
     reach, objective = Reach(model_of(Rigged()), ["relu"]), channel("relu", (RED, GRATING))
     for method in (
-        Fourier(steps=60, size=SIDE, shown=SIDE, motions=False),
-        Upscale(steps=12, rounds=1, start=SIDE, jitter=0, blur=0),
+        Fourier(steps=60, size=SIDE, shown=SIDE, motions=False, **EXACT),
+        Upscale(steps=12, rounds=1, start=SIDE, jitter=0, blur=0, **EXACT),
     ):
         scores = method.make(reach, objective, ["red", "grating"]).scores
         smooth = np.stack([np.convolve(column, np.ones(4) / 4, "valid") for column in scores.T])
@@ -99,7 +100,7 @@ def test_upscaling_reaches_the_known_optimum_of_one_convolution() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 2, 3, bias=False), nn.AdaptiveAvgPool2d(1), nn.Flatten())
     model, side = model_of(net, side=16), 16
-    made = Upscale(steps=60, rounds=1, start=side, jitter=0, blur=0).make(
+    made = Upscale(steps=60, rounds=1, start=side, jitter=0, blur=0, **EXACT).make(
         Reach(model, ["0"]), channel("0", (0,)), ["x"]
     )
     pixels = torch.zeros(1, 3, side, side, requires_grad=True)
@@ -151,6 +152,18 @@ def test_opacity_of_maco_lies_where_it_matters() -> None:
     assert made.weight is not None
     assert made.weight.shape == made.pictures.shape[:1] + made.pictures.shape[2:]
     assert 0 <= made.weight.min() < made.weight.max() == 1
+
+
+def test_half_precision_makes_pictures_that_excite_as_much() -> None:
+    reach, objective = Reach(model_of(Rigged()), ["relu"]), channel("relu", (RED, GRATING))
+    usual = METHODS["fourier"]
+    scores = []
+    for precision in ("float32", "bfloat16"):
+        made = usual.model_copy(update={"precision": precision}).make(reach, objective, ["red", "grating"])
+        with torch.no_grad():
+            maps = reach(made.pictures)["relu"]
+        scores.append(maps[torch.arange(2), torch.tensor([RED, GRATING])].mean((1, 2)).numpy())
+    np.testing.assert_allclose(scores[1], scores[0], rtol=0.05)
 
 
 def test_a_channel_that_sleeps_through_all_is_still(method: Method) -> None:

@@ -17,6 +17,9 @@ from eyechart.images.cues import Stimulus, parse_stimulus, read_cues
         ("airplane1-bicycle2-108.png", ("airplane", "bicycle", "airplane1", "bicycle2")),
         ("0001_s5n_dnn_0_cat_00_cat7-elephant1.png", ("cat", "elephant", "cat7", "elephant1")),
         ("cat7-elephant1", ("cat", "elephant", "cat7", "elephant1")),
+        ("n021230457-n030416321.png", ("n02123045", "n03041632", "n021230457", "n030416321")),
+        ("n02123045-truck3-90.png", ("n02123045", "truck", "n02123045", "truck3")),
+        ("cat7-n12.png", ("cat", "n", "cat7", "n12")),
     ],
 )
 def test_names(image_id: str, expected: tuple[str, str, str, str]) -> None:

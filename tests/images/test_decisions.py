@@ -14,6 +14,7 @@ from eyechart.images.decisions import (
     DecisionError,
     image_of,
     is_person,
+    joined,
     name_fields,
     normal_condition,
     stem_of,
@@ -126,6 +127,37 @@ def test_an_image_has_one_category(tmp_path: Path) -> None:
     table = read_decisions([written(tmp_path / "two.csv", f"{HEADER}\n{row()}\n{second}\n")])
     with pytest.raises(DecisionError, match="is cat for net and dog for subject-02"):
         observed(table)
+
+
+def numbered(*rows: tuple[str, str, str]) -> str:
+    lines = [row(subj=who, category=category, imagename=name) for who, category, name in rows]
+    return "\n".join([HEADER, *lines])
+
+
+def test_images_of_one_file_name_in_two_folders_are_two_images(tmp_path: Path) -> None:
+    """Told by an observer who answered both, or by their categories; else folders say nothing."""
+    both = numbered(
+        ("net", "cat", "photos/cat/01.png"), ("net", "dog", "photos/dog/01.png"), ("net", "dog", "dog/7.png")
+    )
+    other = numbered(("subject-01", "cat", "cat/01.png"), ("subject-01", "dog", "elsewhere/7.png"))
+    table = read_decisions([written(tmp_path / "a.csv", both)])
+    assert [one.image for one in table] == ["cat/01.png", "dog/01.png", "7.png"]
+    alone = read_decisions([written(tmp_path / "b.csv", other)])
+    assert [one.image for one in alone] == ["01.png", "7.png"]
+    seen = observed(joined([table, alone]))
+    assert [image for _, image in seen.images] == ["7.png", "cat/01.png", "dog/01.png"]
+    assert seen.panel.seen.tolist() == [[True, True], [True, True], [True, False]]
+    apart = numbered(("net", "cat", "cat/01.png"), ("subject-01", "dog", "dog/01.png"))
+    assert observed(read_decisions([written(tmp_path / "c.csv", apart)])).count == 2
+    rooms = numbered(*(("net", "cat", f"{side}/cat/{k}.png") for side in ("left", "right") for k in (1, 2)))
+    assert {one.image for one in read_decisions([written(tmp_path / "d.csv", rooms)])} == {
+        f"{side}/cat/{k}.png" for side in ("left", "right") for k in (1, 2)
+    }
+    again = tmp_path / "e.csv"
+    write_decisions(table, again)
+    assert read_decisions([again]) == table
+    with pytest.raises(DecisionError, match="twice"):
+        read_decisions([written(tmp_path / "f.csv", numbered(*[("net", "cat", "cat/01.png")] * 2))])
 
 
 def test_a_networks_answers_become_a_table(tmp_path: Path) -> None:
@@ -241,6 +273,8 @@ def test_names_and_observers() -> None:
     assert name_fields("n04111531_14126.png") == ()
     assert image_of("n04111531_14126.png") == "n04111531_14126.png"
     assert image_of("cat/IMG_0001.png") == "IMG_0001.png"
+    assert image_of("a/cat/01.png", 1) == image_of("cat/01.png", 9) == "cat/01.png"
+    assert stem_of("a.b/cat.old/01", 1) == "cat.old/01"
     assert stem_of("0001_edg_s01_0_cat_00_Cat7.PNG") == stem_of("cat/cat7.webp") == "cat7"
     assert [is_person(name) for name in ("subject-01", "subject-1", "Subject-01", "subject-x", "vgg16")] == [
         *[True] * 2,

@@ -37,6 +37,13 @@ def test_specs_survive_json(chart: Chart) -> None:
     assert json.dumps(asdict(once)) == text
 
 
+@pytest.mark.parametrize(("count", "shade"), [(3, "band"), (4, "band faint")])
+def test_shades_of_many_lines_are_faint(count: int, shade: str) -> None:
+    series = [Series(f"line {i}", (0.1, 0.2), (0.0, 0.1), (0.2, 0.3)) for i in range(count)]
+    drawing = str(draw_lines(Lines("t", "x", "y", (1, 2), series), WIDE, "f"))
+    assert [f'class="{shade} {colour(i)}"' in drawing for i in range(count)] == [True] * count
+
+
 def test_unknown_kind_is_named() -> None:
     with pytest.raises(UnknownNameError, match="Did you mean lines"):
         from_dict({"kind": "line"})

@@ -48,6 +48,7 @@ def test_exams_of_stability_share_their_ground(tmp_path: Path) -> None:
         "affine": {"families": ["flip", "shear"], "shear": [5.0]},
         "spatial_robustness": {"draws": 1},
         "jitter": {"frames": 3},
+        "position_bias": {"grid": 3},
     }
     eyes = [seen_by(LowPassEye(1, SIDE), name="coarse"), seen_by(LowPassEye(7, SIDE), name="fine")]
     run = small_run(tmp_path, IMAGES, list(settings), model=eyes, settings=settings)
@@ -60,6 +61,34 @@ def test_exams_of_stability_share_their_ground(tmp_path: Path) -> None:
         assert places[0] == places[1]
         assert {e.model for e in kinds["all_models_correct"]} == {"coarse", "fine"}
         assert len({e.n for e in kinds["all_models_correct"]}) == 1 < len({e.n for e in kinds["correct"]})
+
+
+def test_paths_and_sizes_are_compared_on_common_images(tmp_path: Path) -> None:
+    settings = {
+        "shift_path": {"steps": 3, "paths": ["scale"]},
+        "embedded_size": {"sizes": [100, 180], "pairs_per_image": 2},
+    }
+    eyes = [seen_by(LowPassEye(1, SIDE), name="coarse"), seen_by(LowPassEye(7, SIDE), name="fine")]
+    run = small_run(tmp_path, IMAGES, list(settings), model=eyes, settings=settings)
+    for name, measure, at in (
+        ("shift_path", "change_rate", {"path": "scale"}),
+        ("embedded_size", "p_top1_change", {"short_side": 100}),
+    ):
+        rows = run.rows(name)
+        table = {column: np.array(rows[column].to_pylist()) for column in ("model", "position", "label", "image_top1")}
+        right = table["image_top1"] == table["label"]
+        common = set(table["position"][right & (table["model"] == "coarse")])
+        common &= set(table["position"][right & (table["model"] == "fine")])
+        assert 0 < len(common) < right.sum() / 2
+        for model in ("coarse", "fine"):
+            chosen = (table["model"] == model) & np.isin(table["position"], sorted(common))
+            if name == "shift_path":
+                changed = np.diff(np.array(rows["scale_top1"].to_pylist())[chosen], axis=1) != 0
+            else:  # two pairs a size, the smaller size first
+                first, second = (np.array(rows[f"top1_{frame}"].to_pylist())[chosen][:, :2] for frame in (1, 2))
+                changed = first != second
+            (e,) = [e for e in run.estimates.of(measure, given="all_models_correct", **at) if e.model == model]
+            assert (e.n, e.value) == (len(common), pytest.approx(changed.mean()))
 
 
 def test_one_model_has_no_one_to_share_with(tmp_path: Path) -> None:

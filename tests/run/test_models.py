@@ -10,11 +10,12 @@ import pytest
 from torch import Tensor, nn
 
 from eyechart.core.exam import Exam
-from eyechart.errors import UnknownNameError
+from eyechart.errors import NothingMeasuredError, UnknownNameError
 from eyechart.exams.feature_spectrum import FeatureSpectrum
 from eyechart.exams.fourier_heatmap import FourierHeatmap
 from eyechart.exams.kernel_smoothness import KernelSmoothness
 from eyechart.run.session import slots
+from eyechart.store.run_folder import Run
 from eyes import LowPassEye, StrideEye, seen_by
 from numbered import SIDE, numbered
 from small_run import EXAMS, Counting, small_run
@@ -67,8 +68,15 @@ def test_a_model_whose_images_are_all_bad_beside_one_whose_are_not(tmp_path: Pat
 def test_exams_that_do_not_fit_are_skipped_with_a_reason(tmp_path: Path) -> None:
     counting = Counting()
     model = seen_by(StrideEye(2), name="embedding", outputs="embedding")
-    run = small_run(tmp_path, IMAGES, EXAMS[:2], model=model, reporter=counting)
+    with pytest.raises(
+        NothingMeasuredError, match="Nothing was measured: clean on embedding: it needs a model"
+    ) as told:
+        small_run(tmp_path, IMAGES, EXAMS[:2], model=model, reporter=counting)
+    assert told.value.exit_code == 3
+    run = Run(tmp_path)
     assert counting.forwards == 0
+    assert not run.complete
+    assert (run.few_images, run.lacking[:20]) == ("", "nothing was measured")
     assert {s["exam"] for s in run.results["skipped"]} == {"clean", "bands"}
     assert all("answers" in s["reason"] for s in run.results["skipped"])
     assert run.estimates == ()

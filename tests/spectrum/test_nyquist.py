@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from eyechart.spectrum.nyquist import energy_above, share_above, white_share
+from eyechart.spectrum.nyquist import energy_above, share_above, tells, white_share
 
 
 def wave(n: int, fy: int, fx: int) -> torch.Tensor:
@@ -16,7 +16,7 @@ def wave(n: int, fy: int, fx: int) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("fy", "fx", "stride", "share"),
-    [(0, 7, 2, 0), (0, 8, 2, 1), (8, 0, 2, 1), (7, 7, 2, 0), (3, 0, 4, 0), (4, 1, 4, 1), (0, 15, 1, 0), (16, 0, 1, 1)],
+    [(0, 7, 2, 0), (0, 8, 2, 1), (8, 0, 2, 1), (7, 7, 2, 0), (3, 0, 4, 0), (4, 1, 4, 1), (0, 15, 1, 0), (16, 0, 1, 0)],
 )
 def test_a_single_wave_is_above_or_not(fy: int, fx: int, stride: int, share: int) -> None:
     above, whole = energy_above(wave(32, fy, fx) + 3, (stride, stride), "none")
@@ -26,6 +26,28 @@ def test_a_single_wave_is_above_or_not(fy: int, fx: int, stride: int, share: int
 def test_strides_of_rows_and_columns_are_their_own() -> None:
     above, whole = energy_above(torch.stack([wave(32, 10, 0), wave(32, 0, 10)]), (2, 1), "none")
     np.testing.assert_allclose((above / whole).numpy(), [1, 0], atol=1e-12)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 33), (32, 33)])
+def test_where_all_places_are_kept_nothing_is_above(size: tuple[int, int]) -> None:
+    """At any size: the Nyquist frequency itself, which odd sizes lack, is not counted."""
+    noise = torch.randn(4, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    above, whole = energy_above(noise, (1, 1))
+    assert float(above.abs().max()) == 0
+    assert float(whole.min()) > 0
+    assert white_share(*size, (1, 1)) == 0
+
+
+def test_too_few_places_tell_nothing() -> None:
+    """The slowest wave of all counts as too fine there, or the window makes it so."""
+    slow = wave(32, 0, 1)
+    for stride, window, share in ((16, "none", 1.0), (8, "none", 0.0), (8, "hann", 0.16), (4, "hann", 0.0)):
+        above, whole = energy_above(slow, (stride, stride), window)  # type: ignore[arg-type]
+        assert float(above / whole) == pytest.approx(share, abs=0.02)
+        assert tells(32, 32, (stride, stride), window) is (share == 0)  # type: ignore[arg-type]
+    assert tells(32, 33, (2, 1))
+    assert not tells(32, 32, (1, 1))
+    assert not tells(33, 32, (8, 8))
 
 
 def by_hand(maps: np.ndarray, stride: int, window: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -45,7 +67,7 @@ def by_hand(maps: np.ndarray, stride: int, window: bool) -> tuple[np.ndarray, np
 @pytest.mark.parametrize("size", [(32, 32), (31, 33), (12, 40)])
 def test_energies_are_those_of_the_full_plane(window: str, size: tuple[int, int]) -> None:
     maps = torch.randn(2, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    for stride in (1, 2, 4):
+    for stride in (2, 3, 4):
         found = energy_above(maps, (stride, stride), window)  # type: ignore[arg-type]
         for mine, wanted in zip(found, by_hand(maps.numpy(), stride, window == "hann"), strict=True):
             np.testing.assert_allclose(mine.numpy(), wanted, rtol=1e-10)

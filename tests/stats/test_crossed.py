@@ -80,6 +80,19 @@ def test_a_factor_without_shared_levels_is_none() -> None:
     assert alone.high == pytest.approx(usual.high, abs=0.01)
 
 
+def test_of_two_factors_one_within_the_other_the_coarser_is_drawn() -> None:
+    """Ten textures with six objects of their own each, answered by four people: sixty objects say no more than ten textures."""
+    contents, styles = np.repeat(np.arange(60), 4), np.repeat(np.arange(60) // 6, 4)
+    y = np.random.default_rng(6).random((240, 1)) < 0.4
+    (alone,) = crossed_ratios(y, np.ones((240, 1)), np.zeros(240), styles, share=True)
+    for factors in ((contents, styles), (styles, contents), (styles, styles)):
+        (found,) = crossed_ratios(y, np.ones((240, 1)), *factors, share=True)
+        assert found == alone
+    assert alone.method == "clustered bootstrap"
+    contents[0] = contents[-1]  # one object in two textures
+    assert Crossing.of(contents, styles).method == "crossed bootstrap"
+
+
 def test_names_of_levels_and_the_order_of_images_do_not_matter() -> None:
     first, second = stimuli(12, 8, 60)
     y, order = (np.random.default_rng(3).random((60, 1)) < 0.4), np.random.default_rng(4).permutation(60)
@@ -105,6 +118,16 @@ def test_wilson_steps_in_where_resamples_say_nothing() -> None:
     (nothing,) = crossed_ratios(0 * ones, 0 * ones, first, second, share=True)
     assert (nothing.value, nothing.n) == (None, 0)
     assert crossed_ratios(np.empty((0, 1)), np.empty((0, 1)), first[:0], second[:0])[0].value is None
+
+
+def test_what_is_alike_throughout_is_not_certain() -> None:
+    first, second = stimuli(12, 8, 60)
+    halves = np.full((60, 1), 0.5)
+    (mean,) = crossed_ratios(halves, np.ones((60, 1)), first, second)
+    assert (mean.value, mean.low, mean.method) == (0.5, None, "")
+    columns = np.concatenate([halves, np.ones((60, 1))], axis=1)
+    figure = crossed_figure(lambda sums: sums[..., 0] / sums[..., 1], columns, first, second)
+    assert (figure.value, figure.low, figure.method) == (0.5, None, "")
 
 
 def test_many_images_of_one_content_are_as_uncertain_as_their_textures() -> None:

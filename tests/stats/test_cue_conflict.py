@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from eyechart.stats.cue_conflict import CueCounts, Decisions, bias_gap, cue_counts, cue_shares
+from eyechart.stats.cue_conflict import CueCounts, Decisions, bias_gap, cue_counts, cue_shares, named_by_chance
 
 Array = np.ndarray[Any, Any]
+NAMES = ("answers", "shapes", "textures", "contents", "styles")
 
 
 def published() -> tuple[Array, Array, Array, Array]:
@@ -103,15 +105,47 @@ def test_columns_must_be_of_one_length() -> None:
 
 
 def test_two_that_mostly_agree_differ_by_less_than_their_intervals_tell() -> None:
-    one, images = answering(162, 572), decisions(np.zeros(1280))
-    flipped = one.answers.copy()
+    one = answering(162, 572)
+    answers = one.answers.copy()
     chosen = np.random.default_rng(1).choice(np.flatnonzero(one.answers == one.textures), 60, replace=False)
-    flipped[chosen] = one.shapes[chosen]
-    gap, found = bias_gap(flipped, one.answers, images), [cue_shares(decisions(a)) for a in (one.answers, flipped)]
-    assert gap.value == pytest.approx(60 / 734)
+    answers[chosen] = one.shapes[chosen]
+    flipped = decisions(answers)
+    gap, found = bias_gap(flipped, one), [cue_shares(each) for each in (one, flipped)]
+    assert (gap.value, gap.n) == (pytest.approx(60 / 734), 1200)
     assert (gap.low or 0) > 0
     assert (found[0].shape_bias.high or 0) > (found[1].shape_bias.low or 0)  # though the intervals overlap
-    back = bias_gap(one.answers, flipped, images)
+    back = bias_gap(one, flipped)
     assert (back.low, back.high) == pytest.approx((-(gap.high or 0), -(gap.low or 0)), abs=1e-3)
-    assert bias_gap(one.answers, one.answers, images).value == 0.0
-    assert bias_gap(np.full(1280, -1), one.answers, images).value is None
+    same = bias_gap(one, one)
+    assert (same.value, same.low) == (0.0, None)
+    assert bias_gap(decisions(np.full(1280, -1)), one).value is None
+
+
+def test_a_gap_may_be_to_several_answers_of_each_image() -> None:
+    """Two observers pooled who differ: the gap is to the bias of all their answers, as a loop over drawn levels finds it."""
+    net, people = answering(300, 500), [answering(700, 300), answering(900, 100)]
+    pooled = Decisions(*(np.concatenate([getattr(p, f) for p in people]) for f in NAMES))
+    gap = bias_gap(net, pooled)
+    assert (gap.value, gap.n) == (pytest.approx(300 / 800 - 1600 / 2000), 1200)
+    _, _, contents, styles = published()
+    chance, drawn = np.random.default_rng(2), []
+    for _ in range(300):
+        often = [np.bincount(chance.integers(k, size=k), minlength=k) for k in (160, 48)]
+        weights = often[0][contents] * often[1][styles] * (net.shapes != net.textures)
+        counts = [
+            [(weights * (each.answers == cue)).sum() for cue in (net.shapes, net.textures)] for each in (net, *people)
+        ]
+        both = np.sum(counts[1:], axis=0)
+        drawn.append(counts[0][0] / sum(counts[0]) - both[0] / sum(both))
+    assert (gap.low, gap.high) == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.02)
+
+
+def test_what_answers_name_that_are_dealt_at_random() -> None:
+    constant = np.full(1280, 3)
+    assert named_by_chance(decisions(constant)) == (75 / 1200, 75 / 1200)  # each category is either 75 times
+    images, chance = answering(400, 300).where(np.arange(1280) < 500).conflicting, np.random.default_rng(0)
+    dealt = [cue_counts(replace(images, answers=chance.permutation(images.answers))) for _ in range(400)]
+    by_hand = [np.mean([getattr(one, cue) for one in dealt]) / len(images) for cue in ("shape", "texture")]
+    assert named_by_chance(images) == pytest.approx(by_hand, abs=0.01)
+    assert by_hand[0] > 1.5 * by_hand[1]  # the first shapes alone, all textures
+    assert np.isnan(named_by_chance(images.where(np.zeros(len(images), bool)))).all()

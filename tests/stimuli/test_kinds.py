@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eyechart.errors import EyechartError, SettingError, UnknownNameError
-from eyechart.stimuli.kinds import KINDS, recipe, settings_of_kind
+from eyechart.stimuli.kinds import KINDS, Recipe, recipe, settings_of_kind
 from eyechart.views.bands import Band
 
 
@@ -35,6 +35,10 @@ def test_settings_are_checked_and_typed() -> None:
         ("hybrid", {"radius": -1}, SettingError, "Give 0 or more"),
         ("phase-swap", {"mix": 1.5}, SettingError, "phase-swap.mix = 1.5"),
         ("patch-shuffle", {"grid": 1}, SettingError, "Give 2 or more"),
+        ("low-rank", {"radius": -1}, SettingError, "Give 0 or more"),
+        ("silhouette", {"ground": 7}, SettingError, "Give 0 to 1"),
+        ("edges", {"low": -3}, SettingError, "percentiles from 0 to 100"),
+        ("edges", {"low": 95}, SettingError, "the lower one first"),
         ("hybrid", {"radius": "wide"}, SettingError, "hybrid.radius"),
         ("hybrid", {"raduis": 3}, UnknownNameError, "Did you mean radius"),
         ("low-pass", {"radius": 3, "band": "high"}, UnknownNameError, "settings of low-pass"),
@@ -49,6 +53,27 @@ def test_what_does_not_fit_is_told(name: str, settings: dict[str, object], kind:
         recipe(name, settings)
     assert type(caught.value) is kind
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        ("hybrid", "radius"),
+        ("low-pass", "radius"),
+        ("high-pass", "radius"),
+        ("low-rank", "radius"),
+        ("band-pass", "inner"),
+    ],
+)
+def test_radii_beyond_the_finest_wave_of_the_frame_are_told(name: str, setting: str) -> None:
+    def with_radius(radius: float) -> Recipe:
+        return recipe(name, {"radius": 2 * radius, setting: radius})
+
+    with_radius(22.6).check_side(32)
+    for radius in (22.63, 500.0):
+        with pytest.raises(SettingError, match=rf"{name}\.{setting} = {radius:g}.*less than 22\.63.*--size"):
+            with_radius(radius).check_side(32)
+    with_radius(22.63).check_side(34)
 
 
 def test_files_are_settings_of_their_own() -> None:

@@ -184,6 +184,23 @@ def test_no_file_of_the_user_is_replaced(folder: Path) -> None:
     assert sorted(path.name for path in photos.iterdir()) == ["ant", "bee"]
 
 
+def test_silhouettes_go_by_masks(folder: Path) -> None:
+    (folder / "photos/bee/5.png").unlink()
+    shape = np.zeros((20, 20), np.uint8)
+    shape[3:9, 5:12] = 255
+    for i in range(5):
+        place = folder / "masks" / ("ant", "bee")[i % 2] / f"{i}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(shape).save(place)
+    photos = eyechart.load_images(str(folder / "photos"), masks=str(folder / "masks"))
+    made = eyechart.make_stimuli("silhouette", photos, out=folder / "out")
+    assert made.pictures == 5
+    for row in table(folder / "out"):
+        np.testing.assert_array_equal(picture(folder / "out" / row["file"])[..., 0], 255 - shape)
+    with pytest.raises(RunFolderError, match="lies among the images"):
+        eyechart.make_stimuli("silhouette", photos, out=folder / "photos/silhouettes")
+
+
 def test_a_style_transfer_from_weights_to_pictures(tmp_path: Path) -> None:
     weights = small_style_weights.vgg19(tmp_path)
     given = {"weights": str(weights), "steps": 20, "work_size": 32}
@@ -220,6 +237,7 @@ def test_a_view_of_ones_own(tmp_path: Path) -> None:
         ("plain", {"styles": image_set(2)}, "--styles"),
         ("phase-swap", {"per_image": 10}, "have 9 styles to choose from, and 10 are needed"),
         ("plain", {"limit": 0}, "--limit"),
+        ("hybrid", {"settings": {"radius": 500}}, "hybrid.radius = 500"),
         ("plain", {"format": "jpeg"}, "Give png or webp"),
         ("style", {"settings": {"weights": "absent.pth"}}, "weights file is not there"),
     ],
@@ -231,6 +249,19 @@ def test_what_cannot_be_made_is_told_before_anything_is_written(
         eyechart.make_stimuli(kind, image_set(), out=tmp_path / "out", **given)
     assert words in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_as_small_as_the_smallest_image_are_made_on_request_alone(tmp_path: Path) -> None:
+    small = image_set(8, side=8)
+    with pytest.raises(SettingError, match=r"would have 8 pixels a side.*--size=N"):
+        eyechart.make_stimuli("plain", small, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert eyechart.make_stimuli("plain", small, out=tmp_path / "out", size=8).pictures == 8
+
+
+def test_more_tiles_than_pixels_are_told(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="17 tiles along a side of 16 pixels"):
+        eyechart.make_stimuli("object", image_set(4), out=tmp_path, settings={"grid": 17})
 
 
 def test_settings_that_do_not_suit_the_frame_are_told(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from eyechart.errors import NothingMeasuredError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.sources import RefusedSource
 from eyes import ConstantEye, LowPassEye, seen_by
@@ -36,11 +37,16 @@ def unlabelled(n: int) -> ImageSet:
     return type(images)("plain", images.ids, {}, (), "plain")
 
 
+def of_no_image(out: Path) -> None:
+    with pytest.raises(NothingMeasuredError, match="no image could be examined"):
+        small_run(out, numbered(2, dict.fromkeys((0, 1), RefusedSource("empty", ""))), max_bad=2)
+
+
 CASES: dict[str, Callable[[Path], object]] = {
     "standard": lambda out: small_run(out, numbered(40)),
     "preview": lambda out: small_run(out, numbered(40), limit=20),
     "bad images": lambda out: small_run(out, numbered(20, {3: RefusedSource("empty", "no bytes")}), max_bad=1),
-    "no images": lambda out: small_run(out, numbered(2, dict.fromkeys((0, 1), RefusedSource("empty", ""))), max_bad=2),
+    "no images": of_no_image,
     "no labels": lambda out: small_run(out, unlabelled(20)),
     "embedding": lambda out: small_run(
         out, numbered(20), model=seen_by(LowPassEye(5, SIDE), name="e", outputs="embedding")

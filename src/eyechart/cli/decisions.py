@@ -36,6 +36,14 @@ def decisions(
     exclude: Annotated[
         tuple[str, ...], Parameter(consume_multiple=True, negative="", help="Conditions to leave out, in any spelling.")
     ] = (),
+    people: Annotated[
+        tuple[str, ...],
+        Parameter(
+            consume_multiple=True,
+            negative="",
+            help="Observers who are people, by name or pattern ('human_*'), beside those called subject-01.",
+        ),
+    ] = (),
     resample_people: Annotated[
         bool, Parameter(negative="", help="Intervals of means over people allow for other people, too.")
     ] = False,
@@ -44,9 +52,9 @@ def decisions(
 ) -> None:
     """Compare decisions: accuracy, missing answers, and whether two observers err on the same images.
 
-    A table has the columns subj, session, trial, rt, object_response, category, condition and imagename; only observers
-    called subject- and a number (subject-01) are people, all others are networks, in --against, too: name people so in the
-    column subj. Answers are matched by image and condition. Of each two observers: the squared difference of their
+    A table has the columns subj, session, trial, rt, object_response, category, condition and imagename. Observers called
+    subject- and a number (subject-01) are people, and those that --people names; all others are networks, in --against, too.
+    Answers are matched by image and condition. Of each two observers: the squared difference of their
     accuracies, observed consistency (both right or both wrong) and error consistency (kappa: that beyond chance), with what
     their accuracies allow, a permutation test against chance, and 95 % intervals over images. Kappa is undefined, and left
     out of means, where one of the two is always right or always wrong. Differences of means are over the images that all
@@ -66,16 +74,16 @@ def decisions(
     names = _names(categories)
     tables = [read_decisions([*files, *against], **names)] if files or against else []
     tables += [decisions_of(run, names.get("categories", CATEGORIES)) for run in from_]
-    table = joined(tables).without(exclude)
+    table = joined(tables).without(exclude).naming_people(people)
     others = read_decisions(against, setting="--against", **names).observers if against else ()
     seen = observed(table)
     found = Estimates(measured(table, seen, others, people_too=resample_people))
     if out is not None:
-        _write(out, found, table, seen, (*files, *against))
+        _write(out, found, table, seen, _facts((*files, *against), from_))
     if json:
         print(json_.dumps({**_about(table, seen), "estimates": [e.to_dict() for e in found], **_confusions(table)}))
         return
-    _tell(found, out)
+    _tell(found, seen, out)
 
 
 def _names(categories: str | None) -> dict[str, Any]:
@@ -97,13 +105,12 @@ def _confusions(table: DecisionTable) -> dict[str, Any]:
     return {"confusion": {name: confusion(table.of(name)) for name in table.observers}}
 
 
-def _write(out: str, found: Estimates, table: DecisionTable, seen: Observed, files: Sequence[str]) -> None:
+def _write(out: str, found: Estimates, table: DecisionTable, seen: Observed, facts: Mapping[str, Any]) -> None:
     from eyechart.cli.decisions_page import page_of
     from eyechart.images.decisions_csv import csv_of
     from eyechart.report.page import render_page
     from eyechart.store.folder import Folder
 
-    facts = _facts(files)
     people = len(seen.people)
     lines = [
         ("Decisions", f"{len(table):,}"),
@@ -115,10 +122,10 @@ def _write(out: str, found: Estimates, table: DecisionTable, seen: Observed, fil
     folder = Folder(out)
     folder.write("decisions.csv", csv_of(table).encode())
     folder.write("results.json", json_.dumps({**document, "provenance": facts}, indent=1).encode())
-    folder.write("report.html", render_page(page_of(found, seen.count, lines, facts)).encode("utf-8"))
+    folder.write("report.html", render_page(page_of(found, seen, lines, facts)).encode("utf-8"))
 
 
-def _facts(files: Sequence[str]) -> Mapping[str, Any]:
+def _facts(files: Sequence[str], runs: Sequence[str]) -> Mapping[str, Any]:
     """When, from what and with what: without torch."""
     import platform
     from datetime import UTC, datetime
@@ -129,19 +136,29 @@ def _facts(files: Sequence[str]) -> Mapping[str, Any]:
 
     from eyechart import __version__
 
-    marks = {Path(file).name: blake2b(Path(file).read_bytes(), digest_size=16).hexdigest() for file in files}
+    names = [Path(file).name for file in files]
+    called = [file if names.count(name) > 1 else name for file, name in zip(files, names, strict=True)]
+    marks = {
+        name: blake2b(Path(file).read_bytes(), digest_size=16).hexdigest()
+        for name, file in zip(called, files, strict=True)
+    }
     versions = {"eyechart": __version__, "numpy": np.__version__, "python": platform.python_version()}
-    return {"created": datetime.now(UTC).isoformat(timespec="seconds"), "packages": versions, "files (BLAKE2b)": marks}
+    return {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "packages": versions,
+        "files (BLAKE2b)": marks,
+        "runs": [*runs],
+    }
 
 
-def _tell(found: Estimates, out: str | None) -> None:
+def _tell(found: Estimates, seen: Observed, out: str | None) -> None:
     """Findings on stderr, the figures as a table on stdout."""
     from rich.markup import escape
 
     from eyechart.cli.decisions_page import findings
 
     marks = {"strong": "[green]strong[/]", "weak": "[red]weak[/]", "note": "note"}
-    for finding in findings(found):
+    for finding in findings(found, seen.persons):
         stderr.print(f"  {marks[finding.verdict]:>6}  {escape(finding.sentence)}")
     for line in _lines(found):
         stdout.print(line, markup=False, highlight=False, soft_wrap=True)

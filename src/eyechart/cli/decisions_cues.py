@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
@@ -11,12 +13,13 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import figure
 from eyechart.exams.shape_bias_published import OBSERVERS, STIMULI
 from eyechart.images.cues import parse_stimulus
-from eyechart.images.decisions import DecisionTable, is_person
-from eyechart.stats.cue_conflict import FEW, Decisions, cue_shares
+from eyechart.images.decisions import DecisionTable
+from eyechart.stats.cue_conflict import FEW, Decisions, bias_gap, cue_shares
 from eyechart.stats.intervals import Interval
 
 NAME = "decisions"
 POOLED = "all people"
+MOST_COMPARED = 8  # networks that are compared with each other, two by two
 UNDECIDED = "no answer named shape or texture"
 UNRELIABLE = f"fewer than {FEW} answers named shape or texture: not reliable"
 
@@ -27,13 +30,33 @@ def cue_measures(table: DecisionTable) -> Iterator[Estimate]:
     A stimulus counts where its name's shape is the table's category and its texture is one of the categories.
     """
     parts = {name: table.of(name) for name in table.observers}
-    people = [one for one in table if is_person(one.observer)]
-    if len({one.observer for one in people}) > 1:
-        parts[POOLED] = DecisionTable(tuple(people), table.extra_columns, table.categories)
+    if len(names := {*table.people}) > 1:
+        parts[POOLED] = replace(table, decisions=tuple(one for one in table if one.observer in names))
     for name, part in parts.items():
         asked = cue_decisions(part)
         if len(asked):
             yield from _shares(asked, name)
+    yield from _gaps(table, parts)
+
+
+def _gaps(table: DecisionTable, parts: Mapping[str, DecisionTable]) -> Iterator[Estimate]:
+    """Of each network less people together, and less each other network, on the images that both saw."""
+    networks = [name for name in table.observers if name not in table.people]
+    people = [POOLED] if POOLED in parts else [*table.people]
+    pairs = [(name, other) for name in networks for other in people]
+    pairs += combinations(networks, 2) if len(networks) <= MOST_COMPARED else []
+    for first, second in pairs:
+        seen = {(one.condition, one.image) for one in parts[first]} & {
+            (one.condition, one.image) for one in parts[second]
+        }
+        sides = [
+            cue_decisions(replace(part, decisions=tuple(one for one in part if (one.condition, one.image) in seen)))
+            for part in (parts[first], parts[second])
+        ]
+        if all(map(len, sides)):
+            found, at = bias_gap(*sides), {"of": first, "less": second}
+            fields = figure(found, "" if found.value is not None else UNDECIDED)
+            yield Estimate(exam=NAME, measure="shape_bias_gap", unit="difference of shares", at=at, **fields)
 
 
 def cue_decisions(table: DecisionTable) -> Decisions:
@@ -99,3 +122,12 @@ def cue_charts(estimates: Estimates) -> Iterator[Chart]:
         caption="Only images whose cues differ. Wilson's interval takes images for independent, which is too narrow. "
         "Published: Geirhos et al. (ICLR 2019), people: ten, all trials pooled.",
     )
+    if gaps := estimates.of("shape_bias_gap"):
+        yield Table(
+            title="Whose shape bias is higher?",
+            columns=["of", "less that of", "answers", "difference of shape bias"],
+            rows=[[e.at["of"], e.at["less"], e.n, (e.value, e.low, e.high)] for e in gaps],
+            formats=(None, None, "integer", "number"),
+            caption="On the images that both saw, contents and textures resampled for both together. An interval that holds 0 "
+            "shows no difference.",
+        )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.cli.decisions_cues import cue_measures
+from eyechart.cli.decisions_cues import MOST_COMPARED, cue_measures
 from eyechart.core.estimate import Estimate
 from eyechart.core.words import figure
 from eyechart.images.decisions import NO_ANSWER, DecisionTable
@@ -19,7 +19,6 @@ from eyechart.stats.intervals import Interval, ratios, wilson
 
 NAME = "decisions"
 PEOPLE = "people"
-MOST_COMPARED = 8  # networks that are compared with each other, two by two
 NO_PAIR = "no image was answered by both"
 FEW = "in every pair an observer was always right or always wrong"
 

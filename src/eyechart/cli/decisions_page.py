@@ -10,7 +10,7 @@ from eyechart.cli.decisions_measures import PEOPLE
 from eyechart.core.chart import Bars, Chart, Finding, Format, Lines, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import number, percent
-from eyechart.images.decisions import is_person
+from eyechart.images.observers import Observed
 from eyechart.report.page import Counts, Page, PageSection
 
 TITLE = "Do they err on the same images?"
@@ -27,21 +27,22 @@ MEASURES = (
 )
 
 
-def page_of(estimates: Estimates, images: int, about: Sequence[tuple[str, str]], facts: Mapping[str, Any]) -> Page:
+def page_of(estimates: Estimates, seen: Observed, about: Sequence[tuple[str, str]], facts: Mapping[str, Any]) -> Page:
     """Everything the page says; ``about``: lines on the images, ``facts``: where the figures come from."""
-    section = PageSection("decisions", TITLE, EXPLANATION, tuple(findings(estimates)), tuple(charts(estimates)))
+    told = tuple(findings(estimates, seen.persons))
+    section = PageSection("decisions", TITLE, EXPLANATION, told, tuple(charts(estimates)))
     return Page(
         title="Decisions of people and networks",
         created=str(facts["created"]),
         models=(),
         images=tuple(about),
-        counts=Counts(images),
+        counts=Counts(seen.count),
         sections=(section,),
         provenance=facts,
     )
 
 
-def findings(estimates: Estimates) -> Iterator[Finding]:
+def findings(estimates: Estimates, people: Sequence[str]) -> Iterator[Finding]:
     """People among themselves, each network against them, then what cannot be told."""
     among = estimates.one("mean_error_consistency", of=PEOPLE)
     if among is not None and among.value is not None:
@@ -61,14 +62,14 @@ def findings(estimates: Estimates) -> Iterator[Finding]:
     if left_out:
         told = f"In {left_out} of the comparisons one was always right or always wrong: they have no error consistency."
         yield Finding("note", f"{told} Means leave them out.")
-    yield from _alone(estimates)
+    yield from _alone(estimates, people)
     for e in estimates.of("no_answer"):
         if (e.value or 0) > 0.05:
             yield Finding("note", f"{e.at['observer']} gave no answer to {percent(e)} of the images.")
 
 
-def _alone(estimates: Estimates) -> Iterator[Finding]:
-    """Who is compared with nobody, and that people are told by their names alone."""
+def _alone(estimates: Estimates, people: Sequence[str]) -> Iterator[Finding]:
+    """Who is compared with nobody, and how people are told from networks."""
     names = list(dict.fromkeys(e.at["observer"] for e in estimates.of("accuracy")))
     compared = {e.at[side] for e in estimates.of("error_consistency") for side in ("first", "second")}
     alone = [name for name in names if name not in compared]
@@ -78,9 +79,11 @@ def _alone(estimates: Estimates) -> Iterator[Finding]:
             "no image, in the same condition, is shared with those to compare with. Images are matched by their names."
         )
         yield Finding("note", f"Compared with nobody: {told}; {end}")
-    if not any(is_person(name) for name in names):
+    if not people:
         told = "No observer is called subject- and a number, such as subject-01, so that all count as networks"
-        yield Finding("note", f"{told}: if some are people, name them so in the column subj.")
+        yield Finding(
+            "note", f"{told}: if some are people, name them with --people, or call them so in the column subj."
+        )
 
 
 def _of_network(e: Estimate, estimates: Estimates) -> Finding:

@@ -58,6 +58,9 @@ class Asked(BaseModel):
     labels: str | None = Field(
         None, description="Labels of a flat folder: a CSV file, or a rule such as '{label}.jpg'."
     )
+    masks: str | None = Field(
+        None, description="DIR of masks, called as the images, black where no object is (variants, hybrids)."
+    )
     train_images: str | None = Field(
         None, description="Images that the model was fitted to, to compare with (clean, bands, partial_invariance)."
     )
@@ -146,7 +149,7 @@ def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> 
     folder = Folder(out)
     if writes:
         folder.check_writable()
-    images = load_images(options.images, labels=options.labels)
+    images = load_images(options.images, labels=options.labels, masks=options.masks)
     teller = teller_of(images)
     loaded = _load_models(models, options)
     for model in loaded:

@@ -61,6 +61,7 @@ class FeaturesOptions(BaseModel):
     )
     out: str | None = Field(None, description="Folder or URL; the same command with the same folder goes on.")
     labels: str | None = Field(None, description="Labels of a flat folder, as in eyechart exam.")
+    masks: str | None = Field(None, description="DIR of masks of the objects, as in eyechart exam.")
     limit: int | None = Field(None, description="Only the first N images of the seeded, stratified order.")
     seed: int = Field(
         0, description="Of the order of the images, of the channels that are chosen, and of the pictures."
@@ -99,7 +100,7 @@ def features(
         sys.exit(130)
     page = _present(gallery, layers, options, loaded)
     if json:
-        from eyechart.features.present import table
+        from eyechart.features.told import table
 
         print(json_.dumps({"page": page, "layers": [table(layer) for layer in layers]}))
         return
@@ -110,8 +111,9 @@ def features(
 
 def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, Any]:
     from eyechart.cli.exam import settings_of
-    from eyechart.features.gallery import Gallery, numbers
+    from eyechart.features.gallery import Gallery
     from eyechart.features.looks import decoded_of
+    from eyechart.features.numbers import numbers
     from eyechart.images.load import load_images
     from eyechart.models.load import load_model
     from eyechart.run.options import RunOptions
@@ -119,7 +121,7 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
 
     Folder(out).check_writable()
     chosen = numbers(options.channels)
-    images = load_images(options.images, labels=options.labels)
+    images = load_images(options.images, labels=options.labels, masks=options.masks)
     teller = Teller()
     maps_images = options.classes == "sorted" or options.classes.endswith(".csv")
     loaded = load_model(

@@ -25,12 +25,15 @@ class StimuliOptions(BaseModel):
     decoder: str | None = Field(None, description="FILE of the decoder (adain).")
     size: int | None = Field(
         None,
-        description="Side of the pictures in pixels. Default: the least side of the first images; 224 (style, adain).",
+        description="Side of the pictures in pixels. Default: least side of the first images (16 to 512); 224 (style, adain).",
     )
     per_image: int = Field(1, description="Pictures of each image, with as many styles.")
     same_class: bool = Field(False, description="Styles may be of the image's own class.")
     format: Literal["png", "webp"] = Field("png", description="Lossless either way.")
     labels: str | None = Field(None, description="Labels of a flat folder, as for eyechart exam.")
+    masks: str | None = Field(
+        None, description="DIR of masks, called as the images, black where no object is (silhouette, object-texture)."
+    )
     style_labels: str | None = Field(None, description="Those of the styles.")
     limit: int | None = Field(None, description="Only the first N images of the seeded, stratified order.")
     seed: int = Field(0, description="Seed of the order, of the choice of styles and of every random view.")
@@ -56,8 +59,8 @@ def stimuli(
     from eyechart.images.load import load_images
     from eyechart.stimuli.make import make_stimuli
 
-    given = options.model_dump(exclude={"set", "weights", "decoder", "labels", "style_labels", "styles"})
-    contents = load_images(images, labels=options.labels)
+    given = options.model_dump(exclude={"set", "weights", "decoder", "labels", "masks", "style_labels", "styles"})
+    contents = load_images(images, labels=options.labels, masks=options.masks)
     styles = load_images(options.styles, labels=options.style_labels) if options.styles else None
     teller = Teller("stimuli")
     for remark in dict.fromkeys((*contents.remarks, *(styles.remarks if styles else ()))):

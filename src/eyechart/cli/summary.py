@@ -40,6 +40,9 @@ def print_summary(run: Run, *, as_json: bool) -> None:
         ]
         print(json.dumps(summary))
         return
+    if not run.page["sections"]:  # the error that follows says why
+        stderr.print(f"Nothing was measured. Report: [bold]{escape(report)}[/]")
+        return
     if run.results.get("preview"):
         stderr.print(f"[bold]PREVIEW[/]: {run.results['images']:,} of {run.results['of']:,} images.")
     if few := run.few_images:
@@ -81,7 +84,8 @@ def _table(run: Run) -> Table:
     most = min(MOST_ROWS, max(FEWEST_ROWS, ALL_ROWS // max(len(groups), 1)))
     for exam, model, found in groups:
         name = escape(f"{model}: {exam}" if several else exam)
-        shown = [e for e in found if e.value is not None and e.measure in (_headline(exam) or (e.measure,))]
+        told = [e for e in found if e.value is not None]
+        shown = [e for e in told if e.measure in _headline(exam)] or told
         for e in shown[:most]:
             ends = f"{e.low:.4f} to {e.high:.4f}" if e.low is not None and e.high is not None else ""
             table.add_row(name, escape(_address(e)), f"{e.value:.4f}", ends, f"{e.n:,}")

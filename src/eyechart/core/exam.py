@@ -33,6 +33,7 @@ class Subject:
     Attributes:
         size: the model's input frame, (height, width) in pixels.
         class_names: of the model's outputs; empty if unknown.
+        class_ids: their WordNet ids; empty if they have none.
         n_classes: number of outputs.
         kind: what the model answers, ``logits`` or ``embedding``; ``none`` where images are looked at without a model.
         labelled: whether the images have labels that the model can be right about.
@@ -53,6 +54,7 @@ class Subject:
     convolutions: tuple[str, ...] = ()
     geometry: Mapping[str, LayerGeometry] = field(default_factory=dict, compare=False, repr=False)
     weights: Mapping[str, torch.Tensor] = field(default_factory=dict, compare=False, repr=False)
+    class_ids: tuple[str, ...] = ()
 
     def class_name(self, index: int) -> str:
         """The name of class ``index``."""
@@ -168,6 +170,13 @@ class Exam(BaseModel, ABC):
     def findings_beside(self, training: Estimates) -> Sequence[Finding]:
         """Plain sentences on what training images add."""
         return ()
+
+    def estimates_against(self, tally: Tally, other: Tally, subject: Subject, opponent: Subject) -> Estimates:
+        """Where several models sit the exam: figures of one less those of another (coordinate ``less``: its name).
+
+        Both tallies are of the images that both examined, in one order.
+        """
+        return Estimates()
 
     def tolerates(self, query: Query) -> bool:
         """Whether it copes with NaN and infinity in what this query gives; else such an image has no part in the exam."""

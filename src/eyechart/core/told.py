@@ -10,7 +10,7 @@ import numpy as np
 
 from eyechart.core.estimate import Estimate
 from eyechart.core.words import figure
-from eyechart.stats.intervals import ratios
+from eyechart.stats.intervals import ratios, share_of
 
 NO_PAIR = "no image gave a pair that counts here"
 
@@ -33,6 +33,14 @@ class Told:
     at: Mapping[str, Any]
     events: Array
     pairs: Array
+
+
+def clean_accuracy(make: Make, image_top1: Array, labels: Array, n_classes: int) -> Iterator[Estimate]:
+    """How many images with a label are right on the clean view, beside one answer in so many classes; none without labels."""
+    known = labels >= 0
+    if known.any():
+        right = share_of((image_top1 == labels)[known])
+        yield make("clean_accuracy", at={"chance": 1 / max(1, n_classes)}, **figure(right))
 
 
 def figures(make: Make, told: Sequence[Told], at: Mapping[str, Any]) -> Iterator[Estimate]:

@@ -136,6 +136,11 @@ class InputView(View):
         """The source view whose frame it mixes in, to be found in ``batch.beside``; None: it shows the batch alone."""
         return None
 
+    @property
+    def besides(self) -> tuple[SourceView, ...]:
+        """All source views whose frames it needs: ``beside``, for most."""
+        return () if self.beside is None else (self.beside,)
+
     @abstractmethod
     def render(self, batch: Pixels) -> Shown:
         """Render the batch."""
@@ -207,7 +212,7 @@ def split_stages(view: View) -> tuple[SourceView, tuple[InputView, ...]]:
 def sources_of(view: View) -> tuple[SourceView, ...]:
     """The source view a view starts from, then those that its steps mix in; each once."""
     first, steps = split_stages(view)
-    return tuple(dict.fromkeys((first, *(step.beside for step in steps if step.beside is not None))))
+    return tuple(dict.fromkeys((first, *(view for step in steps for view in step.besides))))
 
 
 def _steps(view: View) -> tuple[View, ...]:

@@ -74,7 +74,7 @@ class Affine(Exam):
     At {family, amount} alone:
         invented_images: images of which T(x) shows anything beyond the end of the picture.
         invented_share, control_invented_share: mean share of pixels that do, in T(x) and in the control.
-    And accuracy at {family: none}, of x; commonest_answer_share, of x: near 1 stability means nothing.
+    And, of x, accuracy at {family: none, chance} and commonest_answer_share: near chance, or 1, stability means nothing.
 
     Rows: ``image_top1``, and per family (arrays with one entry an amount) ``<family>_top1``, ``<family>_absolute_change``,
     ``<family>_invented``, ``<family>_control_top1``, ``<family>_control_absolute_change``, ``<family>_control_invented``;
@@ -172,7 +172,8 @@ class Affine(Exam):
         groups = {"all": np.ones(len(labels), bool)}
         if known.any():
             groups["correct"] = right
-            found.append(self.estimate("accuracy", at={"family": "none"}, **figure(share_of(right[known]))))
+            none = {"family": "none", "chance": 1 / max(1, subject.n_classes)}
+            found.append(self.estimate("accuracy", at=none, **figure(share_of(right[known]))))
         for given, group in groups.items():
             found += self._least(tally.rows, plain, group, {"given": given})
         for family, amounts in self._by_family(subject).items():

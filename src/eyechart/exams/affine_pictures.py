@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Lines, Series, Table
 from eyechart.core.estimate import Estimate, Estimates, ends
-from eyechart.core.findings import called_out, judged, stuck
+from eyechart.core.findings import called_out, guessed, idle, judged
 from eyechart.core.words import percent, points
 
 AXES: Mapping[str, tuple[str, str]] = {
@@ -58,9 +58,9 @@ def findings(estimates: Estimates, control: str) -> Sequence[Finding]:
     """The smallest changes, all together; their blur; mirrors; whether stability is an illusion."""
     found: list[Finding] = []
     usual, blur = estimates.one("commonest_answer_share"), estimates.one("least_control_change", given="all")
-    excess = estimates.one("least_excess", given="all")
+    excess, plain = estimates.one("least_excess", given="all"), estimates.one("accuracy", family="none")
     if excess and excess.value is not None:
-        found.append(_verdict(excess, estimates, control, praise=not stuck(usual)))
+        found.append(_verdict(excess, estimates, control, praise=not idle(usual, plain)))
     if blur and (blur.low or 0.0) > 0.05:
         sentence = (
             f"The blur of interpolation alone, with nothing moved, changes {percent(blur)} of its answers: it lives on the "
@@ -70,7 +70,10 @@ def findings(estimates: Estimates, control: str) -> Sequence[Finding]:
     flip = estimates.one("p_top1_change", family="flip", given="all")
     if flip and flip.value is not None:
         found.append(Finding("note", f"Mirrored left to right, images get another answer {percent(flip)} of the time."))
+    weak = any(finding.verdict == "weak" for finding in found)
     found += called_out(usual, "little can change")
+    if not weak:
+        found += guessed(plain, "that it is stable says little")
     return found or [Finding("note", "No image was changed.")]
 
 

@@ -9,16 +9,17 @@ import numpy as np
 from pydantic import Field
 
 from eyechart.core.chart import Chart, Finding
+from eyechart.core.embeddings import PER_BUCKET, Scale, apart, compared_with, references
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.settings import Distinct
-from eyechart.core.tally import Tally
-from eyechart.core.told import figures
+from eyechart.core.tally import Kept, Tally
+from eyechart.core.told import Told, clean_accuracy, figures
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.errors import at_most
-from eyechart.exams.consistency_figures import told, worst
+from eyechart.exams.consistency_figures import answered, moved, told, worst
 from eyechart.exams.consistency_pictures import PREFIX, charts, findings
 from eyechart.stats.intervals import pooled, share_of
 from eyechart.views.rolls import RandomRoll, usual_reach
@@ -51,18 +52,27 @@ class Consistency(Exam):
         distance_absolute_change, roll_distance_absolute_change {from, to}: mean |p1[c] - p2[c]| of those.
         commonest_answer_share, roll_commonest_answer_share: share of answers that are the commonest class.
         enlarged: mean pixels of the scaled picture for a pixel of the original (crop).
-    And clean_accuracy {chance}: on the clean view, beside one answer in so many classes.
+    Models that answer with an embedding have these instead, but for ``enlarged``; those of ``roll`` are named likewise:
+        cosine_distance: mean 1 - cosine of the embeddings of the two windows.
+        embed_change: mean norm of their difference over ``reference_distance``: 0 = blind to the move, 1 = like another image.
+        significant_change: share of pairs farther apart, by cosine distance, than ``significant_distance``.
+        distance_significant_change, distance_cosine_distance {from, to}: the same by how far apart the places lie.
+        reference_distance: mean norm of the difference between (up to 48) different images of the set, as they are.
+        significant_distance {quantile}: the cosine distance that this share of pairs of different images stays below. Both are
+            taken as known: the intervals vary the pairs alone. They are the same for both modes.
+    And, of models with classes, clean_accuracy {chance}: on the clean view, beside one answer in so many classes.
     ``n`` counts images; intervals resample whole images.
 
     Rows: ``image_top1``, and per mode (arrays with one entry a pair) ``<mode>_top1_1``, ``<mode>_top1_2``,
     ``<mode>_absolute_change``, ``<mode>_down``, ``<mode>_right`` (from the first place to the second), ``<mode>_valid``,
-    and ``crop_enlarged``.
+    and ``crop_enlarged``. Of embeddings: ``image_norm``, ``<mode>_distance``, ``<mode>_cosine_distance``.
     """
 
     name: ClassVar[str] = "consistency"
     headline: ClassVar[tuple[str, ...]] = ("consistency", "accuracy", "roll_consistency", "roll_accuracy")
     version: ClassVar[int] = 2  # distances of rolls in steps of what they spread over
     right_by: ClassVar[str] = "image_top1"
+    answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     title: ClassVar[str] = "Consistency under shifts"
     explanation: ClassVar[str] = (
         "Two windows are cut at random from each picture, a few pixels apart, and the model is asked about both. A person "
@@ -79,6 +89,9 @@ class Consistency(Exam):
         None, ge=1, description="roll: shifts from -reach to reach - 1; default 32 at 224, 3 at 32."
     )
     distinct: bool = Field(False, description="The two places of a pair are never the same.")
+    significant_quantile: float = Field(
+        0.05, gt=0, lt=1, description="Embeddings: pairs of different images below the threshold."
+    )
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
         """The clean pass and two frames a pair. Raises SettingError where margin or reach exceed the model's input."""
@@ -94,7 +107,13 @@ class Consistency(Exam):
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry per pair in the columns of a mode."""
-        rows: dict[str, Array] = {"image_top1": answers[CLEAN].top1.astype(np.int32)}
+        clean = answers[CLEAN]
+        kept: tuple[Kept, ...] = ()
+        if batch.subject.kind == "embedding":
+            rows: dict[str, Array] = {"image_norm": np.linalg.norm(clean.values, axis=1).astype(np.float32)}
+            kept = tuple(references(clean, batch))
+        else:
+            rows = {"image_top1": clean.top1.astype(np.int32)}
         for mode in self.modes:
             pairs = [self._pair(answers, mode, k, batch.subject) for k in range(self.passes)]
             for name, column in pairs[0].items():
@@ -102,19 +121,25 @@ class Consistency(Exam):
             if mode == "crop":
                 first = answers[Query(self._view(mode, 0, 1, batch.subject))]
                 rows["crop_enlarged"] = first.notes["enlarged"].astype(np.float32)
-        return Tally(rows)
+        return Tally(rows, kept=kept, limit=PER_BUCKET)
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
-        """Per mode: over all images, and over those right on the clean view."""
-        whole, known = tally.rows["image_top1"], labels >= 0
-        found: list[Estimate] = []
-        if known.any():
-            right = share_of((whole == labels)[known])
-            at = {"chance": 1 / max(1, subject.n_classes)}
-            found.append(self.estimate("clean_accuracy", at=at, **figure(right)))
+        """Per mode: over all images, and over those right on the clean view; or how far embeddings move."""
+        whole, scale = tally.rows.get("image_top1"), Scale.of(tally.kept, self.significant_quantile)
+        if whole is None:
+            undefined = [
+                PREFIX[mode] + measure for mode in self.modes for measure in ("embed_change", "significant_change")
+            ]
+            found = compared_with(self.estimate, scale, {}, undefined)
+        else:
+            found = [*clean_accuracy(self.estimate, whole, labels, subject.n_classes)]
         for mode in self.modes:
             rows = {c.removeprefix(f"{mode}_"): v for c, v in tally.rows.items() if c.startswith(f"{mode}_")}
-            found += self._figures(mode, rows, whole, labels, subject)
+            room = self._room(mode, subject)
+            measured = moved(rows, scale, room) if whole is None else told(rows, whole, labels, room)
+            found += self._figures(mode, rows, [*measured])
+            if whole is not None:
+                found += self._worst(mode, rows, whole, labels)
         return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
@@ -144,26 +169,26 @@ class Consistency(Exam):
         valid = first.valid & second.valid
         way = {name: np.where(valid, second.notes[name] - first.notes[name], 0) for name in ("down", "right")}
         return {
-            "top1_1": first.top1.astype(np.int32),
-            "top1_2": second.top1.astype(np.int32),
-            "absolute_change": first.absolute_change(second).astype(np.float32),
+            **(apart(first, second) if subject.kind == "embedding" else answered(first, second)),
             **{name: _shorter(pixels, mode, subject.size[name == "right"]) for name, pixels in way.items()},
             "valid": valid,
         }
 
-    def _figures(
-        self, mode: Mode, rows: Mapping[str, Array], image_top1: Array, labels: Array, subject: Subject
-    ) -> Iterator[Estimate]:
-        """All figures of a mode, from one resampling of its images."""
+    def _figures(self, mode: Mode, rows: Mapping[str, Array], measured: Sequence[Told]) -> Iterator[Estimate]:
+        """Figures of a mode, from one resampling of its images."""
 
         def named(measure: str, **fields: Any) -> Estimate:
             return self.estimate(PREFIX[mode] + measure, **fields)
 
-        yield from figures(named, [*told(rows, image_top1, labels, self._room(mode, subject))], {})
-        for windows, right in worst(rows, image_top1, labels):
-            yield named("worst_accuracy", at={"windows": windows}, **figure(share_of(right)))
+        yield from figures(named, measured, {})
         if mode == "crop":
             yield self.estimate("enlarged", unit="ratio", **figure(pooled(rows["enlarged"][:, None])))
+
+    def _worst(self, mode: Mode, rows: Mapping[str, Array], image_top1: Array, labels: Array) -> Iterator[Estimate]:
+        """What is left where every window counts."""
+        for windows, right in worst(rows, image_top1, labels):
+            share = figure(share_of(right))
+            yield self.estimate(f"{PREFIX[mode]}worst_accuracy", at={"windows": windows}, **share)
 
 
 def _shorter(pixels: Array, mode: Mode, length: int) -> Array:

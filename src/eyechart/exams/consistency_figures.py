@@ -7,7 +7,9 @@ from math import ceil
 
 import numpy as np
 
+from eyechart.core.embeddings import Scale, turns
 from eyechart.core.exam import Array
+from eyechart.core.query import Answer
 from eyechart.core.told import Told
 
 BINS = 8  # steps of distance in the room on one axis
@@ -29,7 +31,27 @@ def told(rows: Mapping[str, Array], image_top1: Array, labels: Array, room: int)
         count = np.tile(valid & known[:, None], 2)
         yield Told("accuracy", "share", {}, (frames == labels[:, None]) & count, count)
     yield _commonest(rows)
-    yield from _by_distance(rows, changed, room)
+    yield from _by_distance(rows, "distance_change", "share", changed, room)
+    yield from _by_distance(rows, "distance_absolute_change", "probability", rows["absolute_change"], room)
+
+
+def answered(first: Answer, second: Answer) -> dict[str, Array]:
+    """Columns (n,) of one pair, of a model with classes."""
+    return {
+        "top1_1": first.top1.astype(np.int32),
+        "top1_2": second.top1.astype(np.int32),
+        "absolute_change": first.absolute_change(second).astype(np.float32),
+    }
+
+
+def moved(rows: Mapping[str, Array], scale: Scale | None, room: int) -> Iterator[Told]:
+    """All figures of a mode of a model that embeds."""
+    yield from turns(rows, scale)
+    if scale:
+        yield from _by_distance(
+            rows, "distance_significant_change", "share", rows["cosine_distance"] > scale.significant, room
+        )
+    yield from _by_distance(rows, "distance_cosine_distance", "cosine distance", rows["cosine_distance"], room)
 
 
 def worst(rows: Mapping[str, Array], image_top1: Array, labels: Array) -> Iterator[tuple[int, Array]]:
@@ -56,8 +78,8 @@ def _commonest(rows: Mapping[str, Array]) -> Told:
     return Told("commonest_answer_share", "share", {}, (frames == most) & valid, valid)
 
 
-def _by_distance(rows: Mapping[str, Array], changed: Array, room: int) -> Iterator[Told]:
-    """Change of pairs by how far apart their places lie; distances without a pair are left out."""
+def _by_distance(rows: Mapping[str, Array], measure: str, unit: str, events: Array, room: int) -> Iterator[Told]:
+    """Events of pairs by how far apart their places lie; distances without a pair are left out."""
     far = np.hypot(rows["down"], rows["right"])
     step = max(1, ceil(room / BINS))
     edges = [0, *range(step, int(far.max(initial=0)) + step + 1, step)]
@@ -65,5 +87,4 @@ def _by_distance(rows: Mapping[str, Array], changed: Array, room: int) -> Iterat
         counts = rows["valid"] & (far > start) & (far <= stop)
         if counts.any():
             at = {"from": max(start, 0), "to": stop}
-            yield Told("distance_change", "share", at, changed & counts, counts)
-            yield Told("distance_absolute_change", "probability", at, _moved(rows, counts), counts)
+            yield Told(measure, unit, at, np.where(counts, events, 0), counts)

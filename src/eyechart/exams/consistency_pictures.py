@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from math import sqrt
 
 from eyechart.core.chart import Chart, Finding, Lines, Rule, Series, Table
+from eyechart.core.embeddings import farther
 from eyechart.core.estimate import Estimate, Estimates, ends
-from eyechart.core.findings import called_out
+from eyechart.core.findings import called_out, guessed, judged
 from eyechart.core.words import percent
 
 LOW, HIGH = 0.95, 0.98  # verdicts: below is weak, above strong
-CHANCE = 3  # standard deviations from guessing
 FEW = 10  # images: curves leave out distances that fewer met
 ENLARGED = 1.05  # beyond, the margin is not the picture's own
 PREFIX = {"crop": "", "roll": "roll_"}
 WHERE = {"crop": "windows of a real margin", "roll": "cyclic shifts"}
+KINDS = {
+    "crop": "Two windows of one picture",
+    "roll": "Two cyclic shifts of one frame (no photograph moves so)",
+}
+ADVICE = "Anti-alias where it subsamples, average its answers over a few shifts, or train with small shifts."
+CURVES = {
+    "distance_change": "another answer",
+    "distance_absolute_change": "confidence moves by",
+    "distance_significant_change": "farther than pairs of different images that are alike",
+    "distance_cosine_distance": "1 - cosine",
+}
 GROUPS = {"all": "all images", "correct": "images right on the clean view"}
 
 
 def charts(estimates: Estimates, mode: str) -> Sequence[Chart]:
-    """Consistency and change, what accuracy is left, and change against distance."""
+    """Consistency and change, what accuracy is left, and change against distance; or how far embeddings move."""
+    if estimates.of(f"{PREFIX[mode]}cosine_distance"):
+        return [_embedded(estimates, mode), *_distances(estimates, mode)]
     return [_main(estimates, mode), *_distances(estimates, mode), *_worst(estimates, mode)]
 
 
 def findings(estimates: Estimates, mode: str) -> Iterator[Finding]:
     """The verdict on consistency, then what it may hide."""
+    if estimates.of(f"{PREFIX[mode]}cosine_distance"):
+        yield from [*_moved(estimates, mode), *_enlarged(estimates, mode)]
+        return
     e = estimates.one(f"{PREFIX[mode]}consistency", given="all")
     if e is None or e.value is None:
         yield Finding("note", f"No image could be shown as two {WHERE[mode]}.")
@@ -36,29 +51,36 @@ def findings(estimates: Estimates, mode: str) -> Iterator[Finding]:
     yield from _enlarged(estimates, mode)
 
 
+def _moved(estimates: Estimates, mode: str) -> Iterator[Finding]:
+    """The verdict on embeddings."""
+    e, moved = (estimates.one(PREFIX[mode] + measure) for measure in ("significant_change", "embed_change"))
+    if e is None or e.value is None or moved is None:
+        yield Finding(
+            "note", f"How far embeddings move cannot be told ({WHERE[mode]}): {e.reason if e else 'no pair'}."
+        )
+        return
+    sentence = (
+        f"{KINDS[mode]} have embeddings that lie {farther(estimates)} {percent(e)} of the time; on average they lie "
+        f"{percent(moved)} of the way to another image apart; {e.n:,} images."
+    )
+    yield judged(sentence, e, 1 - LOW, 1 - HIGH, ADVICE)
+
+
 def _verdict(e: Estimate, estimates: Estimates, mode: str, doubtful: bool) -> Finding:
     correct = estimates.one(f"{PREFIX[mode]}consistency", given="correct")
     own = f"; of images that it gets right, {percent(correct)}" if correct and correct.value is not None else ""
-    kind = "Two windows of one picture" if mode == "crop" else "Two cyclic shifts of one frame (no photograph moves so)"
-    sentence = f"{kind} get one answer {percent(e)} of the time{own}; {e.n:,} images.{_lost(estimates, mode)}"
+    sentence = f"{KINDS[mode]} get one answer {percent(e)} of the time{own}; {e.n:,} images.{_lost(estimates, mode)}"
     if e.high is not None and e.high < LOW:
-        advice = "Anti-alias where it subsamples, average its answers over a few shifts, or train with small shifts."
-        return Finding("weak", sentence, advice)
+        return Finding("weak", sentence, ADVICE)
     steady = e.low is not None and e.low > HIGH and not doubtful
     return Finding("strong" if steady else "note", sentence)
 
 
 def _idle(estimates: Estimates, mode: str) -> Iterator[Finding]:
     """Whether it is consistent because it has little to say."""
-    clean, most = estimates.one("clean_accuracy"), estimates.one(f"{PREFIX[mode]}commonest_answer_share")
+    most = estimates.one(f"{PREFIX[mode]}commonest_answer_share")
     yield from called_out(most, f"on {WHERE[mode]} consistency then says little")
-    if clean is None or clean.value is None or not clean.n:
-        return
-    chance = clean.at["chance"]
-    if clean.value - chance < CHANCE * sqrt(chance * (1 - chance) / clean.n):
-        yield Finding(
-            "note", f"It is right {percent(clean)} of the time, which guessing might be: consistency then says little."
-        )
+    yield from guessed(estimates.one("clean_accuracy"), "consistency then says little")
 
 
 def _lost(estimates: Estimates, mode: str) -> str:
@@ -102,22 +124,41 @@ def _main(estimates: Estimates, mode: str) -> Table:
     )
 
 
+def _embedded(estimates: Estimates, mode: str) -> Table:
+    """How far the embeddings of two windows lie apart."""
+    measures = {
+        "significant_change": "significantly apart",
+        "embed_change": "of the way to another image",
+        "cosine_distance": "1 - cosine",
+    }
+    found = [estimates.one(PREFIX[mode] + measure) for measure in measures]
+    told: list[object] = [(e.value, e.low, e.high) if e else None for e in found]
+    return Table(
+        title=f"One embedding for two {WHERE[mode]}",
+        columns=["images", *measures.values(), "n"],
+        rows=[["all images", *told, found[-1].n if found[-1] else 0]],
+        formats=[None, "percent", "percent", "number", "integer"],
+        caption=f"Significantly apart: share of pairs that lie {farther(estimates)}. Of the way to another image: "
+        "mean distance of the two by that of different images. With 95 % intervals.",
+    )
+
+
 def _distances(estimates: Estimates, mode: str) -> Iterator[Lines]:
     """Change against how far the two lie apart."""
-    found, moved = (
-        [e for e in estimates.of(PREFIX[mode] + measure) if e.n >= FEW]
-        for measure in ("distance_change", "distance_absolute_change")
-    )
+    curves = {name: [e for e in estimates.of(PREFIX[mode] + measure) if e.n >= FEW] for measure, name in CURVES.items()}
+    curves = {name: found for name, found in curves.items() if found}
+    found = next(iter(curves.values()), [])
     if len(found) < 2:
         return
-    series = [Series(name, *ends(ones)) for name, ones in (("another answer", found), ("confidence moves by", moved))]
+    embedded = bool(estimates.of(f"{PREFIX[mode]}cosine_distance"))
+    what = "the embedding moves" if embedded else "the answer differs, and how far its probability moves"
     yield Lines(
         title=f"Change against distance ({WHERE[mode]})",
         x_label="pixels apart",
-        y_label="share of pairs, or probability",
+        y_label="share of pairs, or cosine distance" if embedded else "share of pairs, or probability",
         x=[(e.at["from"] + e.at["to"]) / 2 for e in found],
-        series=series,
-        caption="How often the answer differs, and how far its probability moves, by how far apart the two lie. A curve that "
+        series=[Series(name, *ends(ones)) for name, ones in curves.items()],
+        caption=f"How {'far' if embedded else 'often'} {what}, by how far apart the two lie. A curve that "
         "is high from the first pixels on points to the grid on which the model samples; one that rises slowly, to what comes "
         "into and leaves the window.",
     )

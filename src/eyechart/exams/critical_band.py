@@ -8,23 +8,24 @@ from typing import Any, ClassVar
 import numpy as np
 from pydantic import Field, field_validator
 
+from eyechart.core.by_category import ByCategory
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.query import Answer, Answers, Query
 from eyechart.core.tally import Tally
 from eyechart.core.words import figure
 from eyechart.exams.critical_band_channel import Seen, channel_figures, threshold_figures
 from eyechart.exams.critical_band_pictures import charts, findings
-from eyechart.images.categories import Categories, Rule
-from eyechart.images.category_labels import Wish, as_wish, categories_or_none, category_labels
+from eyechart.images.categories import Categories
+from eyechart.images.category_labels import category_labels
 from eyechart.stats.intervals import means, wilson
 from eyechart.views.band_noise import CONTRAST, BandNoise, centre, octaves
 
-SETTING = "critical_band.categories"
+STRONGEST = 0.16  # of the published noises
 
 
-class CriticalBand(Exam):
+class CriticalBand(ByCategory):
     """The frequency channel of recognition, by critical-band masking (Subramanian et al., NeurIPS 2023, arXiv 2309.13190).
 
     Images are shown grey, at ``contrast`` (published: a fifth of theirs), about the mean .449, in Gaussian noise of one octave
@@ -46,7 +47,9 @@ class CriticalBand(Exam):
         With {fit: counted | fitted}, of a Gaussian through heights by octave, A exp(-(f - mu)^2 / (2 s^2)), bounds: A from 0 to
             the greatest height, mu from an octave below the first to one above the last, s from .2 to 10 octaves. Heights are
             failed_noises for counted (as published; undefined where no more than half are right without noise); for fitted,
-            log2(strongest noise / threshold_sd), from 0 to an octave beyond the weakest noise. Four at most by either.
+            log2(strongest noise / threshold_sd), from 0 to an octave beyond the weakest noise; four at most by either.
+            Undefined where no octave's threshold lies within the noises shown. Widths hang on the strongest noise, from which
+            heights are counted, and on the contrast: compare them at the same settings only.
         channel_centre: 1.75 * 2^mu cycles per image. channel_bandwidth: full width at half maximum, octaves.
         channel_sensitivity: 2^(A - the greatest height), the published peak noise sensitivity.
         at_bound: 1 where the value of a fit lies at a bound and so means little, else 0.
@@ -61,6 +64,7 @@ class CriticalBand(Exam):
     """
 
     name: ClassVar[str] = "critical_band"
+    version: ClassVar[int] = 2  # 1 fitted channels where no threshold lay within the noises
     headline: ClassVar[tuple[str, ...]] = (
         "noiseless_accuracy",
         "channel_centre",
@@ -72,30 +76,19 @@ class CriticalBand(Exam):
         "Faint grey images are shown in noise of one coarseness at a time. Where little noise does harm, the model looks: "
         "people go by about one octave of detail, and noise elsewhere hardly troubles them."
     )
-    own_targets: ClassVar[bool] = True
 
     noises: tuple[float, ...] = Field(
-        (0.02, 0.04, 0.08, 0.16), min_length=2, description="Standard deviations of noise."
+        (0.02, 0.04, 0.08, STRONGEST), min_length=2, description="Standard deviations of noise, pixels being 0 to 1."
     )
-    categories: Wish = Field(
-        "auto",
-        description="auto, imagenet16, cifar10, or a TOML FILE: [categories] name = [outputs by number or name].",
-    )
-    aggregation: Rule = Field("mean", description="mean, sum, max or strict: how outputs make a category's score.")
     contrast: float = Field(CONTRAST, gt=0, le=1, description="Of the images by their own, before noise.")
     draws: int = Field(200, ge=50, description="Resamples of images for the intervals of fits.")
     images: int = Field(1000, ge=1, description="At most so many images, the first of the seeded order.")
 
-    @field_validator("categories", mode="before")
-    @classmethod
-    def _with_content(cls, wish: object) -> object:
-        return as_wish(wish, SETTING)
-
     @field_validator("noises")
     @classmethod
     def _growing(cls, noises: tuple[float, ...]) -> tuple[float, ...]:
-        if len(set(noises)) < len(noises) or min(noises) <= 0:
-            raise ValueError("give noises above 0, all different")
+        if len(set(noises)) < len(noises) or not all(0 < sd <= 1 for sd in noises):
+            raise ValueError("give noises above 0 and up to 1, all different: pixels go from 0 (black) to 1 (white)")
         return tuple(sorted(noises))
 
     def most(self, subject: Subject) -> int:
@@ -106,7 +99,7 @@ class CriticalBand(Exam):
         """Without noise, then each band at each strength."""
         if so_far:
             return None
-        self._known(subject)  # so that a mapping that does not fit is told at once
+        self.known(subject)  # so that a mapping that does not fit is told at once
         return tuple(Query(view) for view in self._views(subject))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
@@ -116,7 +109,7 @@ class CriticalBand(Exam):
             "right_own": _right(np.stack([a.top1 for a in asked], 1), batch.labels),
             "clipped": np.stack([a.notes["clipped_share"] for a in asked], 1).astype(np.float32),
         }
-        known = self._known(batch.subject)
+        known = self.known(batch.subject)
         if known is not None:
             rows["right_categories"] = self._by_category(known, asked, batch)
         return Tally(rows)
@@ -124,7 +117,7 @@ class CriticalBand(Exam):
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Accuracies, thresholds, channels."""
         found = [*self._clipped(tally.rows["clipped"], subject)]
-        known = self._known(subject)
+        known = self.known(subject)
         for classes, count in (("own", subject.n_classes), ("categories", len(known or ()))):
             right = tally.rows.get(f"right_{classes}", np.zeros((0, 1)))
             right = right[right[:, 0] >= 0]
@@ -138,10 +131,7 @@ class CriticalBand(Exam):
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Where the channel lies and how wide it is."""
-        return findings(estimates)
-
-    def _known(self, subject: Subject) -> Categories | None:
-        return categories_or_none(self.categories, subject.class_names, subject.n_classes, SETTING)
+        return findings(estimates, self.contrast == CONTRAST and max(self.noises) == STRONGEST)
 
     def _places(self, subject: Subject) -> list[tuple[int, float]]:
         """Octave and strength of every condition with noise, octave by octave."""

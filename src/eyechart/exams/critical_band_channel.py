@@ -24,6 +24,7 @@ Fields = Mapping[str, Any]
 
 HALF = 0.5  # of images right: the published criterion
 METHOD = "bootstrap"
+UNBRACKETED = "no octave's threshold lies between"
 LEAST_ROOM = 0.05  # accuracy above chance without noise: with less there is nothing to lose
 
 
@@ -105,10 +106,11 @@ def channel_figures(seen: Seen, fit: str) -> Iterator[tuple[str, str, Fields]]:
     """Measure, unit and fields of the channel through thresholds of one kind."""
     n, most = len(seen.right), seen.most[fit]
     heights = seen.heights[fit]
-    why = _no_channel(heights[0]) or (fit == "counted" and _never(seen)) or ""
+    why = _no_channel(heights[0]) or (fit == "counted" and _never(seen)) or _unbracketed(seen, fit) or ""
     value = np.full(3, np.nan) if why else polished_channel(heights[0], most)
-    drawn = channels(heights[1:][~np.isnan(heights[1:]).any(1)], most)
-    drawn = drawn[~np.isnan(drawn).any(1)]
+    known = np.asarray(~np.isnan(heights[1:]).any(1))
+    drawn = np.full((len(known), 3), np.nan)
+    drawn[known] = channels(heights[1:][known], most)
     readings: list[tuple[str, str, Any]] = [
         ("channel_centre", "cycles per image", lambda p: centre(0) * 2 ** p[..., 1]),
         ("channel_bandwidth", "octaves", lambda p: full_width(p[..., 2])),
@@ -132,6 +134,16 @@ def _never(seen: Seen) -> str:
     return (
         "" if seen.accuracies[0, 0] > HALF else "no more than half are right without noise, so that every noise fails"
     )
+
+
+def _unbracketed(seen: Seen, fit: str) -> str:
+    """Heights at either end alone say which octaves matter, but not how much: any width would do."""
+    weakest, strongest = seen.noises.min(), seen.noises.max()
+    if fit == "counted":
+        between = (seen.failed[0] > 0) & (seen.failed[0] < len(seen.noises))
+    else:
+        between = (seen.thresholds[0] >= weakest) & (seen.thresholds[0] <= strongest)
+    return "" if between.any() else f"{UNBRACKETED} the weakest noise, {weakest:g}, and the strongest, {strongest:g}"
 
 
 def _at_bound(value: Array, seen: Seen, most: float) -> bool:

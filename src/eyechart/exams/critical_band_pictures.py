@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from eyechart.core.by_category import CLASSES, explained
 from eyechart.core.chart import Chart, Finding, Lines, Mark, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
+from eyechart.exams.critical_band_channel import UNBRACKETED
 
-CLASSES = {"own": "the model's own classes", "categories": "categories"}
 PEOPLE = 1.0  # octaves, about (Subramanian et al., NeurIPS 2023)
 WIDE = 2.0  # octaves: from here on it is told as wide
 
@@ -18,13 +19,15 @@ def charts(estimates: Estimates) -> Sequence[Chart]:
     return [*_curves(estimates), *_table(estimates), *_clipped(estimates)]
 
 
-def findings(estimates: Estimates) -> Sequence[Finding]:
-    """Centre and width of the fitted channel, or why there is none."""
+def findings(estimates: Estimates, as_published: bool) -> Sequence[Finding]:
+    """Centre and width of the fitted channel, or why there is none; beside people's if noises and contrast are theirs."""
     classes = _told_by(estimates)
     plain = estimates.one("noiseless_accuracy", classes=classes)
     place, width = (estimates.one(f"channel_{m}", classes=classes, fit="fitted") for m in ("centre", "bandwidth"))
     if not (plain and place and width):
         return [Finding("note", "No image has a class that is known: noise could be seen to harm nothing.")]
+    if UNBRACKETED in place.reason and _lost(estimates, classes):
+        return [_unclear(estimates, classes)]
     if place.value is None or width.value is None:
         more = (
             "Show them at more contrast: --set critical_band.contrast=0.6." if "without noise" in place.reason else ""
@@ -35,20 +38,29 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         return [_unclear(estimates, classes)]
     sentence = (
         f"It recognises things by detail about {place.value:.3g} cycles per image{_ends(place)}, in a channel of "
-        f"{width.value:.1f} octaves{_ends(width)}; people's is about {PEOPLE:.0f} octave wide. Faint and grey, without noise, "
+        f"{width.value:.1f} octaves{_ends(width)}; {_PEOPLE if as_published else _OTHERWISE}. Faint and grey, without noise, "
         f"it is right {percent(plain)} of the time."
     )
-    if (width.low or 0.0) > WIDE:
+    if as_published and (width.low or 0.0) > WIDE:
         advice = "Noise of many kinds can upset it: try it with noisy and blurred images of your own."
         return [Finding("weak", sentence, advice)]
     return [Finding("note", sentence)]
+
+
+_PEOPLE = f"people's is about {PEOPLE:.0f} octave wide"
+_OTHERWISE = "people's was found with other noises or another contrast, so its width cannot be set beside this one"
+
+
+def _lost(estimates: Estimates, classes: str) -> list[float]:
+    """Centres of the octaves whose threshold lies below the weakest noise."""
+    return [e.at["centre"] for e in estimates.of("threshold_sd", classes=classes) if "too strong" in e.reason]
 
 
 def _unclear(estimates: Estimates, classes: str) -> Finding:
     """The fit ran into its bounds: mostly since noises are too strong for it."""
     thresholds = estimates.of("threshold_sd", classes=classes)
     weakest = min(e.at["sd"] for e in estimates.of("accuracy", classes=classes))
-    lost = [e.at["centre"] for e in thresholds if "too strong" in e.reason]
+    lost = _lost(estimates, classes)
     if not lost:
         return Finding("note", "Noise harms it in no clear channel: the fit of one ran into its bounds.")
     return Finding(
@@ -93,7 +105,10 @@ def _curves(estimates: Estimates) -> Iterator[Lines]:
         marks=marks,
         y_range=(0.0, 1.0),
         x_scale="log",
-        caption=f"Faint grey images answered rightly, by {CLASSES[classes]}. Where the lines dip, the model looks.",
+        caption=explained(
+            f"Faint grey images answered rightly, by {CLASSES[classes]}. Where the lines dip, the model looks.",
+            estimates,
+        ),
     )
 
 
@@ -104,14 +119,14 @@ def _table(estimates: Estimates) -> Iterator[Table]:
         cells = [(x.value, x.low, x.high) if x and x.value is not None else None for x in (e, *more[:2])]
         at_bound = more[2].value if more[2] else None
         note = e.reason or ("at a bound: means little" if at_bound else "")
-        rows.append([CLASSES[e.at["classes"]], _FITS[e.at["fit"]], *cells, note])
+        rows.append([CLASSES[e.at["classes"]], _FITS[e.at["fit"]], e.n, *cells, note])
     if rows:
         yield Table(
             title="The channel",
-            columns=["answers by", "through", "centre", "width", "sensitivity", ""],
+            columns=["answers by", "through", "n", "centre", "width", "sensitivity", ""],
             rows=rows,
-            formats=[None, None, "number", "number", "number", None],
-            caption="A Gaussian over octaves: centre in cycles per image, width in octaves, sensitivity at most 1.",
+            formats=[None, None, "integer", "number", "number", "number", None],
+            caption="A Gaussian over octaves; n: images. Centre in cycles per image, width in octaves, sensitivity at most 1.",
         )
 
 

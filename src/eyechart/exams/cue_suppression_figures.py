@@ -6,19 +6,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from math import sqrt
 from typing import Any
 
 import numpy as np
 
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
+from eyechart.core.findings import above_chance
 from eyechart.core.words import figure
 from eyechart.exams.cue_suppression_protocol import AXES, CUES, Condition, Method
 from eyechart.stats.intervals import FEWEST, Interval, differences, ratios, resampled_sums, wilson
 
 Say = Callable[..., Estimate]
-ABOVE_CHANCE = 3  # standard deviations of guessing
 UNDEFINED = 1 / 40  # of the resamples
 ROUNDING = 1e-9
 NEAR_CHANCE = "on the clean view it is right no more often than guessing might be"
@@ -155,8 +154,7 @@ class _Curves:
 
     @property
     def _surely_above(self) -> bool:
-        spread = sqrt(self.chance * (1 - self.chance) / len(self.right))
-        return self.chance < 1 and self._above >= ABOVE_CHANCE * spread
+        return above_chance(self._clean, self.chance, len(self.right))
 
     @cached_property
     def _methods(self) -> Mapping[Method, list[int]]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from eyechart.core.chart import Chart, Dots, Finding, Gallery, Lines, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.findings import stuck
 from eyechart.core.words import percent
 from eyechart.exams.cue_suppression_protocol import AXES, CUES, Condition, Method, Protocol
 
 EXAMPLES = 4
 KEEPS, LOSES = 0.95, 0.9  # of the accuracy: verdicts on grey pictures and on the slightest smoothing
-STUCK = 0.5  # share of one answer
 NAMES: dict[Method, str] = {
     "patch_shuffle": "tiles shuffled",
     "patch_rotation": "tiles turned",
@@ -118,8 +118,12 @@ def _claim(estimates: Estimates) -> Iterator[Finding]:
     yield Finding(
         "note",
         "A published claim (Burgert et al., NeurIPS 2025) is that convolutional networks lean on local shape, not on texture. "
-        f"At the strengths shown {verdict} {percent(difference)}.{local}",
+        f"At the strengths shown {verdict} {100 * difference.value:.1f} points{_ends(difference)}.{local}",
     )
+
+
+def _ends(e: Estimate) -> str:
+    return "" if e.low is None or e.high is None else f" (95% interval {100 * e.low:.1f} to {100 * e.high:.1f})"
 
 
 def _colour(estimates: Estimates) -> Iterator[Finding]:
@@ -151,15 +155,15 @@ def _stuck(estimates: Estimates) -> Iterator[Finding]:
     """Where one answer is all that is left."""
     strongest = {e.at["method"]: e for e in estimates.of("commonest_answer_share")}
     right = {e.at["method"]: e.value or 0.0 for e in estimates.of("accuracy")}
-    stuck = [
+    told = [
         f"{NAMES[m]} {percent(e)}"
         for m, e in strongest.items()
-        if (e.low or 0.0) > STUCK and right.get(m, 0.0) < (e.value or 0.0) / 2  # one answer may be the right one
+        if stuck(e) and right.get(m, 0.0) < (e.value or 0.0) / 2  # one answer may be the right one
     ]
-    if stuck:
+    if told:
         yield Finding(
             "note",
-            f"At the strongest it gives mostly one and the same answer: {'; '.join(stuck)}. There it has stopped looking, "
+            f"At the strongest it gives mostly one and the same answer: {'; '.join(told)}. There it has stopped looking, "
             "which is no sign of what it leaned on.",
         )
 
@@ -225,15 +229,23 @@ def _table(estimates: Estimates, methods: Sequence[Method]) -> Table:
         means = [estimates.of(m, method=method) for m in ("mean_relative_accuracy", "mean_chance_corrected")]
         if strongest[1]:
             cells = [(e[0].value, e[0].low, e[0].high) if e else None for e in (*means, *strongest)]
-            rows.append([f"{NAMES[method]} ({CUES[method]})", *cells])
+            rows.append([f"{NAMES[method]} ({CUES[method]})", (strongest[0] or strongest[1])[0].n, *cells])
     return Table(
         title="All ways to take a cue away",
-        columns=["picture (without)", "kept, mean", "kept above chance", "right", "same answer", "commonest answer"],
+        columns=[
+            "picture (without)",
+            "n",
+            "kept, mean",
+            "kept above chance",
+            "right",
+            "same answer",
+            "commonest answer",
+        ],
         rows=rows,
-        formats=[None, *["percent"] * 5],  # type: ignore[list-item]
-        caption="Kept: accuracy by that on the whole picture, mean over the strengths, as it is and above chance. The last "
-        "three are at the strongest: images that are right, that get the answer of the whole picture, and that get the "
-        "commonest answer.",
+        formats=[None, "integer", *["percent"] * 5],  # type: ignore[list-item]
+        caption="n: images. Kept: accuracy by that on the whole picture, mean over the strengths, as it is and above chance. "
+        "The last three are at the strongest: images that are right, that get the answer of the whole picture, and that get "
+        "the commonest answer.",
     )
 
 

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from pydantic import Field, field_validator
+from pydantic import Field
 
+from eyechart.core.by_category import ByCategory
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
+from eyechart.core.settings import Distinct
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.distortions_conditions import PUBLISHED, Condition, Name, conditions
 from eyechart.exams.distortions_pictures import charts, findings
-from eyechart.images.categories import Categories, Rule
-from eyechart.images.category_labels import Wish, as_wish, categories_or_none, category_labels
+from eyechart.images.category_labels import category_labels
 from eyechart.stats.intervals import differences, means, ratios, wilson
 
-SETTING = "distortions.categories"
 KEPT = 6
 
 
-class Distortions(Exam):
+class Distortions(ByCategory):
     """Accuracy on images distorted to growing degrees (Geirhos et al., NeurIPS 2018, arXiv 1808.08750; model-vs-human).
 
     grey, and of grey images: contrast c, (1 - c) / 2 + c x; low_pass and high_pass with a Gaussian of so many pixels of the
@@ -63,27 +63,11 @@ class Distortions(Exam):
         "Colour, contrast, sharpness and more are taken from the images little by little, as psychologists do it with people. "
         "People hold on for long; where a model drops early, it lives on what was taken."
     )
-    own_targets: ClassVar[bool] = True
 
-    distortions: tuple[Name, ...] = Field(PUBLISHED, min_length=1, description="Which; all published levels of each.")
-    categories: Wish = Field(
-        "auto",
-        description="auto, imagenet16, cifar10, or a TOML FILE: [categories] name = [outputs by number or name].",
+    distortions: Annotated[tuple[Name, ...], Distinct] = Field(
+        PUBLISHED, min_length=1, description="Which; all published levels of each."
     )
-    aggregation: Rule = Field("mean", description="mean, sum, max or strict: how outputs make a category's score.")
     images: int = Field(1000, ge=1, description="At most so many images, the first of the seeded order.")
-
-    @field_validator("categories", mode="before")
-    @classmethod
-    def _with_content(cls, wish: object) -> object:
-        return as_wish(wish, SETTING)
-
-    @field_validator("distortions")
-    @classmethod
-    def _distinct(cls, names: tuple[Name, ...]) -> tuple[Name, ...]:
-        if len(set(names)) < len(names):
-            raise ValueError("name each distortion once")
-        return names
 
     def most(self, subject: Subject) -> int:
         """``images``."""
@@ -93,7 +77,7 @@ class Distortions(Exam):
         """The image as it is, then every condition."""
         if so_far:
             return None
-        self._known(subject)  # so that a mapping that does not fit is told at once
+        self.known(subject)  # so that a mapping that does not fit is told at once
         return tuple(dict.fromkeys((CLEAN, *self._queries(subject))))
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
@@ -108,7 +92,7 @@ class Distortions(Exam):
                 np.float32
             ),
         }
-        known = self._known(batch.subject)
+        known = self.known(batch.subject)
         if known is not None:
             rows["category"] = category_labels(known, batch.labels, batch.ids)
             rows["image_category"] = known.answers(plain.log_p, self.aggregation)
@@ -141,9 +125,6 @@ class Distortions(Exam):
         """The image as it is, and distorted."""
         condition = Condition(case.facts["distortion"], case.facts["level"])
         return {"plain": CLEAN.view, "distorted": condition.view(tuple(case.facts["size"]))}
-
-    def _known(self, subject: Subject) -> Categories | None:
-        return categories_or_none(self.categories, subject.class_names, subject.n_classes, SETTING)
 
     def _queries(self, subject: Subject) -> list[Query]:
         return [Query(condition.view(subject.size)) for condition in conditions(self.distortions)]
@@ -209,7 +190,8 @@ class Distortions(Exam):
             if valid[:, of].all():
                 shares.append(events[:, 0] / len(of))
         if shares:
-            (over_all,) = means(np.stack(shares, 1).mean(1, keepdims=True))
+            events = len(every) * np.stack(shares, 1).mean(1, keepdims=True)
+            (over_all,) = ratios(events, np.full_like(events, len(every)), share=True)
             yield self.estimate("ood_accuracy", at=at, **figure(over_all))
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from eyechart.core.by_category import CLASSES, explained
 from eyechart.core.chart import Bars, Chart, Finding, Gallery, Lines, Rule, Series
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent, points
 from eyechart.exams.distortions_conditions import KINDS, Name
 
-CLASSES = {"own": "the model's own classes", "categories": "categories"}
 MUCH, LITTLE = 0.1, 0.03  # accuracy lost on black and white pictures: verdicts
 
 
@@ -85,7 +85,10 @@ def _overview(estimates: Estimates, names: Sequence[Name]) -> Iterator[Bars]:
         series=series,
         rules=rules,
         x_range=(0.0, 1.0),
-        caption="Mean over the levels that model-vs-human counts, which were chosen by what people can do; higher is better.",
+        caption=explained(
+            "Mean over the levels that model-vs-human counts, which were chosen by what people can do; higher is better.",
+            estimates,
+        ),
     )
 
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from eyechart.core.chart import Chart, Finding, Format, Lines, Mark, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.findings import STUCK, guessed, idle, near_chance, stuck
 from eyechart.core.words import percent, points
 
 GROUPS = {"all": "all images", "correct": "images it gets right unshifted"}
 TELLING = 0.05  # five points: what a reader of the summary should hear about
 LITTLE = 0.02
+ADVICE = "Train with small and shifted pictures (random resizing and placing), or anti-alias where it subsamples."
 USUAL = 100  # the short side of the paper's protocol 2
-ONE_ANSWER = 0.9
 
 
 def charts(estimates: Estimates, sizes: Sequence[int], full: int, step: int) -> Sequence[Chart]:
@@ -33,8 +35,8 @@ def charts(estimates: Estimates, sizes: Sequence[int], full: int, step: int) -> 
             "How often the answer changes, by size",
             "share of pairs",
             f"Share of pairs, {moved_by(step)} apart, in which the top answer differs, at the same places for every size. "
-            "A model that ignored shifts would lie at zero throughout; one that has learned the usual size of things falls "
-            "towards the right.",
+            "A model that ignored shifts would lie at zero throughout. Where it falls towards the right, small pictures may "
+            "also be harder to tell apart: see how often it is right.",
         ),
         _lines(
             estimates,
@@ -53,7 +55,7 @@ def charts(estimates: Estimates, sizes: Sequence[int], full: int, step: int) -> 
 
 def findings(estimates: Estimates, sizes: Sequence[int], step: int) -> Sequence[Finding]:
     """Whether it changes more as the picture shrinks, and whether it can see small pictures at all."""
-    return [*_shape(estimates, sizes, step), *_one_answer(estimates, sizes)] or [
+    return [*_shape(estimates, sizes, step), *_idle(estimates)] or [
         Finding("note", "No image could be embedded at these sizes.")
     ]
 
@@ -69,23 +71,29 @@ def _shape(estimates: Estimates, sizes: Sequence[int], step: int) -> Iterator[Fi
         return
     sentence = (
         f"Moved by {moved_by(step)}, its answer changes on {percent(small)} of the pairs where the picture's short side is "
-        f"{_pixels(estimates, judged)} pixels, and on {percent(large)} at {_pixels(estimates, sizes[-1])}"
+        f"{size_in_pixels(estimates, judged)} pixels, and on {percent(large)} at {size_in_pixels(estimates, sizes[-1])}"
     )
     sentence += (
         f" (rank correlation of change and size over all sizes {_rho(trend)})." if trend.value is not None else "."
     )
     steady = [e for e in estimates.of("p_top1_change", given="all") if e.high is not None and e.high < LITTLE]
+    able = not any(idle(*_doubts(estimates, size)) for size in sizes)
     if (rise.low or 0.0) > TELLING:
         yield Finding(
             "weak",
-            f"{sentence} That is {points(rise)} more: its steadiness is learned for the usual size of things, not built in.",
-            "Train with small and shifted pictures (random resizing and placing), or anti-alias where it subsamples; shift "
-            "augmentation at the usual size alone does not carry over.",
+            f"{sentence} That is {points(rise)} more{_of_correct(estimates, judged)}.",
+            ADVICE,
         )
-    elif step and len(steady) == len(sizes) and not _stuck(estimates):
+    elif step and able and len(steady) == len(sizes):
         yield Finding("strong", sentence)
     else:
         yield Finding("note", sentence)
+
+
+def _of_correct(estimates: Estimates, size: int) -> str:
+    """The rise on those images that the model gets right, so that what it cannot tell anyway is not all there is to it."""
+    rise = estimates.one("p_top1_change_rise", short_side=size, given="correct")
+    return f", on the images that it gets right as they are {points(rise)}" if rise and rise.value is not None else ""
 
 
 def moved_by(step: int) -> str:
@@ -97,24 +105,36 @@ def moved_by(step: int) -> str:
     return "one pixel" if step == 1 else f"{step} pixels"
 
 
-def _one_answer(estimates: Estimates, sizes: Sequence[int]) -> Iterator[Finding]:
-    stuck = [e for e in _stuck(estimates) if not _changes_much(estimates, e.at["short_side"])]
-    if stuck:
-        where = ", ".join(str(e.at["short_side"]) for e in stuck)
+def _idle(estimates: Estimates) -> Iterator[Finding]:
+    """At which sizes it is steady because it has little to say."""
+    clean = estimates.one("clean_accuracy")
+    steady = [
+        e.at["short_side"]
+        for e in estimates.of("p_top1_change", given="all")
+        if e.value is not None and (e.low or 0.0) <= TELLING
+    ]
+    if steady:
+        yield from guessed(clean, "that it is steady says little")
+    usual = [s for s in steady if stuck(estimates.one("commonest_answer_share", short_side=s))]
+    if usual:
+        share = f"more than {STUCK:.0%} of the time, so that little can change there"
+        yield Finding("note", f"At {_listed(usual)} it gives one and the same answer {share}.")
+    unsure = [s for s in steady if near_chance(clean, estimates.one("accuracy", short_side=s))]
+    if unsure and not near_chance(clean):
         yield Finding(
-            "note",
-            f"At {'size' if len(stuck) == 1 else 'sizes'} {where} it gives one and the same answer more than "
-            f"{ONE_ANSWER:.0%} of the time, so that little can change there.",
+            "note", f"At {_listed(unsure)} it is right no more often than guessing might be: steadiness says little."
         )
 
 
-def _stuck(estimates: Estimates) -> list[Estimate]:
-    return [e for e in estimates.of("commonest_answer_share") if (e.value or 0.0) > ONE_ANSWER]
+def _listed(sizes: Sequence[int]) -> str:
+    return f"{'size' if len(sizes) == 1 else 'sizes'} {', '.join(map(str, sizes))}"
 
 
-def _changes_much(estimates: Estimates, size: int) -> bool:
-    e = estimates.one("p_top1_change", short_side=size, given="all")
-    return e is not None and (e.low or 0.0) > TELLING
+def _doubts(estimates: Estimates, size: int) -> tuple[Estimate | None, ...]:
+    """What tells whether it may be steady at a size for having little to say."""
+    of_size = (estimates.one(measure, short_side=size) for measure in ("commonest_answer_share", "accuracy"))
+    usual, shown = of_size
+    return usual, estimates.one("clean_accuracy"), shown
 
 
 def _rho(e: Estimate) -> str:
@@ -123,7 +143,8 @@ def _rho(e: Estimate) -> str:
     return f"{e.value:.2f}, 95% interval {e.low:.2f} to {e.high:.2f}"
 
 
-def _pixels(estimates: Estimates, size: int) -> str:
+def size_in_pixels(estimates: Estimates, size: int) -> str:
+    """How large pictures of a size really were."""
     e = estimates.one("pixels", short_side=size)
     return f"{e.value:.0f}" if e is not None and e.value is not None else f"{size}"
 
@@ -131,11 +152,22 @@ def _pixels(estimates: Estimates, size: int) -> str:
 def _lines(
     estimates: Estimates, measure: str, sizes: Sequence[int], full: int, title: str, label: str, caption: str
 ) -> Lines:
-    series = []
-    for given, name in GROUPS.items():
-        found = [estimates.one(measure, short_side=size, given=given) for size in sizes]
-        if any(found):
-            series.append(_series(name, found, sizes, full))
+    told = [(name, measure, {"given": given}) for given, name in GROUPS.items()]
+    return over_sizes(title, label, told, caption, estimates, sizes, full)
+
+
+def over_sizes(
+    title: str,
+    label: str,
+    told: Sequence[tuple[str, str, Mapping[str, Any]]],
+    caption: str,
+    estimates: Estimates,
+    sizes: Sequence[int],
+    full: int,
+) -> Lines:
+    """Curves over the size; ``told``: name, measure and coordinates of each, left out where there is none."""
+    each = {name: [estimates.one(m, short_side=size, **at) for size in sizes] for name, m, at in told}
+    series = [_series(name, found, sizes, full) for name, found in each.items() if any(found)]
     return _chart(title, label, series, caption, sizes, full)
 
 

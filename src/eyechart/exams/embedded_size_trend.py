@@ -53,6 +53,12 @@ def trends(changes: Array, pixels: Array) -> Array:
     return found
 
 
+def means_of_pairs(values: Array, valid: Array) -> Array:
+    """(n, sizes) mean over the pairs that could be drawn, NaN where none could."""
+    count = valid.sum(2)
+    return np.where(count > 0, np.where(valid, values, 0.0).sum(2) / np.maximum(count, 1), np.nan)
+
+
 def _centred_ranks(values: Array) -> Array:
     """Ranks within each row, ties sharing theirs, less their mean."""
     return np.asarray(rankdata(values, axis=1) - (values.shape[1] + 1) / 2)

@@ -10,14 +10,17 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from eyechart.core.chart import Chart, Finding
+from eyechart.core.embeddings import PER_BUCKET, Scale, references
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
-from eyechart.core.query import CLEAN, Answers, Query
+from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.settings import Distinct
-from eyechart.core.tally import Tally
+from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.told import clean_accuracy
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.errors import at_most
+from eyechart.exams.fractional_shift_embedded import embedded, embedded_figures
 from eyechart.exams.fractional_shift_pictures import charts, findings
 from eyechart.stats.intervals import commonest, differences, means, pooled, share_of
 from eyechart.views.subpixel import FourierShift
@@ -52,17 +55,30 @@ class FractionalShift(Exam):
             (fourier), over the set but the identity.
         outside_most {set}: how far out the farthest value lies (of a range of 1), mean over images and these shifts.
         enlarged: mean pixels of the scaled picture for a pixel of the original (bicubic); above 1 the margin is not its own.
-    And clean_accuracy; commonest_answer_share on the clean view: near 1 stability means nothing. For ``fourier`` the unshifted
+    And clean_accuracy {chance}, beside one answer in so many classes: near that, stability earns no praise;
+    commonest_answer_share on the clean view: near 1 stability means nothing. For ``fourier`` the unshifted
     frame is the clean view, for ``bicubic`` the middle window of the margin.
     worst_accuracy can only fall from a set to one that holds it, and never exceeds mean_accuracy.
 
+    Models that answer with an embedding have these instead, besides outside, outside_most and enlarged:
+        significant_change {down, right}: share of images whose embedding lies farther from that of the unshifted frame, by
+            cosine distance, than ``significant_distance``.
+        embed_change {down, right}: mean norm of the difference of the two over ``reference_distance``: 0 = blind to the move,
+            1 = like another image.
+        set_significant_change, any_significant_change {set}: as set_p_top1_change and any_change, of significant_change.
+        reference_distance: mean norm of the difference between (up to 48) different images, unshifted.
+        significant_distance {quantile}: the cosine distance that this share of pairs of those stays below. Both are taken as
+            known: the intervals vary the images alone.
+
     ``n`` counts images. Rows: ``image_top1``, and per method arrays in the order of the shifts, row by row:
     ``<method>_top1``, ``<method>_absolute_change``, ``fourier_outside``, ``fourier_outside_most``, ``bicubic_enlarged``.
+    Of embeddings ``image_norm``, ``<method>_distance``, ``<method>_cosine_distance``.
     """
 
     name: ClassVar[str] = "fractional_shift"
     right_by: ClassVar[str] = "image_top1"
-    headline: ClassVar[tuple[str, ...]] = ("set_p_top1_change", "worst_accuracy")
+    answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
+    headline: ClassVar[tuple[str, ...]] = ("set_p_top1_change", "worst_accuracy", "set_significant_change")
     title: ClassVar[str] = "Shifts by shares of a pixel"
     explanation: ClassVar[str] = (
         "Each picture is moved by halves, thirds and quarters of a pixel, which no person could see. Whole-pixel shifts meet "
@@ -77,6 +93,9 @@ class FractionalShift(Exam):
     clip: bool = Field(False, description="fourier: cut values off at 0 and 1 (ringing leaves that range).")
     margin: int | None = Field(
         None, ge=ROOM, description="bicubic: pixels of margin on both axes; default round(n / 7), at least 4."
+    )
+    significant_quantile: float = Field(
+        0.05, gt=0, lt=1, description="Embeddings: pairs of different images below the threshold."
     )
     images: int = Field(1000, ge=1, description="At most so many images, the first of the seeded order.")
 
@@ -116,32 +135,49 @@ class FractionalShift(Exam):
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry per shift in the columns of a method."""
-        rows: dict[str, Array] = {"image_top1": answers[CLEAN].top1.astype(np.int32)}
+        embedding, clean = batch.subject.kind == "embedding", answers[CLEAN]
+        rows: dict[str, Array] = {}
+        kept: list[Kept] = []
+        if embedding:
+            rows["image_norm"] = np.linalg.norm(clean.values, axis=1).astype(np.float32)
+        else:
+            rows["image_top1"] = clean.top1.astype(np.int32)
         for method in self.methods:
             shown = [answers[q] for q in self._queries(method, batch.subject)]
-            first = shown[0]
-            moved = [first.absolute_change(answer) for answer in shown]
-            rows[f"{method}_top1"] = np.stack([answer.top1 for answer in shown], 1).astype(np.int32)
-            rows[f"{method}_absolute_change"] = np.stack(moved, 1).astype(np.float32)
+            columns = embedded(shown) if embedding else _answered(shown)
+            rows |= {f"{method}_{name}": column for name, column in columns.items()}
+            if embedding:
+                kept += references(shown[0], batch, method)
             for note in ("outside", "outside_most") if method == "fourier" else ():
                 none = np.zeros(len(batch.ids))
                 column = np.stack([answer.notes.get(note, none) for answer in shown], 1)
                 rows[f"{method}_{note}"] = column.astype(np.float32)
             if method == "bicubic":
-                rows["bicubic_enlarged"] = first.notes["enlarged"].astype(np.float32)
-        return Tally(rows)
+                rows["bicubic_enlarged"] = shown[0].notes["enlarged"].astype(np.float32)
+        return Tally(rows, kept=best(PER_BUCKET, kept), limit=PER_BUCKET)
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Per method: every shift, and the sets of them."""
-        right, known = (tally.rows["image_top1"] == labels) & (labels >= 0), labels >= 0
-        found = [self.estimate("commonest_answer_share", **figure(commonest(tally.rows["image_top1"])))]
-        if known.any():
-            found.append(self.estimate("clean_accuracy", **figure(share_of(right[known]))))
+        whole, known = tally.rows.get("image_top1"), labels >= 0
+        found = []
+        if whole is not None:
+            found.append(self.estimate("commonest_answer_share", **figure(commonest(whole))))
+            found += clean_accuracy(self.estimate, whole, labels, subject.n_classes)
         for method in self.methods:
             rows = {c.removeprefix(f"{method}_"): v for c, v in tally.rows.items() if c.startswith(f"{method}_")}
-            groups = {"all": np.ones(len(labels), bool), **({"correct": right} if known.any() else {})}
-            found += self._by_set(method, rows, labels, groups)
-            found += self._by_shift(method, rows, groups)
+            if whole is None:
+                scale = Scale.of(tally.kept, self.significant_quantile, method)
+                places = [
+                    {name: at for name, at in self._at(method, p).items() if name != "method"} for p in self.places
+                ]
+                found += embedded_figures(self.estimate, method, rows, scale, places, self.sets)
+            else:
+                groups = {"all": np.ones(len(labels), bool)} | (
+                    {"correct": (whole == labels) & known} if known.any() else {}
+                )
+                found += self._by_set(method, rows, labels, groups)
+                found += self._by_shift(method, rows, groups)
+            found += self._rings(method, rows)
             if method == "bicubic":
                 enlarged = figure(pooled(rows["enlarged"][:, None]))
                 found.append(self.estimate("enlarged", unit="ratio", at={"method": method}, **enlarged))
@@ -181,15 +217,20 @@ class FractionalShift(Exam):
                 for given, group in groups.items():
                     mean = pooled(changed[group][:, moved], share=True)
                     yield self.estimate("set_p_top1_change", at={**at, "given": given}, **figure(mean))
-                for note, unit in (("outside", "share"), ("outside_most", "pixel range")):
-                    if note in rows:
-                        yield self.estimate(note, unit=unit, at=at, **figure(pooled(rows[note][:, moved])))
             if known.any():
                 every = fine[:, chosen].all(1)
                 yield self.estimate("worst_accuracy", at=at, **figure(share_of(every)))
                 yield self.estimate("mean_accuracy", at=at, **figure(pooled(fine[:, chosen], share=True)))
                 (drop,) = differences(fine[:, :1], every[:, None])
                 yield self.estimate("accuracy_drop", unit="difference of shares", at=at, **figure(drop))
+
+    def _rings(self, method: str, rows: Mapping[str, Array]) -> Iterator[Estimate]:
+        """What leaves the range of pixels."""
+        for name, chosen in self.sets.items():
+            at, moved = {"method": method, "set": name}, chosen & ~self.sets["identity"]
+            for note, unit in (("outside", "share"), ("outside_most", "pixel range")):
+                if note in rows and moved.any():
+                    yield self.estimate(note, unit=unit, at=at, **figure(pooled(rows[note][:, moved])))
 
     def _by_shift(self, method: str, rows: Mapping[str, Array], groups: Mapping[str, Array]) -> Iterator[Estimate]:
         changed = rows["top1"] != rows["top1"][:, :1]
@@ -203,3 +244,11 @@ class FractionalShift(Exam):
     def _at(self, method: str, place: Place) -> dict[str, Any]:
         down, right = (round(float(share), 4) for share in place)
         return {"method": method, "down": down, "right": right}
+
+
+def _answered(shown: Sequence[Answer]) -> dict[str, Array]:
+    """Columns (n, m): top classes, and change of probability against the first."""
+    return {
+        "top1": np.stack([answer.top1 for answer in shown], 1).astype(np.int32),
+        "absolute_change": np.stack([shown[0].absolute_change(answer) for answer in shown], 1).astype(np.float32),
+    }

@@ -35,7 +35,8 @@ WHOLE = Query(Whole())
 class HumanLikeness(Exam):
     """How like people a model answers, from what people answered to the same images; without that the exam is skipped.
 
-    ``table``: decisions of people (CSV in the format of Geirhos et al., see eyechart decisions), matched by the image's name.
+    ``table``: decisions of people (CSV in the format of Geirhos et al., see eyechart decisions), matched by the image's file
+    name, and by its folders where one observer answered several images of that name.
     The model sees each image whole, its outputs are summed up to categories by {mean | sum | max | strict} as in arXiv
     1808.08750, and its decision is right if it names the table's category. After Geirhos, Meding & Wichmann (NeurIPS 2020,
     arXiv 2006.16736) and Klein et al. (2025, arXiv 2507.06645), for the model and each {observer}, on images both answered:
@@ -46,7 +47,8 @@ class HumanLikeness(Exam):
             undefined where one of the two is always right or always wrong, and then left out of means.
         error_consistency_highest {observer}: what the two accuracies allow.
         mean_accuracy_difference, mean_observed_consistency, mean_error_consistency {of: model | people}: mean over people; of
-            people among themselves over each two of them: the ceiling. Intervals resample images for all observers together.
+            people among themselves over each two of them: the ceiling. Intervals resample images for all observers together;
+            those of kappa allow for cells of its table that happen to be empty (see eyechart.stats.agreement_intervals).
         undefined_pairs {of}: comparisons without kappa.
         error_consistency_gap: that of the model less that of people, on the same resampled images: those that two people saw.
     ``soft_labels``: of each image the shares of people who answered each class (an array (n, k), such as CIFAR-10H, arXiv
@@ -75,7 +77,7 @@ class HumanLikeness(Exam):
     """
 
     name: ClassVar[str] = "human_likeness"
-    version: ClassVar[int] = 2  # kappas that are 0 by arithmetic are withheld; gaps on images that both saw; few images
+    version: ClassVar[int] = 3  # 2 withheld kappas that are 0 by arithmetic; intervals of kappa were too narrow
     headline: ClassVar[tuple[str, ...]] = (
         "mean_error_consistency",
         "people_agreement",
@@ -132,7 +134,8 @@ class HumanLikeness(Exam):
         reasons = []
         people = self._people(subject) if self.table else None
         if people is not None and (name := people.ambiguous(images.ids)):
-            reasons.append(f"several images are called {shown(name)}, so that it is not known which one people saw")
+            told = f"several images are called {shown(name)}, so that it is not known which one people saw"
+            reasons.append(f"{told}: write it with its folder in the column imagename, as the images' ids have it")
         elif people is not None and not people.compared(images.ids).any():
             reasons.append("no image is in the table of decisions in one of the model's categories")
         if self.soft_labels is not None:

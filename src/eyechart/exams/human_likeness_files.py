@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
 from eyechart.errors import SettingError
-from eyechart.images.decisions import Decision, DecisionError, normal_condition, stem_of
+from eyechart.images.decisions import Decision, DecisionError, folders_needed, normal_condition, stem_of
 from eyechart.images.decisions_csv import read_decisions
 from eyechart.images.soft_labels import SoftLabels, read_soft_labels
 
-Answered = dict[str, dict[str, Decision]]  # image -> observer -> decision
 MODEL = "model"  # its name among the observers
 SETTING, SOFT_LABELS = "human_likeness.table", "human_likeness.soft_labels"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What people answered.
+
+    Attributes:
+        observers: people, or if there are none, all.
+        by_image: name -> observer -> decision, in the condition asked for.
+        folders: of file names that several images have, how many folders tell these apart.
+    """
+
+    observers: tuple[str, ...]
+    by_image: Mapping[str, Mapping[str, Decision]]
+    folders: Mapping[str, int]
+
+    def called(self, imagename: str) -> str:
+        """The name in ``by_image`` of a picture, wherever it lies and in whatever format."""
+        return stem_of(imagename, self.folders.get(stem_of(imagename), 0))
+
+    def of(self, imagename: str) -> Mapping[str, Decision]:
+        """By observer; nothing of an image that nobody answered."""
+        return self.by_image.get(self.called(imagename), {})
 
 
 def fingerprint(table: Sequence[str], soft_labels: str | None) -> str:
@@ -47,8 +69,8 @@ class Source:
     soft_labels: str | None
     mark: str
 
-    def people(self, condition: str | None, categories: tuple[str, ...]) -> tuple[tuple[str, ...], Answered]:
-        """Observers of the table (people, or if there are none, all), and by image what they answered in the condition."""
+    def people(self, condition: str | None, categories: tuple[str, ...]) -> Answered:
+        """What the table holds in the condition."""
         _check(self)
         return _people(self.table, condition, categories, self.mark)
 
@@ -75,9 +97,7 @@ def _shares(file: str, columns: int, mark: str) -> SoftLabels:
 
 
 @lru_cache(maxsize=4)
-def _people(
-    table: tuple[str, ...], condition: str | None, categories: tuple[str, ...], mark: str
-) -> tuple[tuple[str, ...], Answered]:
+def _people(table: tuple[str, ...], condition: str | None, categories: tuple[str, ...], mark: str) -> Answered:
     found = read_decisions(table, categories, setting=SETTING)
     wanted = None if condition is None else normal_condition(condition)
     if wanted is not None and wanted not in found.conditions:
@@ -89,20 +109,27 @@ def _people(
     if MODEL in observers:
         problem = f"An observer is called {MODEL!r}, as the one to be examined is here."
         raise DecisionError(problem, setting=SETTING, value=", ".join(table), way_out="Give it another name.")
-    answered: Answered = {}
-    for one in found:
-        if one.observer in observers and wanted in (None, one.condition):
-            by_observer = answered.setdefault(stem_of(one.imagename), {})
-            for other in by_observer.values():
-                _agree(one, other, found.conditions, table)
-            by_observer[one.observer] = one
-    asked = {name for by_observer in answered.values() for name in by_observer}
-    return tuple(name for name in observers if name in asked), answered
+    chosen = [one for one in found if one.observer in observers and wanted in (None, one.condition)]
+    asked = {one.observer for one in chosen}
+    answered = Answered(tuple(name for name in observers if name in asked), {}, folders_needed(chosen, stem_of))
+    return replace(answered, by_image=_by_image(chosen, answered, found.conditions, table))
+
+
+def _by_image(
+    chosen: Sequence[Decision], answered: Answered, conditions: Sequence[str], table: tuple[str, ...]
+) -> dict[str, dict[str, Decision]]:
+    found: dict[str, dict[str, Decision]] = {}
+    for one in chosen:
+        by_observer = found.setdefault(answered.called(one.imagename), {})
+        for other in by_observer.values():
+            _agree(one, other, conditions, table)
+        by_observer[one.observer] = one
+    return found
 
 
 def _agree(one: Decision, other: Decision, conditions: Sequence[str], table: tuple[str, ...]) -> None:
     """Both are about one stimulus: the same image, of one category, in one condition. Raises DecisionError."""
-    called = stem_of(one.imagename)
+    called = stem_of(one.imagename, one.folders)
     if one.condition != other.condition:
         problem = f"The image {called} stands there in several conditions, which are not the same picture."
         way_out = f"Set human_likeness.condition to one of {', '.join(conditions[:20])}."

@@ -13,7 +13,6 @@ from eyechart.core.query import Answer
 from eyechart.core.words import figure
 from eyechart.exams.human_likeness_files import MODEL, Answered
 from eyechart.images.categories import OTHER, Categories, Rule
-from eyechart.images.decisions import stem_of
 from eyechart.stats.agreement import Fourfold
 from eyechart.stats.agreement_intervals import Agreement, Pairs, Panel, agreement_gap, mean_agreement, pair_agreement
 from eyechart.stats.intervals import Interval, wilson
@@ -30,18 +29,18 @@ class People:
     """What people answered, and the categories that a model can answer.
 
     Args:
-        found: observers, and by image their decisions.
+        answered: what people answered.
         categories: of the model.
     """
 
-    def __init__(self, found: tuple[tuple[str, ...], Answered], categories: Categories) -> None:
-        self.observers, self._answered = found
+    def __init__(self, answered: Answered, categories: Categories) -> None:
+        self.observers, self._answered = answered.observers, answered
         self.categories = categories
 
     def ambiguous(self, ids: Sequence[str]) -> str:
         """The first name that people answered and several images have; empty if there is none."""
-        times = Counter(stem_of(one) for one in ids)
-        return next((name for name, n in times.items() if n > 1 and name in self._answered), "")
+        times = Counter(map(self._answered.called, ids))
+        return next((name for name, n in times.items() if n > 1 and name in self._answered.by_image), "")
 
     def compared(self, ids: Sequence[str]) -> Array:
         """(n,) whether people answered an image whose category the model can answer."""
@@ -52,7 +51,7 @@ class People:
         wanted, said = self._right_categories(ids), self.categories.answers(answer.log_p, rule)
         right = np.full((len(ids), len(self.observers)), -1, np.int8)
         for i in np.flatnonzero(wanted != OTHER).tolist():
-            by_observer = self._answered[stem_of(ids[i])]
+            by_observer = self._answered.of(ids[i])
             for k, name in enumerate(self.observers):
                 if name in by_observer:
                     right[i, k] = by_observer[name].right
@@ -67,7 +66,7 @@ class People:
 
     def _right_categories(self, ids: Sequence[str]) -> Array:
         """(n,) places among the model's categories; OTHER where nobody was asked, or the model has no such category."""
-        found = [next(iter(self._answered.get(stem_of(one), {}).values()), None) for one in ids]
+        found = [next(iter(self._answered.of(one).values()), None) for one in ids]
         return self.categories.place(["" if one is None else one.category for one in found])
 
 

@@ -54,7 +54,7 @@ def _persons(estimates: Estimates) -> Iterator[Chart]:
         rules=[Rule(among.value, "people with each other")] if among and among.value is not None else [],
         format="number",
         caption="Cohen's kappa of right and wrong: 0 is what the accuracies alone bring about, 1 the same errors. Whiskers: "
-        "95% intervals, images resampled. Without a bar: nobody erred, or nobody was right.",
+        "95% intervals. Without a bar: one of the two was always right or always wrong.",
     )
     measures = ("accuracy_difference", "observed_consistency", "error_consistency", "error_consistency_highest")
     accuracies = [("the model", estimates.one("accuracy", observer=MODEL), None)]

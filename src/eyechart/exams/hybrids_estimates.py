@@ -15,6 +15,7 @@ from eyechart.stats.intervals import Interval, means, ratios
 
 CORRECT = {"given": "correct"}
 NO_PAIR = "no pair of two classes of which the model gets both images right alone"
+NO_MIXTURE = "of no pair that counts the mixture could be shown: too much was clipped, or there is no object to be seen"
 UNDECIDED = "no answer names the class of either image"
 
 
@@ -69,7 +70,8 @@ class Pairs:
         told = {"bias": (a, a + b), "either_cue": (a + b, n), "answer_a": (a, n), "answer_b": (b, n)}
         for measure, (events, of) in told.items():
             for place, interval, any_pair in zip(at, ratios(events, of, share=True), n.sum(0) > 0, strict=True):
-                why = "" if interval.value is not None else UNDECIDED if any_pair else NO_PAIR
+                none = NO_MIXTURE if self.kept.any() else NO_PAIR
+                why = "" if interval.value is not None else UNDECIDED if any_pair else none
                 yield Figure(measure, {**CORRECT, **place}, interval, undefined=why)
 
     def _clipping(self, at: tuple[dict[str, Any], ...], clipped: Array, within: Array) -> Iterator[Figure]:

@@ -12,32 +12,47 @@ from eyechart.exams.hybrids_layout import METHODS, Method, pictured
 EVEN = 0.5
 FINE = 0.5  # of n/2: a crossover beyond is one that the finest half of all radii decides
 DECIDED = 0.5  # of the answers: where fewer name either image, the bias says little
-GIVES = {
-    "bands": ("coarse detail", "fine detail"),
-    "phase": ("phase", "amplitude"),
-    "object": ("the middle", "shuffled parts around it"),
-}
-HEADINGS = {
-    "bands": "Coarse detail of A, fine detail of B",
-    "phase": "Phase of A, amplitude of B",
-    "object": "The middle of A on shuffled parts of B",
-}
+HEADINGS = {"bands": "Coarse detail of A, fine detail of B", "phase": "Phase of A, amplitude of B"}
+OBJECTS = {"disc": "the middle", "box": "the middle", "silhouette": "the object"}  # by setting shape: what A gives
 
 
-def charts(estimates: Estimates) -> Sequence[Chart]:
-    """Bias by radius, who is named by radius, the table of all conflicts, examples of each method."""
-    galleries = [_gallery(estimates, method) for method in METHODS if estimates.of("bias", method=method)]
-    return [*_curves(estimates), _table(estimates), *galleries]
+def charts(estimates: Estimates, thing: str) -> Sequence[Chart]:
+    """Bias by radius, who is named by radius, the table of all conflicts, examples; ``thing``: of ``OBJECTS``."""
+    if not _counts(estimates):  # findings say why
+        return []
+    shown = [method for method in METHODS if _defined(estimates, "either_cue", method)]
+    galleries = [_gallery(estimates, method, thing) for method in shown]
+    return [*_curves(estimates), _table(estimates, thing), *galleries]
 
 
-def findings(estimates: Estimates) -> Sequence[Finding]:
+def findings(estimates: Estimates, thing: str) -> Sequence[Finding]:
     """By bands, by phase, by object; then what is left of the pairs."""
+    if not _counts(estimates):
+        return [_no_pair(estimates)]
+    found = [*_bands(estimates), *_phase(estimates), *_object(estimates, thing)]
+    reasons = dict.fromkeys(e.reason for e in estimates.of("bias"))
+    return found or [Finding("note", f"Which of two images it follows cannot be told: {'; '.join(reasons)}.")]
+
+
+def _counts(estimates: Estimates) -> bool:
+    """Whether there is a pair that counts."""
     kept = estimates.one("pairs_kept")
-    if kept is None or not kept.value:
-        reason = "none of the pairs of two classes is right on both images" if kept and kept.n else "there is no pair"
-        return [Finding("note", f"Which of two images it follows cannot be told: {reason}.")]
-    found = [*_bands(estimates), *_phase(estimates), *_object(estimates)]
-    return found or [Finding("note", "Which of two images it follows cannot be told: no answer names either.")]
+    return bool(kept and kept.value)
+
+
+def _defined(estimates: Estimates, measure: str, method: Method) -> bool:
+    return any(e.value is not None for e in estimates.of(measure, method=method))
+
+
+def _no_pair(estimates: Estimates) -> Finding:
+    """Why there is nothing to see."""
+    kept = estimates.one("pairs_kept")
+    if kept and kept.n:
+        reason = f"of {kept.n:,} images none is in a pair of two classes of which it gets both images right alone"
+        advice = "See whether its classes fit the images (the exam clean), or give more images."
+    else:
+        reason, advice = "there is no pair of images of two classes", "Give images of two classes or more, with labels."
+    return Finding("note", f"Which of two images it follows cannot be told: {reason}.", advice)
 
 
 def _bands(estimates: Estimates) -> Iterator[Finding]:
@@ -81,14 +96,14 @@ def _phase(estimates: Estimates) -> Iterator[Finding]:
     yield _verdict(e, estimates, sentence, advice)
 
 
-def _object(estimates: Estimates) -> Iterator[Finding]:
+def _object(estimates: Estimates, thing: str) -> Iterator[Finding]:
     e = estimates.one("bias", method="object")
     if e is None or e.value is None:
         return
     sentence = (
-        f"With the middle of one image on shuffled parts of another, {percent(e)} of its answers that name either name "
+        f"With {thing} of one image on shuffled parts of another, {percent(e)} of its answers that name either name "
+        f"{thing}.{_undecided(estimates, e)}"
     )
-    sentence += f"the middle.{_undecided(estimates, e)}"
     yield _verdict(e, estimates, sentence, "It answers by what is around the object: train with other backgrounds.")
 
 
@@ -110,24 +125,25 @@ def _same_place(estimates: Estimates, measure: str, e: Estimate) -> Estimate | N
 
 def _curves(estimates: Estimates) -> Iterator[Lines]:
     bias = estimates.of("bias", method="bands")
-    if not bias:
+    if not _defined(estimates, "either_cue", "bands"):
         return
     radii = [float(e.at["radius"]) for e in bias]
     cross = estimates.one("crossover_radius")
     marks = [Mark(cross.value, f"r = {cross.value:.1f}")] if cross is not None and cross.value is not None else []
-    yield Lines(
-        title="Towards the coarse image or the fine one",
-        x_label="radius r (waves across the image)",
-        y_label="bias towards A",
-        x=radii,
-        series=[_series("bias towards the coarse image", bias)],
-        rules=[Rule(EVEN, "as often B")],
-        marks=marks,
-        y_range=(0, 1),
-        caption="A gives everything up to r waves across the image, B all that is finer. Of the answers that name either, the "
-        "share that names A; with 95 % intervals. The farther left it rises, the coarser the detail that the model goes by. "
-        + _pairs(estimates),
-    )
+    if _defined(estimates, "bias", "bands"):
+        yield Lines(
+            title="Towards the coarse image or the fine one",
+            x_label="radius r (waves across the image)",
+            y_label="bias towards A",
+            x=radii,
+            series=[_series("bias towards the coarse image", bias)],
+            rules=[Rule(EVEN, "as often B")],
+            marks=marks,
+            y_range=(0, 1),
+            caption="A gives everything up to r waves across the image, B all that is finer. Of the answers that name either, "
+            "the share that names A; with 95 % intervals. The farther left it rises, the coarser the detail that the model "
+            f"goes by. {_pairs(estimates)}",
+        )
     curves = {"A, the coarse image": "answer_a", "B, the fine image": "answer_b", "either": "either_cue"}
     yield Lines(
         title="Which image is named",
@@ -153,40 +169,40 @@ def _pairs(estimates: Estimates) -> str:
     return f"It gets both images right alone in {percent(kept)} of the pairs, and only these count."
 
 
-def _table(estimates: Estimates) -> Table:
+def _table(estimates: Estimates, thing: str) -> Table:
     rows = []
     for e in estimates.of("bias"):
         at = {k: v for k, v in e.at.items() if k != "given"}
         others = [_same_place(estimates, m, e) for m in ("either_cue", "answer_a", "answer_b")]
-        clipped = [estimates.one(m, **at) for m in ("clipped_share", "clipped_out")]
-        cells = [(one.value, one.low, one.high) if one else None for one in (e, *others)]
+        out = estimates.one("clipped_out", **at)
+        bias, *cells = [(one.value, one.low, one.high) if one else None for one in (e, *others)]
         n = others[0].n if others[0] else 0
-        rows.append([_conflict(at), *cells, *(one.value if one else None for one in clipped), n])
+        rows.append([_conflict(at, thing), n, bias, e.n, *cells, out.value if out else None])
     return Table(
         title="All mixtures",
-        columns=["mixture", "bias to A", "names either", "names A", "names B", "clipped", "left out for it", "n"],
+        columns=["mixture", "n", "bias to A", "of n", "names either", "names A", "names B", "left out"],
         rows=rows,
-        formats=[None, "percent", "percent", "percent", "percent", "percent", "percent", "integer"],
-        caption="Bias: of the answers that name either, the share that names A. Clipped: mean share of values beyond the range "
-        f"of a picture; mixtures with too many are left out. {_pairs(estimates)}",
+        formats=[None, "integer", "percent", "integer", "percent", "percent", "percent", "percent"],
+        caption="n: images A with a pair that counts. Bias: of the answers that name either, the share that names A; beside "
+        "it, how many images A have such answers. Left out: mixtures of which too many values were beyond a picture's range. "
+        f"{_pairs(estimates)}",
     )
 
 
-def _conflict(at: dict[str, object]) -> str:
-    a, b = GIVES[str(at["method"])]
+def _conflict(at: dict[str, object], thing: str) -> str:
     if "radius" in at:
         return f"coarse up to r = {at['radius']:g}"
-    return f"{a} against {b}, mix {at['mix']:g}" if "mix" in at else f"{a} on {b}"
+    return f"phase against amplitude, mix {at['mix']:g}" if "mix" in at else f"{thing} on shuffled parts around it"
 
 
-def _gallery(estimates: Estimates, method: Method) -> Gallery:
+def _gallery(estimates: Estimates, method: Method, thing: str) -> Gallery:
     places = [e.at for e in estimates.of("bias", method=method)]
     shown = pictured(method, len(places))
     heads = [
         (name, f"A up to r = {places[i]['radius']:g}" if method == "bands" else "A and B") for name, i in shown.items()
     ]
     return Gallery(
-        title=HEADINGS[method],
+        title=HEADINGS.get(method, f"{thing.capitalize()} of A on shuffled parts of B"),
         key=f"hybrids/{method}/",
         pictures=[("a", "A"), ("b", "B"), *heads],
         lines=["{a}", "{b}", *(f"{{{name}_says}}" for name in shown)],

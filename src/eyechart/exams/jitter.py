@@ -14,6 +14,7 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.settings import Distinct
 from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.told import clean_accuracy
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.jitter_pictures import charts, findings
@@ -65,7 +66,8 @@ class Jitter(Exam):
         flip_rate, top5_rate: the above (all clips) divided by a reference model's, which ``flip_reference`` and
             ``top5_reference`` give by motion, such as {"walk": 0.02, "rotate": 0.05}: what another run of this exam found for
             that model. ImageNet-P divides by AlexNet's. mean_flip_rate, mean_top5_rate: over those motions.
-    ranks_compared; commonest_answer_share, of images as they are: near 1 steadiness means nothing.
+    ranks_compared; commonest_answer_share, of images as they are: near 1 steadiness means nothing. clean_accuracy {chance}, of
+    images as they are, beside one answer in so many classes: near that, steadiness earns no praise.
 
     Published, ResNet-50 on ImageNet-P, divided by AlexNet's and over its ten perturbations, of which five are made here: mean
     flip rate 58.0 %, mean top-5 rate 78.4 %.
@@ -165,6 +167,7 @@ class Jitter(Exam):
         found = [
             self.estimate("commonest_answer_share", **figure(commonest(plain))),
             self.estimate("ranks_compared", unit="count", value=ranks, n=len(plain)),
+            *clean_accuracy(self.estimate, plain, labels, subject.n_classes),
         ]
         groups = {"all": np.ones(len(plain), bool)} | ({"correct": known & (plain == labels)} if known.any() else {})
         for motion in self.motions:

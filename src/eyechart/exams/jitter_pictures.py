@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Lines, Series, Table
 from eyechart.core.estimate import Estimate, Estimates, ends
-from eyechart.core.findings import called_out, judged, stuck
+from eyechart.core.findings import called_out, guessed, idle, judged
 from eyechart.core.words import percent, points
 
 NAMES: Mapping[str, str] = {
@@ -55,6 +55,8 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
             )
             found.append(Finding("note", sentence))
     found += called_out(estimates.one("commonest_answer_share"), "little can flip")
+    if not any(finding.verdict == "weak" for finding in found):
+        found += guessed(estimates.one("clean_accuracy"), "that it is steady says little")
     ranks = estimates.one("ranks_compared")
     if ranks and ranks.value is not None and ranks.value < 5:
         sentence = f"With so few classes the top-5 distance compares the first {ranks.value:g} ranks only."
@@ -69,7 +71,7 @@ def _verdict(e: Estimate, estimates: Estimates) -> Finding:
         f"{percent(clips) if clips else ''} of clips flip at least once."
     )
     advice = "Average answers over a few frames, anti-alias where it subsamples, or train with moves."
-    due = not stuck(estimates.one("commonest_answer_share"))
+    due = not idle(estimates.one("commonest_answer_share"), estimates.one("clean_accuracy"))
     return judged(sentence, e, 0.02, 0.01, advice, praise=due)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ from eyechart.core.view import Plain, View
 from eyechart.exams.layer_shift_estimates import OfLayer, in_short
 from eyechart.exams.layer_shift_pictures import charts, findings
 from eyechart.exams.layer_shift_rows import Looked, along, sketches
+from eyechart.models.following import ended
 from eyechart.models.stages import pick, stages, summaries
 from eyechart.views.centred import Centred
 from eyechart.views.rolls import Rolled
@@ -64,6 +65,8 @@ class LayerShift(Exam):
         random_pair_error: at {layer, depth, stride} alone.
         last_interpolation_error_by_random, last_sum_variation {direction}: by sinc, and of cv, at the last layer that
             has one.
+        layers_not_followed {layer, depth}: where following ended at this layer though the net's maps go on: undefined, with
+            the reason.
     Intervals are over images, those by random over both of a pair.
 
     Rows: for each layer in the order of use ``sketch`` (128 numbers and the energy about the mean), and for each direction
@@ -146,15 +149,21 @@ class LayerShift(Exam):
         if not found:
             reason = "no layer of this network could be followed from the picture on"
             found.append(self.estimate("invariance_error", unit="times", value=None, n=len(labels), reason=reason))
-        return Estimates([*found, *in_short(self, found, self.directions)])
+        short = in_short(self, found, self.directions)
+        return Estimates([*found, *short, *self._ended(subject, len(labels))])
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Errors by shift, and over depth."""
         return charts(estimates)
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
-        """Which layer stops following the picture."""
+        """Which layer stops following the picture, and after which layers could not be followed."""
         return findings(estimates)
+
+    def _ended(self, subject: Subject, n: int) -> Iterator[Estimate]:
+        if end := ended(subject.layers, subject.geometry, subject.weights):
+            at = {"layer": end.name, "depth": end.depth}
+            yield self.estimate("layers_not_followed", unit="count", value=None, n=n, at=at, reason=end.why)
 
     def _looked(self, subject: Subject) -> tuple[Looked, ...]:
         picks = pick(self.layers, subject.layers, subject.geometry, "layer_shift.layers", stages, summaries)

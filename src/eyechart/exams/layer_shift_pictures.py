@@ -137,7 +137,8 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     )  # layers may see edges of one way only
     found = estimates.of("interpolation_error_by_random", by="sinc", direction=direction)
     known = [e for e in found if e.value is not None]
-    told = [_lost(known) if known else _nothing(estimates)]
+    end = estimates.one("layers_not_followed")
+    told = [_lost(known, end is None) if known else _nothing(estimates)]
     sums = [e for e in estimates.of("sum_variation", direction=direction, of="cv") if e.value is not None]
     if sums:
         last = max(sums, key=lambda e: e.at["depth"])
@@ -154,16 +155,22 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
             f"changes by {percent(last)} of what it does from picture to picture (root mean square, n = {last.n:,} images)."
         )
         told.append(Finding("note", sentence))
+    if end:
+        sentence = f"Layers after {end.at['layer']} could not be followed, because {end.reason}."
+        told.append(Finding("note", sentence))
     return told
 
 
 def _nothing(estimates: Estimates) -> Finding:
-    reasons = sorted({e.reason for e in estimates if e.reason})
+    reasons = sorted({e.reason for e in estimates if e.reason and e.measure != "layers_not_followed"})
     return Finding("note", f"No layer that skips places could be followed{': ' + reasons[0] if reasons else ''}.")
 
 
-def _lost(along: Sequence[Estimate]) -> Finding:
-    """Of layers in their order, in one direction; intervals hold for all of the layers at once."""
+def _lost(along: Sequence[Estimate], all_followed: bool) -> Finding:
+    """Of layers in their order, in one direction; intervals hold for all of the layers at once.
+
+    No praise of a net with layers that could not be followed.
+    """
     ends = [_together(e, len(along)) for e in along]
     first = next((k for k, (low, _) in enumerate(ends) if low is not None and low > CLEAR), None)
     if first is not None:
@@ -179,11 +186,14 @@ def _lost(along: Sequence[Estimate]) -> Finding:
         )
     if all(high is not None and high <= CLEAR for _, high in ends):
         most = max(high or 0.0 for _, high in ends)
+        which = (
+            "All layers looked at" if all_followed else "The layers that could be looked at, not all of the network's,"
+        )
         sentence = (
-            "All layers looked at follow a moving picture: interpolation between the places that they keep errs by less than "
+            f"{which} follow a moving picture: interpolation between the places that they keep errs by less than "
             f"{100 * most:.1f}% of what another picture's map would. {_counted(along)}"
         )
-        return Finding("strong", sentence)
+        return Finding("strong" if all_followed else "note", sentence)
     sentence = (
         f"Whether a layer stops following a moving picture is not shown: at {along[-1].at['layer']}, the last layer looked at, "
         f"interpolation errs by {_of_random(along[-1], ends[-1])} of what another picture's map would. {_counted(along)}"

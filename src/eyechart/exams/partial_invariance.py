@@ -192,9 +192,9 @@ class PartialInvariance(Exam):
         if not features.shape[1]:
             return "no layer of this network holds one vector an image"
         if len(references) < self.neighbour:
-            return f"there are {len(references)} training images, too few for neighbour {self.neighbour}"
+            return f"{len(references)} is too few training images for neighbour {self.neighbour}"
         if len(features) < self.parts:
-            return f"there are {len(features)} images, fewer than the {self.parts} parts they are to be dealt into"
+            return f"{len(features)} is too few images for {self.parts} parts"
         if np.ptp(unit_vectors(features), axis=0).max() < SAME:
             return "the network's features are the same for all images"
         return ""

@@ -15,6 +15,7 @@ GIVEN = {
     "correct_like_confidence": "right, matched in confidence",
 }
 WORTH_MENDING = 0.05  # as a share of changed answers is in shift
+WIDE = 0.2  # as a difference of such shares: an interval that reaches further shows neither a dependence nor that there is none
 MEASURES: dict[str, tuple[str, Format]] = {
     "distance": ("distance", "number"),
     "confidence": ("confidence", "percent"),
@@ -101,7 +102,10 @@ def findings_beside(training: Estimates) -> Sequence[Finding]:
 
 def _judged(plain: Estimate, matched: Sequence[Estimate]) -> Finding:
     """``matched``: gaps among images alike in confidence."""
-    last = matched[-1]
+    known = [e for e in matched if e.low is not None and e.high is not None]
+    if not known:
+        return Finding("note", "Whether distance matters beyond confidence cannot be said from so few images.")
+    last = known[-1]
     among = GIVEN[last.at["given"]].replace("all, ", "images ").replace("right, ", "right answers ")
     left = f"among {among}, {points(last)}"
     if all(e.low is not None and e.low > 0 for e in matched):
@@ -111,11 +115,17 @@ def _judged(plain: Estimate, matched: Sequence[Estimate]) -> Finding:
         return Finding("note", sentence)
     if all(e.high is not None and e.high < 0 for e in matched):
         return Finding("note", f"Of images alike in confidence the far ones are the steadier: {left}.")
+    return _unshown(plain, known, left)
+
+
+def _unshown(plain: Estimate, known: Sequence[Estimate], left: str) -> Finding:
+    """No gap is shown among images alike in confidence; whether there may be a large one depends on how many there are."""
+    if any(max(-(e.low or 0.0), e.high or 0.0) > WIDE for e in known):
+        few = f"cannot be said from so few images: {left}, n = {known[-1].n:,} in each part"
+        return Finding("note", f"Whether distance matters beyond confidence {few}.", "More images would say more.")
     if plain.low is not None and plain.low > 0:
-        return Finding(
-            "note",
-            f"Far images are also less surely answered, which may explain it all: {left} between the farthest and the nearest.",
-        )
+        unsure = "Far images are also less surely answered, which may explain it all"
+        return Finding("note", f"{unsure}: {left} between the farthest and the nearest.")
     return Finding("note", f"No dependence on distance shows beyond that of confidence: {left}.")
 
 

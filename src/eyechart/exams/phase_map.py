@@ -9,16 +9,16 @@ import numpy as np
 from pydantic import Field
 
 from eyechart.core.chart import Chart, Finding
-from eyechart.core.embeddings import NO_SCALE, PER_BUCKET, Between, between, references
+from eyechart.core.embeddings import NO_SCALE, PER_BUCKET, Between, Scale, between, references
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.settings import Distinct
 from eyechart.core.tally import Tally
-from eyechart.core.told import figures
+from eyechart.core.told import clean_accuracy, figures
 from eyechart.core.view import View
 from eyechart.core.words import figure
-from eyechart.exams.phase_map_figures import answered, changes, embedded
+from eyechart.exams.phase_map_figures import answered, changes, embedded, significant
 from eyechart.exams.phase_map_period import found_period
 from eyechart.exams.phase_map_pictures import charts, findings
 from eyechart.exams.phase_map_shifts import Shifts, period_of, shifts_of
@@ -56,11 +56,17 @@ class PhaseMap(Exam):
         worst_accuracy, mean_accuracy {below}: share of images right under every such shift (the unshifted frame included), and
             the mean share over these shifts. The first can only fall as ``below`` grows, and never exceeds the second.
         commonest_answer_share: share of answers on the clean view that are the commonest class; near 1 stability means nothing.
+        clean_accuracy {chance}: on the clean view, beside one answer in so many classes; near that, stability earns no praise.
     Models that embed, at {down, right}:
         embed_change: mean norm of the difference of the two embeddings over ``reference_distance`` (0 = invariant, 1 = like
             another image), as in the exam of shifts; the interval takes that scale as known.
         cosine_change: mean 1 - cosine of the two.
         reference_distance: mean norm of the difference between (up to 48) different images of the set, as they are.
+        significant_change: share of images whose two embeddings are farther apart, by cosine distance, than
+            ``significant_distance``.
+        mean_significant_change {every}, any_significant_change {below}: as mean_p_top1_change and any_change, of that.
+        significant_distance {quantile}: the cosine distance that this share of pairs of different images stays below; the
+            intervals take it as known.
     And:
         enlarged: mean pixels of the scaled picture for a pixel of the original (crop); above 1 the margin is not its own.
         period {source: setting | layers | size}: P, and what it was taken from.
@@ -77,7 +83,7 @@ class PhaseMap(Exam):
     """
 
     name: ClassVar[str] = "phase_map"
-    headline: ClassVar[tuple[str, ...]] = ("mean_p_top1_change", "period_found", "dip", "embed_change")
+    headline: ClassVar[tuple[str, ...]] = ("mean_p_top1_change", "period_found", "dip", "mean_significant_change")
     version: ClassVar[int] = 3  # the dip is tested against all candidates at once, over 50 images or more
     right_by: ClassVar[str] = "image_top1"
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
@@ -95,6 +101,9 @@ class PhaseMap(Exam):
         None, ge=1, description="Pixels P after which sampling repeats; default: the net's total stride."
     )
     every: int | None = Field(None, ge=1, description="Pixels from one shift to the next; a divisor of the period.")
+    significant_quantile: float = Field(
+        0.05, gt=0, lt=1, description="Embeddings: pairs of different images below the threshold."
+    )
     images: int = Field(200, ge=1, description="At most so many images, the first of the seeded order.")
 
     def most(self, subject: Subject) -> int:
@@ -126,16 +135,21 @@ class PhaseMap(Exam):
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Per mode: every shift, all of them together, and the period with which they repeat."""
         shifts, whole, scale = self._shifts(subject), tally.rows.get("image_top1"), between(tally.kept)
+        yardstick = Scale.of(tally.kept, self.significant_quantile)
         source = {"source": period_of(subject, self.period).source}
         found = [self.estimate("period", unit="pixels", value=float(shifts.period), n=len(labels), at=source)]
         if whole is not None:
             found.append(self.estimate("commonest_answer_share", **figure(commonest(whole))))
+            found += clean_accuracy(self.estimate, whole, labels, subject.n_classes)
         elif scale:
             found.append(self.estimate("reference_distance", unit="distance", value=scale.mean, n=scale.images))
+        if yardstick:
+            found.append(yardstick.threshold(self.estimate, {}))
         for mode in self.modes:
             rows = {c.removeprefix(f"{mode}_"): v for c, v in tally.rows.items() if c.startswith(f"{mode}_")}
             if whole is None:
                 found += self._embedded(mode, rows, scale, shifts)
+                found += self._significant(mode, rows["cosine"], yardstick, shifts)
             else:
                 right = (whole == labels) & (labels >= 0)
                 found += figures(self.estimate, [*changes(rows, labels, right, shifts)], {"mode": mode})
@@ -180,6 +194,13 @@ class PhaseMap(Exam):
             for at, interval in zip(shifts.places, means(values), strict=True):
                 yield self.estimate(measure, unit=unit, at={"mode": mode, **at}, **figure(interval, why))
         yield from self._period(mode, moved, shifts, "" if scale else NO_SCALE)
+
+    def _significant(self, mode: Mode, cosine: Array, scale: Scale | None, shifts: Shifts) -> Iterator[Estimate]:
+        if scale:
+            yield from figures(self.estimate, [*significant(cosine > scale.significant, shifts)], {"mode": mode})
+        else:
+            at = {"mode": mode, "every": shifts.every}
+            yield self.estimate("mean_significant_change", value=None, n=0, at=at, reason=NO_SCALE)
 
     def _period(self, mode: Mode, moved: Array, shifts: Shifts, undefined: str = "") -> Iterator[Estimate]:
         at, found = {"mode": mode}, found_period(moved, shifts.array, shifts.steps)

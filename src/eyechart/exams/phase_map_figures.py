@@ -54,6 +54,20 @@ def changes(rows: Mapping[str, Array], labels: Array, right: Array, shifts: Shif
     yield from _nested(rows["top1"], changed, labels, shifts)
 
 
+def significant(far: Array, shifts: Shifts) -> Iterator[Told]:
+    """Shift by shift, then over shifts: ``far`` (n, m), which embeddings have moved like another image's."""
+    each = np.ones(far.shape, bool)
+    for at, column in zip(shifts.places, far.T, strict=True):
+        yield Told("significant_change", "share", at, column[:, None], each[:, :1])
+    inside = shifts.below(shifts.period)
+    inside[0] = False
+    if inside.any():
+        yield Told("mean_significant_change", "share", {"every": shifts.every}, far[:, inside], each[:, inside])
+    for edge in shifts.edges:
+        ever = np.asarray(far[:, shifts.below(edge)].any(1))[:, None]
+        yield Told("any_significant_change", "share", {"below": edge}, ever, each[:, :1])
+
+
 def _nested(top1: Array, changed: Array, labels: Array, shifts: Shifts) -> Iterator[Told]:
     """Squares of shifts, each within the next."""
     known, each = (labels >= 0)[:, None], np.ones((len(labels), 1), bool)

@@ -7,11 +7,13 @@ from math import nan
 
 from eyechart.core.chart import Chart, Finding, Format, Heatmap, Lines, Mark, Panels, Series
 from eyechart.core.chart_numbers import plain_numbers
+from eyechart.core.embeddings import farther
 from eyechart.core.estimate import Estimate, Estimates, ends
-from eyechart.core.findings import called_out, judged, stuck
+from eyechart.core.findings import called_out, guessed, idle, judged
 from eyechart.core.words import percent
 
 MUCH, LITTLE = 0.05, 0.02  # of answers: verdicts
+CURE = "over shifts within the period, anti-alias where it subsamples, or train with shifts."
 ENLARGED = 1.05  # beyond, the margin is not the picture's own
 NAMES = {"roll": "cyclic shifts", "crop": "a moving window"}
 READ = (
@@ -21,6 +23,7 @@ READ = (
 MAPS = {
     "p_top1_change": ("Answers that each shift changes", "changed answers", "percent"),
     "mean_absolute_change": ("How far each shift moves the confidence", "probability", "percent"),
+    "significant_change": ("Embeddings that each shift moves like another image's", "share of images", "percent"),
     "embed_change": ("How far each shift moves the embedding", "share of the way to another image", "percent"),
 }
 LINES = {"down": "down", "right": "right", "diagonal": "down and right"}
@@ -44,10 +47,12 @@ def charts(estimates: Estimates, modes: Sequence[str]) -> Sequence[Chart]:
 
 def findings(estimates: Estimates, modes: Sequence[str]) -> Sequence[Finding]:
     """Mode by mode: how much changes, then the period."""
-    found = []
+    found: list[Finding] = []
     for mode in modes:
-        found += [*_change(estimates, mode), *_period(estimates, mode)]
-    return [*found, *called_out(estimates.one("commonest_answer_share"), "little can change")]
+        found += [*_change(estimates, mode), *_moved(estimates, mode), *_period(estimates, mode)]
+    weak = any(finding.verdict == "weak" for finding in found)
+    found += called_out(estimates.one("commonest_answer_share"), "little can change")
+    return found if weak else [*found, *guessed(estimates.one("clean_accuracy"), "that it is stable says little")]
 
 
 def _change(estimates: Estimates, mode: str) -> Iterator[Finding]:
@@ -56,15 +61,35 @@ def _change(estimates: Estimates, mode: str) -> Iterator[Finding]:
     if e is None or e.value is None or period is None:
         return
     any_of = estimates.of("any_change", mode=mode)[-1]
-    every = e.at["every"]
-    steps = f" in steps of {every} pixels, between which more may change" if every > 1 else ""
     sentence = (
-        f"Moved by less than {period.value:.0f} pixels{steps} ({NAMES[mode]}), its answer differs {percent(e)} of the time, "
-        f"and on {percent(any_of)} of the images at least once; {e.n:,} images.{_more(estimates, mode)}"
+        f"Moved by less than {period.value:.0f} pixels{_steps(e)} ({NAMES[mode]}), its answer differs {percent(e)} of the "
+        f"time, and on {percent(any_of)} of the images at least once; {e.n:,} images.{_more(estimates, mode)}"
     )
-    advice = "Average its answers over shifts within the period, anti-alias where it subsamples, or train with shifts."
-    due = e.at["every"] == 1 and not stuck(estimates.one("commonest_answer_share"))
+    advice = f"Average its answers {CURE}"
+    able = not idle(estimates.one("commonest_answer_share"), estimates.one("clean_accuracy"))
+    due = e.at["every"] == 1 and able
     yield judged(sentence, e, MUCH, LITTLE, advice, praise=due)
+
+
+def _moved(estimates: Estimates, mode: str) -> Iterator[Finding]:
+    """The verdict on embeddings."""
+    e, period = estimates.one("mean_significant_change", mode=mode), estimates.one("period")
+    if e is None or period is None:
+        return
+    if e.value is None:
+        yield Finding("note", f"How far embeddings move cannot be told ({NAMES[mode]}): {e.reason}.")
+        return
+    any_of = estimates.of("any_significant_change", mode=mode)[-1]
+    sentence = (
+        f"Moved by less than {period.value:.0f} pixels{_steps(e)} ({NAMES[mode]}), its embedding moves "
+        f"{farther(estimates)} {percent(e)} of the time, and on {percent(any_of)} of the images at least once; "
+        f"{e.n:,} images.{_more(estimates, mode)}"
+    )
+    yield judged(sentence, e, MUCH, LITTLE, f"Average its embeddings {CURE}", praise=e.at["every"] == 1)
+
+
+def _steps(e: Estimate) -> str:
+    return f" in steps of {e.at['every']} pixels, between which more may change" if e.at["every"] > 1 else ""
 
 
 def _period(estimates: Estimates, mode: str) -> Iterator[Finding]:

@@ -9,10 +9,11 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from eyechart.core.chart import Chart, Finding
-from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Tally
+from eyechart.core.told import clean_accuracy
 from eyechart.core.view import View
 from eyechart.errors import SettingError
 from eyechart.exams.position_bias_figures import CROPS, Places, of_crops, of_places
@@ -32,8 +33,8 @@ class PositionBias(Exam):
             and the four corners. Corners lose what lies at the other side, so part of the gap is due to content.
     Places are named by shares of the free way: row 0 is the top, column 0 the left, (0.5, 0.5) the middle.
 
-    Measures of places, at {short_side} and, where named, {row, column} or {given: all | correct} (correct: images right on
-    the clean view):
+    Measures of places, at {short_side} and, where named, {row, column} or {given: all | correct | all_models_correct} (correct:
+    images right on the clean view; all_models_correct: images that all models get right, where several sit the exam):
         accuracy {row, column}: share of images whose top class is the label.
         answer_change_rate {row, column}: share of images whose top class differs from that in the middle; needs no labels.
         centre_gap: accuracy in the middle less the mean of the four corners, paired by image.
@@ -43,6 +44,8 @@ class PositionBias(Exam):
         commonest_answer_share: share of all answers that are the commonest class; near 1 evenness means nothing.
         capped_images: images made smaller still, to fit. The free way of a long picture is short along its long side, and
             where it has none, its places there are one.
+        clean_accuracy {chance}, of all sizes: on the clean view, beside one answer in so many classes. Near that, there or on
+            the picture in the middle, evenness earns no praise.
     Of the five crops, at {margin} and, where named, {crop: centre | top_left | top_right | bottom_left | bottom_right}:
         crop_accuracy {crop}: share of images whose top class is the label.
         five_crop_gap: accuracy on the centre crop less the mean of the four corners, paired by image.
@@ -53,6 +56,7 @@ class PositionBias(Exam):
     """
 
     name: ClassVar[str] = "position_bias"
+    right_by: ClassVar[str] = "image_top1"
     headline: ClassVar[tuple[str, ...]] = ("centre_gap", "five_crop_gap", "alike_everywhere")
     title: ClassVar[str] = "Where in the frame"
     explanation: ClassVar[str] = (
@@ -115,7 +119,7 @@ class PositionBias(Exam):
         """Of the places at each size, and of the crops."""
         rows = tally.rows
         places = rows["place_top1"].reshape(len(labels), len(self.sizes), self.grid, self.grid)
-        told: list[Estimate] = []
+        told = [*clean_accuracy(self.estimate, rows["image_top1"], labels, subject.n_classes)]
         for k, size in enumerate(self.sizes):
             drawn = rows["place_valid"][:, k]
             seen = Places(self.estimate, places[drawn, k], rows["image_top1"][drawn], labels[drawn])

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Format, Heatmap, Panels, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.findings import much_to_lose
+from eyechart.core.findings import called_out, guessed, idle, much_to_lose
 from eyechart.core.words import percent, points
 from eyechart.exams.position_bias_figures import CROPS
 
 TELLING, LITTLE = 0.05, 0.02  # of accuracy: verdicts
-HALF, ONE_ANSWER = 0.5, 0.9
+HALF = 0.5  # of the images
 MAPS = {
     "accuracy": ("How often it is right, by place", "right"),
     "answer_change_rate": ("How often the answer differs from that in the middle", "answer differs"),
@@ -35,9 +35,9 @@ def _of_size(estimates: Estimates, size: int) -> Iterator[Finding]:
     if alike is None or alike.value is None:
         return
     said = f"Shown a picture of {size} pixels (at 224) on an empty canvas"
-    stuck = estimates.one("commonest_answer_share", short_side=size)
-    sees = stuck is None or (stuck.value or 0.0) < ONE_ANSWER
-    able = sees and much_to_lose(estimates.one("accuracy", short_side=size, row=0.5, column=0.5), LITTLE)
+    usual, clean = estimates.one("commonest_answer_share", short_side=size), estimates.one("clean_accuracy")
+    middle = estimates.one("accuracy", short_side=size, row=0.5, column=0.5)
+    able = not idle(usual, clean, middle) and much_to_lose(middle, LITTLE)
     yield from _gap(estimates.one("centre_gap", short_side=size), said, able)
     sentence = f"{said}, its answer is the same at every place for {percent(alike)} of the images."
     if alike.high is not None and alike.high < HALF:
@@ -46,9 +46,8 @@ def _of_size(estimates: Estimates, size: int) -> Iterator[Finding]:
         )
         return
     yield Finding("note", sentence)
-    if not sees and stuck is not None:
-        sentence = f"{said}, it gives one and the same answer {percent(stuck)} of the time, so that little can differ."
-        yield Finding("note", sentence)
+    yield from called_out(usual, "little can differ", f"{said}, it")
+    yield from guessed(clean, "that it is even says little", middle, f"{said}, in the middle, it")
 
 
 def _gap(gap: Estimate | None, said: str, able: bool) -> Iterator[Finding]:

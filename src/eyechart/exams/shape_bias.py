@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -13,18 +14,21 @@ from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import Answers, Query
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
-from eyechart.exams.shape_bias_estimates import Reckoning, fates
-from eyechart.exams.shape_bias_findings import findings
+from eyechart.errors import SettingError
+from eyechart.exams.shape_bias_estimates import Reckoning, fates, gap
+from eyechart.exams.shape_bias_findings import NAMING, findings
 from eyechart.exams.shape_bias_pictures import charts
-from eyechart.exams.shape_bias_rows import CONFLICT, NO_STIMULUS, Stimuli, answer_rows, cases
+from eyechart.exams.shape_bias_rows import CONFLICT, NO_STIMULUS, Stimuli, answer_rows, cases, strangers
 from eyechart.images.categories import Categories, Rule
 from eyechart.images.category_file import BUILT_IN, CategoryError, Table, as_table, categories_for, read_category_file
 from eyechart.images.cues import read_cues
 from eyechart.images.image_set import ImageSet
+from eyechart.spectrum.grid import radius_map
 from eyechart.views.bands import Band, Side
 from eyechart.views.whole import Whole
 
 SETTING = "shape_bias.categories"
+WORDNET = re.compile(r"n[0-9]{8}")
 SIDES: tuple[Side, Side] = ("low", "high")
 
 
@@ -32,11 +36,12 @@ class ShapeBias(Exam):
     """Which cue wins on images with the shape of one category in the texture of another (Geirhos et al., ICLR 2019).
 
     Stimuli are images named as theirs, ``cat/cat7-elephant1.png``: shape cat (object 7) in texture elephant (sample 1), with a
-    third part or without; or images with columns shape and texture (and content, style: which object, which sample), see
-    --labels. Each is shown whole in the model's frame: as it is where sizes agree, else resized without a crop (bicubic). The
-    model's outputs are summed up to categories (arXiv 1808.08750: 16 of ImageNet, 207 outputs), and one is its answer, by
-    {aggregation: mean | sum | max} of the probabilities of their outputs, or that of its top output (strict; other where that
-    belongs to none). Stimuli whose cues agree, or name a category that the model lacks, are counted and left out.
+    third part of digits (``-108``) or without; other names are not read. Or images with columns shape and texture (and content,
+    style: which object, which sample), see --labels. Each is shown whole in the model's frame: as it is where sizes agree, else
+    resized without a crop (bicubic). The model's outputs are summed up to categories (arXiv 1808.08750: 16 of ImageNet, 207
+    outputs), and one is its answer, by {aggregation: mean | sum | max} of the probabilities of their outputs, or that of its
+    top output (strict; other where that belongs to none). Stimuli whose cues agree, or name a category that the model lacks,
+    are counted and left out.
 
     Measures at {aggregation}; by the chosen one, for each of ``radii``, also at {aggregation, band: low | high, radius,
     radius_nyquist}, of the part of the images with D <= radius cycles per image, and of the rest:
@@ -45,6 +50,8 @@ class ShapeBias(Exam):
         either_cue_accuracy: share of answers that name shape or texture.
         shape_accuracy, texture_accuracy, other_share: shares of answers that name the shape, the texture, neither.
         answers {answer: shape | texture | other}: their numbers.
+        accuracy_by_chance {cue: shape | texture}, of whole images: share of them on which the same answers, dealt to them at
+            random, would name the cue.
     For the chosen aggregation, by {category} of the shape: category_shape_bias, category_either_cue_accuracy,
         category_shape_accuracy, category_texture_accuracy, category_other_share.
     Among all outputs (after REFINED-BIAS, arXiv 2603.10834: a ratio over 16 categories hides how well a cue is seen at all):
@@ -57,8 +64,10 @@ class ShapeBias(Exam):
             between radii, in cycles per image; crossover_radius_nyquist: as a share of n/2. The finer the detail that the cue
             lives in, the larger. Two radii or more; undefined where the two do not cross within them; intervals end there.
         crossover_radius_gap: that of the texture minus that of the shape; above 0, texture lives in finer detail.
+    shape_bias_gap {less: model}, by the chosen aggregation: where several models with the same categories sit the exam, the
+        bias less that of another, on the same resampled contents and textures.
     stimuli {fate: conflict | agreeing | absent | no_stimulus}: numbers of images; conflict alone counts above. A shape or
-        texture called after an output of a category is of that category.
+        texture called after an output of a category, or by its WordNet id (n02123045), is of that category.
 
     Intervals resample contents and styles (crossed bootstrap), since images that share one are not independent; Wilson's takes
     over where that says nothing, its n the number of contents or of styles, whichever is less. A shape bias of fewer than five
@@ -82,7 +91,9 @@ class ShapeBias(Exam):
         "by the shape; a model that says elephant recognises surfaces, and may be lost where they change."
     )
     own_targets: ClassVar[bool] = True
-    version: ClassVar[int] = 3  # 1 kept its cases under other keys; 2 knew no category by its outputs' names
+    version: ClassVar[int] = (
+        4  # 1 kept cases under other keys; 2 knew no category by its outputs' names; 3 none by WordNet ids
+    )
 
     categories: Literal["auto", "imagenet16", "cifar10"] | Table = Field(
         "auto",
@@ -115,20 +126,23 @@ class ShapeBias(Exam):
             known = self._categories(subject)
         except CategoryError as error:
             return str(error).rstrip(".")
-        found = Stimuli.of(images.ids, read_cues(images.ids, images.targets), known).fates
+        cues = read_cues(images.ids, images.targets)
+        found = Stimuli.of(images.ids, cues, known).fates
         if (found == NO_STIMULUS).all():
-            return (
-                "the images are no cue-conflict stimuli: name them as cat7-elephant1.png, or give shape and texture "
-                "with --labels"
-            )
+            return f"the images are no cue-conflict stimuli: {NAMING}"
         if not (found == CONFLICT).any():
-            return f"no image has shape and texture of two of the model's categories ({', '.join(known.names)})"
+            some = strangers(cues, known)
+            others = f"; images are called {', '.join(some)}" if some else ""
+            if any(WORDNET.fullmatch(name) for name in some) and not subject.class_ids:
+                others += ": WordNet ids, which this model's outputs lack"
+            return f"no image has shape and texture of two of the model's categories ({', '.join(known.names)}){others}"
         return ""
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
         """The whole pictures, and their bands if radii are given."""
         if so_far:
             return None
+        self._check_radii(subject)
         if not isinstance(self.categories, str):
             self._categories(subject)  # so that a mapping that does not fit is an error, and not a reason to skip
         return tuple(Query(view) for view in self._views())
@@ -153,6 +167,13 @@ class ShapeBias(Exam):
         found = Reckoning(self.estimate, tally.rows, at, self.aggregation, known, subject.n_classes)
         return Estimates((*found.estimates(), *counted))
 
+    def estimates_against(self, tally: Tally, other: Tally, subject: Subject, opponent: Subject) -> Estimates:
+        """The difference of two biases, of models with the same categories."""
+        known, theirs = self._known(subject), self._known(opponent)
+        if known is None or theirs is None or known.names != theirs.names:
+            return Estimates()
+        return Estimates([gap(self.estimate, tally.rows, other.rows, self.aggregation)])
+
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Pictures with answers, categories, aggregations, ranks, bands."""
         return charts(estimates, self.aggregation)
@@ -164,6 +185,18 @@ class ShapeBias(Exam):
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """What the model was shown."""
         return {"whole": Whole()}
+
+    def _check_radii(self, subject: Subject) -> None:
+        """Raise SettingError for a radius above which the frame has no waves, so that the fine part would be empty."""
+        corner = float(radius_map(*subject.size).max())
+        if self.radii and self.radii[-1] >= corner:
+            height, width = subject.size
+            raise SettingError(
+                f"Nothing in a frame of {width} x {height} pixels is finer than {corner:.4g} cycles per image.",
+                setting="shape_bias.radii",
+                value=self.radii[-1],
+                way_out=f"Give radii below {corner:.4g}.",
+            )
 
     def _views(self) -> tuple[View, ...]:
         bands = (Whole().then(Band(side, radius)) for radius in self.radii for side in SIDES)
@@ -183,4 +216,4 @@ class ShapeBias(Exam):
             return None
 
     def _categories(self, subject: Subject) -> Categories:
-        return categories_for(self.categories, subject.class_names, subject.n_classes, SETTING)
+        return categories_for(self.categories, subject.class_names, subject.n_classes, SETTING, subject.class_ids)

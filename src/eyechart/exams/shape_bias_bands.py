@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ import numpy as np
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.core.words import figure
-from eyechart.stats.crossed import crossed_figure, crossed_ratios
+from eyechart.stats.crossed import Crossing, crossed_figure, crossed_ratios
 from eyechart.stats.crossing import rises_through_zero
-from eyechart.stats.intervals import Interval
+from eyechart.stats.intervals import Interval, differences
 
 CUES = ("shape", "texture")
 NEVER = "no answer named it, on the coarse part or the fine"
@@ -51,13 +51,21 @@ class Split:
             return
         gains = {cue: self.low[cue] - self.high[cue] for cue in CUES}
         for cue in CUES:
-            for place, gap in zip(self.places, self._means(gains[cue]), strict=True):
+            for place, gap in zip(self.places, self._gaps(cue), strict=True):
                 yield say("band_gap", unit="difference of shares", at={**at, "cue": cue, **place}, **figure(gap))
         if len(self.places) > 1:
             yield from self._crossovers(gains, say, at)
 
-    def _means(self, gains: Array) -> list[Interval]:
-        return crossed_ratios(gains, np.ones_like(gains), self.contents, self.styles)
+    def _gaps(self, cue: str) -> list[Interval]:
+        """Where all pictures are alike, which resamples take for certain: as of so many pictures as there are levels."""
+        gains = self.low[cue] - self.high[cue]
+        usual = crossed_ratios(gains, np.ones_like(gains), self.contents, self.styles)
+        if not len(gains):
+            return usual
+        levels = Crossing.of(self.contents, self.styles).independent(np.ones(len(gains), bool))
+        least = differences(self.low[cue][:levels], self.high[cue][:levels])
+        alike = np.ptp(gains, axis=0) == 0
+        return [replace(b, n=a.n) if same else a for a, b, same in zip(usual, least, alike, strict=True)]
 
     def _crossovers(
         self, gains: Mapping[str, Array], say: Callable[..., Estimate], at: Mapping[str, Any]

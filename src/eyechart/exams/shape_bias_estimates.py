@@ -13,11 +13,19 @@ from scipy.special import gammaln
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.core.words import figure
-from eyechart.exams.shape_bias_bands import Split
+from eyechart.exams.shape_bias_bands import CUES, Split
 from eyechart.exams.shape_bias_rows import CONFLICT, FATES
 from eyechart.images.categories import RULES, Categories, Rule
 from eyechart.stats.crossed import crossed_ratios
-from eyechart.stats.cue_conflict import FEW, CueShares, Decisions, cue_shares, cue_shares_each
+from eyechart.stats.cue_conflict import (
+    FEW,
+    CueShares,
+    Decisions,
+    bias_gap,
+    cue_shares,
+    cue_shares_each,
+    named_by_chance,
+)
 from eyechart.stats.intervals import Interval
 
 Say = Callable[..., Estimate]  # makes an estimate of the exam
@@ -54,6 +62,8 @@ class Reckoning:
         for (rule, v), shares in zip(told, found, strict=True):
             yield from self._shares("", shares, {"aggregation": rule, **self.views[v]})
         whole = self._decisions()
+        for rule in rules:
+            yield from self._by_chance(rule, whole)
         for k in np.unique(whole.shapes):
             at = {"aggregation": self.rule, "category": self.categories.names[k]}
             yield from self._shares("category_", cue_shares(whole.where(whole.shapes == k)), at)
@@ -99,6 +109,14 @@ class Reckoning:
         told = self.say(measure, at=at, **figure(interval, why))
         return told if counts.reliable or why else replace(told, reason=UNRELIABLE)
 
+    def _by_chance(self, rule: Rule, whole: Decisions) -> Iterator[Estimate]:
+        """What the same answers would name if they had nothing to do with the pictures."""
+        shares = named_by_chance(replace(whole, answers=self._answers(rule, 0)))
+        for cue, share in zip(CUES, shares, strict=True):
+            value, why = (share, "") if len(whole) else (None, NO_STIMULI)
+            at = {"aggregation": rule, "cue": cue}
+            yield self.say("accuracy_by_chance", value=value, n=len(whole), at=at, reason=why)
+
     def _ranks(self) -> Iterator[Estimate]:
         asked = self._conflict()
         shape, texture = (1 / self.rows[f"rank_{cue}"].reshape(len(asked), -1)[asked] for cue in ("shape", "texture"))
@@ -120,6 +138,16 @@ class Reckoning:
         for cue in ("shape", "texture"):
             value, n = float(by_category[self.rows[cue][asked]].mean()), int(asked.sum())
             yield self.say("reciprocal_rank_by_chance", unit="reciprocal rank", value=value, n=n, at={"cue": cue})
+
+
+def gap(say: Say, rows: Mapping[str, Array], others: Mapping[str, Array], rule: Rule) -> Estimate:
+    """Shape bias of a model less that of another, from the rows of the same images in the same order."""
+    asked = (rows["fate"] == CONFLICT) & (others["fate"] == CONFLICT)
+    images = [rows[name][asked] for name in ("shape", "texture", "content", "style")]
+    said = [Decisions(one[f"answer_{rule}"].reshape(len(asked), -1)[asked, 0], *images) for one in (rows, others)]
+    found = bias_gap(*said)
+    why = "" if found.value is not None else UNDECIDED if asked.any() else NO_STIMULI
+    return say("shape_bias_gap", unit="difference of shares", at={"aggregation": rule}, **figure(found, why))
 
 
 def fates(say: Say, rows: Mapping[str, Array]) -> Iterator[Estimate]:

@@ -12,6 +12,10 @@ from eyechart.exams.shape_bias_published import OBSERVERS
 from eyechart.stats.cue_conflict import FEW
 
 HALF = 0.5
+NAMING = (
+    "name them as cat7-elephant1.png, or cat7-elephant1-108.png (a third part may hold digits alone), or give shape and "
+    "texture with --labels"
+)
 ADVICE = (
     "If your pictures will come with other surfaces, light or rendering, train on images whose texture says nothing "
     "(stylised copies, strong colour and blur augmentation, fewer random crops), and ask again. Do not expect robustness "
@@ -48,11 +52,24 @@ def _bias(estimates: Estimates, bias: Estimate, rule: str) -> Finding:
     )
     if bias.n < FEW:
         return Finding("note", f"{said} So few cases cannot be relied on.")
-    if (bias.low or 0.0) > HALF:
-        return Finding("strong", said)
-    if bias.high is not None and bias.high < HALF:
-        return Finding("weak", said, ADVICE)
-    return Finding("note", f"{said} Neither cue is shown to win.")
+    winner = "shape" if (bias.low or 0.0) > HALF else "texture" if bias.high is not None and bias.high < HALF else ""
+    if not winner:
+        return Finding("note", f"{said} Neither cue is shown to win.")
+    if level := _by_chance(estimates, rule, winner):
+        return Finding("note", f"{said} {level}")
+    return Finding("strong", said) if winner == "shape" else Finding("weak", said, ADVICE)
+
+
+def _by_chance(estimates: Estimates, rule: str, cue: str) -> str:
+    """That the winner may be named for the answers alone, not for what is seen; empty where it is named more often."""
+    named = whole(estimates, f"{cue}_accuracy", aggregation=rule)
+    level = whole(estimates, "accuracy_by_chance", aggregation=rule, cue=cue)
+    if named is None or named.low is None or level is None or level.value is None or named.low > level.value:
+        return ""
+    return (
+        f"But the same answers, dealt to these pictures at random, would name the {cue} in {level.value:.1%} of all: it may "
+        "prefer answers and not a cue. Show stimuli in which each category is the shape as often as the texture."
+    )
 
 
 def _strict(estimates: Estimates, rule: str) -> Iterator[Finding]:
@@ -75,10 +92,15 @@ def _ranks(estimates: Estimates) -> Iterator[Finding]:
     shape, texture = ((e.value if e else None) for e in found)
     if gap is None or gap.low is None or gap.high is None or shape is None or texture is None:
         return
-    chance = [estimates.one("reciprocal_rank_by_chance", cue=cue) for cue in ("shape", "texture")]
-    random = " and ".join(f"{e.value:.2f}" for e in chance if e and e.value is not None)
-    higher = "shape" if gap.low > 0 else "texture" if gap.high < 0 else "neither cue is shown to rank"
-    end = f"{higher} ranks higher" if gap.low > 0 or gap.high < 0 else f"{higher} higher"
+    found = [estimates.one("reciprocal_rank_by_chance", cue=cue) for cue in ("shape", "texture")]
+    chance = [e.value for e in found if e and e.value is not None]
+    random = " and ".join(f"{value:.2f}" for value in chance)
+    level = (
+        chance[0] - chance[1] if len(chance) == len(found) else 0.0
+    )  # a category of many outputs ranks high by chance
+    end = "neither cue is shown to rank higher than chance explains"
+    if gap.low > max(0.0, level) or gap.high < min(0.0, level):
+        end = f"{'shape' if gap.low > 0 else 'texture'} ranks higher"
     yield Finding(
         "note",
         f"Among all its outputs, the mean reciprocal rank is {shape:.2f} for the shape and {texture:.2f} for the texture "
@@ -142,6 +164,6 @@ def _left_out(estimates: Estimates) -> Iterator[Finding]:
         way_out = "shape_bias.categories takes a file of your own"
         left.append(f"{int(absent.value):,} have a shape or texture that is in none of the categories ({way_out})")
     if none and none.value:
-        left.append(f"{int(none.value):,} are no such stimuli")
+        left.append(f"{int(none.value):,} are no such stimuli ({NAMING})")
     if left and absent:
         yield Finding("note", f"Of {absent.n:,} images {' and '.join(left)}: they are left out.")

@@ -39,7 +39,7 @@ def charts(estimates: Estimates, rule: str) -> Sequence[Chart]:
     return [
         _gallery("featured"),
         *_categories(estimates, rule),
-        *_aggregations(estimates, comparable(estimates, rule)),
+        *_aggregations(estimates, rule),
         *_ranks(estimates),
         *_bands(estimates, rule),
         *(_gallery(kind) for kind in LISTS[1:]),
@@ -99,7 +99,8 @@ def _categories(estimates: Estimates, rule: str) -> Iterator[Dots]:
     )
 
 
-def _aggregations(estimates: Estimates, published: bool) -> Iterator[Table]:
+def _aggregations(estimates: Estimates, chosen: str) -> Iterator[Table]:
+    published = comparable(estimates, chosen)
     measures = ("shape_bias", "either_cue_accuracy", "shape_accuracy", "texture_accuracy")
     rows: list[Sequence[object]] = []
     for rule in RULES:
@@ -125,8 +126,14 @@ def _aggregations(estimates: Estimates, published: bool) -> Iterator[Table]:
         formats=(None, *SHARES, "integer"),
         caption="mean, sum, max: the category with the largest mean, sum or maximum of its outputs' probabilities; strict: the "
         "category of the top output of all, if it has one. Wilson's interval takes images for independent, which is too "
-        f"narrow.{PUBLISHED if published else ''}",
+        f"narrow.{_by_chance(estimates, chosen)}{PUBLISHED if published else ''}",
     )  # fmt: skip
+
+
+def _by_chance(estimates: Estimates, rule: str) -> str:
+    found = [estimates.one("accuracy_by_chance", aggregation=rule, cue=cue) for cue in CUES]
+    told = " and ".join(f"the {e.at['cue']} in {e.value:.1%}" for e in found if e is not None and e.value is not None)
+    return f" The same answers ({rule}), dealt to these pictures at random, would name {told}." if told else ""
 
 
 def _ranks(estimates: Estimates) -> Iterator[Bars]:

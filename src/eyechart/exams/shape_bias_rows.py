@@ -13,6 +13,7 @@ from eyechart.core.exam import Array, Subject
 from eyechart.core.query import Answer
 from eyechart.core.tally import Kept
 from eyechart.images.categories import OTHER, RULES, Categories, Rule
+from eyechart.images.class_names import shown
 from eyechart.images.cues import Cues
 
 FATES = ("conflict", "agreeing", "absent", "no_stimulus")
@@ -56,6 +57,12 @@ class Stimuli:
         """Columns of the stimuli themselves."""
         own = {"shape": self.shapes, "texture": self.textures, "content": self.contents, "style": self.styles}
         return {"fate": self.fates, **own}
+
+
+def strangers(cues: Cues, categories: Categories, most: int = 3) -> list[str]:
+    """The first shapes and textures that belong to none of the categories."""
+    names = sorted({*cues.shapes, *cues.textures} - {""})
+    return [shown(name) for name, k in zip(names, categories.place_named(names), strict=True) if k == OTHER][:most]
 
 
 def answer_rows(stimuli: Stimuli, categories: Categories, answers: Sequence[Answer]) -> dict[str, Array]:

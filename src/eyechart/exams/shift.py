@@ -9,17 +9,17 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from eyechart.core.chart import Chart, Finding
-from eyechart.core.embeddings import references
+from eyechart.core.embeddings import Scale, apart, compared_with, references, turns
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
-from eyechart.core.tally import Kept, Tally
-from eyechart.core.told import figures
+from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.told import clean_accuracy, figures
 from eyechart.core.view import View
 from eyechart.core.words import figure
-from eyechart.exams.shift_estimates import Scale, changes, compared_with, context, counts, design_effect, turns
+from eyechart.exams.shift_estimates import changes, context, counts, design_effect
 from eyechart.exams.shift_pictures import charts, findings
-from eyechart.exams.shift_rows import SHOWN, classified, embedded, farthest, top_of, worst
+from eyechart.exams.shift_rows import SHOWN, classified, farthest, top_of, worst
 from eyechart.models.preprocessing import Interpolation
 from eyechart.stats.intervals import wilson
 from eyechart.views.inpaint import Inpainted
@@ -59,12 +59,14 @@ class Shift(Exam):
         fill_difference: embed_inpaint: mean absolute difference of what was filled in frame 1 and, moved back, in frame 2.
         skipped_pairs: pairs that could not be drawn, because the image leaves no room for the move.
         capped_pairs: embedded pairs whose image had to be made smaller still, to fit.
-    commonest_answer_share at {protocol: unshifted} is that of the clean view.
-    Models that answer with an embedding have these instead of the first five and of what is said of answers:
+    commonest_answer_share at {protocol: unshifted} is that of the clean view. And clean_accuracy {chance}: on the clean view,
+    beside one answer in so many classes; near that, stability earns no praise.
+    Models that answer with an embedding have these at {protocol}, instead of the first five and of what is said of answers:
         cosine_distance: mean 1 - cosine of the two frames' embeddings.
         embed_change: mean norm of their difference over ``reference_distance``: 0 = blind to the move, 1 = like another image.
         significant_change: share of pairs farther apart, by cosine distance, than ``significant_distance``.
-        reference_distance: mean norm of the difference between (up to 48) different images of the set, as they are.
+        reference_distance: mean norm of the difference between (up to 48) different images of the set, each shown as frame 1
+            of its first pair: small pictures on a canvas are more alike than whole ones.
         significant_distance {quantile}: the cosine distance that this share of pairs of different images stays below.
     Both are taken as known: the intervals vary the pairs alone.
     ``n`` counts images that gave at least one pair (skipped_pairs and capped_pairs: all images).
@@ -78,7 +80,7 @@ class Shift(Exam):
 
     name: ClassVar[str] = "shift"
     headline: ClassVar[tuple[str, ...]] = ("p_top1_change", "significant_change")
-    version: ClassVar[int] = 4  # pictures made to fit grow by exactly a pixel
+    version: ClassVar[int] = 5  # embeddings are compared with those of other images shown likewise
     right_by: ClassVar[str] = "image_top1"
     answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     title: ClassVar[str] = "One-pixel shifts"
@@ -146,7 +148,6 @@ class Shift(Exam):
         embedding = batch.subject.kind == "embedding"
         if embedding:
             rows: dict[str, Array] = {"image_norm": np.linalg.norm(clean.values, axis=1).astype(np.float32)}
-            kept += references(clean, batch)
         else:
             rows = {"image_top1": clean.top1.astype(np.int32)}
         for protocol in self.protocols:
@@ -154,24 +155,29 @@ class Shift(Exam):
             columns = [self._pair(protocol, pair, batch) for pair in pairs]
             for name, column in columns[0].items():
                 rows[f"{protocol}_{name}"] = np.stack([c[name] for c in columns], axis=1).astype(column.dtype)
+            if embedding:
+                kept += references(pairs[0][0], batch, protocol)
             kept += (farthest if embedding else worst)(protocol, names[protocol], pairs, batch)
-        return Tally(rows, kept=tuple(kept), limit=SHOWN)
+        return Tally(rows, kept=best(SHOWN, kept), limit=SHOWN)
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Per protocol: over all images, and over those right on the clean view."""
-        scale = Scale.of(tally.kept, self.significant_quantile)
         whole = tally.rows.get("image_top1")
         found = []
-        if whole is None:
-            found += compared_with(self.estimate, scale, self.significant_quantile)
-        else:
+        if whole is not None:
             most = int(np.bincount(whole).max()) if len(whole) else 0
             unshifted = figure(wilson(most, len(whole)))
             found += [self.estimate("commonest_answer_share", at={"protocol": "unshifted"}, **unshifted)]
+            found += clean_accuracy(self.estimate, whole, labels, subject.n_classes)
         for protocol in self.protocols:
             at = {"protocol": protocol}
             rows = {c.removeprefix(f"{protocol}_"): v for c, v in tally.rows.items() if c.startswith(f"{protocol}_")}
-            first = turns(rows, scale) if whole is None else changes(rows, whole, labels, top_of(subject))
+            if whole is None:
+                scale = Scale.of(tally.kept, self.significant_quantile, protocol)
+                found += compared_with(self.estimate, scale, at, ("embed_change", "significant_change"))
+                first = turns(rows, scale)
+            else:
+                first = changes(rows, whole, labels, top_of(subject))
             measured = [*first, *context(rows, labels)]
             found += figures(self.estimate, measured, at)
             found += counts(self.estimate, rows, len(labels), at)
@@ -235,7 +241,7 @@ class Shift(Exam):
     def _pair(self, protocol: Protocol, pair: tuple[Answer, Answer], batch: Batch) -> Mapping[str, Array]:
         first, second = pair
         if batch.subject.kind == "embedding":
-            said = embedded(first, second)
+            said = apart(first, second)
         else:
             said = classified(first, second, batch, symmetric=self.symmetric)
         n = len(first.valid)

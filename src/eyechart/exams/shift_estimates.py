@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from eyechart.core.embeddings import NO_SCALE, between
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
-from eyechart.core.tally import Kept
 from eyechart.core.told import NO_PAIR, Make, Told
 from eyechart.exams.shift_rows import Rows
-
-ROUNDING = 1e-6  # cosine distances below are float32's own
-
-
-@dataclass(frozen=True)
-class Scale:
-    """What distances of embeddings are compared with: those between different images of the set.
-
-    Attributes:
-        images: how many were compared, each with each.
-        mean: of the norms of their differences.
-        significant: the cosine distance that a share ``quantile`` of the pairs stays below.
-    """
-
-    images: int
-    mean: float
-    significant: float
-
-    @staticmethod
-    def of(cases: Sequence[Kept], quantile: float) -> Scale | None:
-        """From the kept references; None if they are too few, or all alike."""
-        found = between(cases)
-        if found is None:
-            return None
-        significant = float(np.quantile(found.cosines, quantile))
-        return Scale(found.images, found.mean, significant) if significant > ROUNDING else None
 
 
 def changes(rows: Rows, image_top1: Array, labels: Array, top: int) -> Iterator[Told]:
@@ -60,15 +31,6 @@ def changes(rows: Rows, image_top1: Array, labels: Array, top: int) -> Iterator[
             yield Told("jaggedness_top5", "share", {"given": given, "top": top}, jagged, counts)
     lost = ~(rows["top5_pred_2"] > 0) & rows["valid"]
     yield Told("jaggedness_top5_pred", "share", {"top": top}, lost, rows["valid"])
-
-
-def turns(rows: Rows, scale: Scale | None) -> Iterator[Told]:
-    """How far embeddings move."""
-    valid = rows["valid"]
-    yield Told("cosine_distance", "cosine distance", {}, np.where(valid, rows["cosine_distance"], 0.0), valid)
-    if scale:
-        yield Told("embed_change", "ratio", {}, np.where(valid, rows["distance"] / scale.mean, 0.0), valid)
-        yield Told("significant_change", "share", {}, (rows["cosine_distance"] > scale.significant) & valid, valid)
 
 
 def context(rows: Rows, labels: Array) -> Iterator[Told]:
@@ -105,17 +67,3 @@ def design_effect(make: Make, events: Array, pairs: Array, at: Mapping[str, Any]
         return make("design_effect", unit="ratio", value=None, n=images, at=at, reason=why)
     variance = images / (images - 1) * ((y - p * m) ** 2).sum() / total**2
     return make("design_effect", unit="ratio", value=float(variance / (p * (1 - p) / total)), n=images, at=at)
-
-
-def compared_with(make: Make, scale: Scale | None, quantile: float) -> list[Estimate]:
-    """The yardsticks of embeddings, and what cannot be said without them."""
-    if scale is None:
-        return [
-            make(measure, unit=unit, value=None, n=0, reason=NO_SCALE)
-            for measure, unit in (("embed_change", "ratio"), ("significant_change", "share"))
-        ]
-    threshold = {"unit": "cosine distance", "value": scale.significant, "at": {"quantile": quantile}}
-    return [
-        make("reference_distance", unit="distance", value=scale.mean, n=scale.images),
-        make("significant_distance", n=scale.images, **threshold),
-    ]

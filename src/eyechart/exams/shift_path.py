@@ -9,13 +9,17 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from eyechart.core.chart import Chart, Finding
+from eyechart.core.embeddings import PER_BUCKET, references
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.told import clean_accuracy
 from eyechart.core.view import View
 from eyechart.errors import SettingError
-from eyechart.exams.shift_path_figures import figures, total_variation
+from eyechart.exams.shift_path_embedded import embedded, embedded_figures
+from eyechart.exams.shift_path_embedded_pictures import embedded_charts, embedded_findings
+from eyechart.exams.shift_path_figures import drawn, figures, total_variation
 from eyechart.exams.shift_path_pictures import charts, findings, plates
 from eyechart.views.placed import Placed
 from eyechart.views.shrunk import Shrunk
@@ -39,8 +43,9 @@ class ShiftPath(Exam):
 
     Followed are the true class and, where named ``_pred``, the class that is the answer to the first frame, which needs no
     label. A transition is a step at which the class followed enters or leaves the ``top`` highest outputs: five as published
-    (arXiv 1805.12177 version 1), one where the model has fewer than six classes. Measures, at {path, given: all | correct}
-    (correct: images right on the clean view):
+    (arXiv 1805.12177 version 1), one where the model has fewer than six classes. Measures, at {path, given: all | correct |
+    all_models_correct} (correct: images right on the clean view; all_models_correct: images that all models get right, where
+    several sit the exam):
         change_rate: share of the steps at which the top class changes.
         transitions_rate, transitions_rate_pred {top}: share of the steps with a transition.
         share_with_transition, share_with_transition_pred {top}: share of the images with one transition or more.
@@ -53,18 +58,38 @@ class ShiftPath(Exam):
         accuracy: share of the frames whose top class is the label.
         commonest_answer_share: share of the first frames' answers that are the commonest class; near 1 that means nothing.
         skipped_images: images that could not be drawn; capped_images: embedded images made smaller still, to fit.
+    And clean_accuracy {chance}: on the clean view, beside one answer in so many classes; near that, steadiness earns no praise.
     Intervals resample images, whose frames belong together.
+
+    Models that answer with an embedding have no class to follow, and these measures instead (but for the counts of images), at
+    {path}:
+        significant_change_rate: share of the steps at which the embedding moves farther, by cosine distance, than
+            ``significant_distance``.
+        share_with_significant_change: share of the images with one such step or more.
+        step_cosine_distance, step_embed_change: mean over steps of 1 - cosine of the two frames' embeddings; of the norm of
+            their difference over ``reference_distance`` (1 = like another image).
+        cosine_distance, embed_change {step}: the same of the frame after so many steps and the first: the curve.
+        length_over_reach: sum of the steps' norms by the sum of the largest distances from the first frame. A straight way has
+            1, whatever its length; much above 1 it is jagged. Images whose embedding stays (within 1e-5) are left out.
+        reference_distance: mean norm of the difference between (up to 48) different images, each shown as the path's first
+            frame: small pictures on a canvas are more alike than whole ones.
+        significant_distance {quantile}: the cosine distance that this share of pairs of those stays below. Both are taken as
+            known: the intervals vary the paths alone.
 
     Rows: ``image_top1``, and per path (arrays with one entry a frame) ``<path>_top1``, ``<path>_p_true`` (NaN without label),
     ``<path>_p_pred``, ``<path>_in_top_true``, ``<path>_in_top_pred``, and one an image ``<path>_valid``, ``<path>_capped``.
+    Of embeddings ``image_norm``, and per path ``<path>_distance``, ``<path>_cosine_distance`` (from the first frame),
+    ``<path>_step_distance``, ``<path>_step_cosine_distance`` (an entry a step), ``<path>_valid``, ``<path>_capped``.
 
-    Kept: per path the images of the largest total variation (of the true class, else of the first answer), with the frames
-    before and after the largest step.
+    Kept, of models with classes: per path the images of the largest total variation (of the true class, else of the first
+    answer), with the frames before and after the largest step.
     """
 
     name: ClassVar[str] = "shift_path"
     version: ClassVar[int] = 2  # rounding is no variation; growing pictures grow by whole pixels
-    headline: ClassVar[tuple[str, ...]] = ("change_rate", "share_with_transition")
+    right_by: ClassVar[str] = "image_top1"
+    headline: ClassVar[tuple[str, ...]] = ("change_rate", "share_with_transition", "significant_change_rate")
+    answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     title: ClassVar[str] = "Step by step"
     explanation: ClassVar[str] = (
         "Each image moves, or grows, pixel by pixel, and the probability of its class is written down at each step. Nothing "
@@ -78,7 +103,10 @@ class ShiftPath(Exam):
     fill: Literal["black", "mean"] = Field("black", description="translate, scale: colour of the canvas.")
     place: Literal["centre", "random"] = Field("centre", description="translate, scale: where the path lies.")
     images: int = Field(200, ge=1, description="At most so many images, the first of the seeded order.")
-    gallery: int = Field(3, ge=0, description="Images pictured for each path.")
+    gallery: int = Field(3, ge=0, description="Images pictured for each path (models with classes).")
+    significant_quantile: float = Field(
+        0.05, gt=0, lt=1, description="Embeddings: pairs of different images below the threshold."
+    )
 
     @field_validator("paths")
     @classmethod
@@ -105,40 +133,61 @@ class ShiftPath(Exam):
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry per frame in the columns of a path."""
+        if batch.subject.kind == "embedding":
+            return self._embedded(answers, batch)
         rows: dict[str, Array] = {"image_top1": answers[CLEAN].top1.astype(np.int32)}
         steps = self._steps(batch.subject)
         cases: list[Kept] = []
         for path in self.paths:
-            frames = [answers[Query(self._view(path, t, steps))] for t in range(steps + 1)]
+            frames = self._frames(answers, path, steps)
             columns = self._columns(frames, batch)
             rows |= {f"{path}_{name}": column for name, column in columns.items()}
             cases += self._cases(path, columns, batch)
         return Tally(rows, kept=best(self.gallery, cases), limit=self.gallery)
 
+    def _embedded(self, answers: Answers, batch: Batch) -> Tally:
+        """Of a model that embeds; the first frames of some images are kept, to compare with."""
+        rows = {"image_norm": np.linalg.norm(answers[CLEAN].values, axis=1).astype(np.float32)}
+        kept: list[Kept] = []
+        for path in self.paths:
+            frames = self._frames(answers, path, self._steps(batch.subject))
+            rows |= {f"{path}_{name}": column for name, column in (embedded(frames) | drawn(frames)).items()}
+            kept += references(frames[0], batch, path)
+        return Tally(rows, kept=best(PER_BUCKET, kept), limit=PER_BUCKET)
+
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The ends of the path, and the frames around its largest step."""
+        if "at" not in case.facts:  # kept to compare with
+            return {}
         path, at, steps = (case.facts[name] for name in ("path", "at", "steps"))
         frames = {"first": 0, "before": at, "after": at + 1, "last": steps}
         return {name: self._view(path, t, steps) for name, t in frames.items()}
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Figures per path."""
-        return Estimates(
-            one
-            for path in self.paths
-            for one in figures(self.estimate, path, tally.rows, labels, self._top(subject.n_classes))
-        )
+        if subject.kind == "embedding":
+            given = tally, self.significant_quantile
+            return Estimates(one for path in self.paths for one in embedded_figures(self.estimate, path, *given))
+        top = self._top(subject.n_classes)
+        found = [*clean_accuracy(self.estimate, tally.rows["image_top1"], labels, subject.n_classes)]
+        for path in self.paths:
+            found += figures(self.estimate, path, tally.rows, labels, top)
+        return Estimates(found)
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
-        """How often the answer turns, and how far the probability goes up and down."""
+        """How often the answer turns, and how far the probability goes up and down; or how far the embedding gets."""
+        if estimates.of("step_cosine_distance"):
+            return embedded_charts(estimates, self._names())
         return charts(estimates, self._names())
 
     def plates(self, tally: Tally, subject: Subject) -> Sequence[Chart]:
-        """Curves of single images, and all images as a map."""
-        return plates(tally.rows, self._names())
+        """Curves of single images, and all images as a map; none of embeddings."""
+        return () if subject.kind == "embedding" else plates(tally.rows, self._names())
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """Per path, the worst first."""
+        if estimates.of("step_cosine_distance"):
+            return embedded_findings(estimates, self._names())
         return findings(estimates, self._names())
 
     def _names(self) -> dict[str, str]:
@@ -168,6 +217,9 @@ class ShiftPath(Exam):
     def _top(self, n_classes: int) -> int:
         return self.top or (5 if n_classes >= ENOUGH_CLASSES else 1)
 
+    def _frames(self, answers: Answers, path: Path, steps: int) -> list[Answer]:
+        return [answers[Query(self._view(path, t, steps))] for t in range(steps + 1)]
+
     def _view(self, path: Path, t: int, steps: int) -> View:
         """Frame ``t`` of a path of so many steps."""
         if path == "diagonal":
@@ -188,8 +240,7 @@ class ShiftPath(Exam):
             "p_pred": np.stack([f.p(first) for f in frames], axis=1).astype(np.float32),
             "in_top_true": np.stack([f.among(labels, top) for f in frames], axis=1),
             "in_top_pred": np.stack([f.among(first, top) for f in frames], axis=1),
-            "valid": np.logical_and.reduce([f.valid for f in frames]),
-            "capped": frames[0].notes.get("capped", np.zeros(len(labels))) > 0,
+            **drawn(frames),
         }
 
     def _cases(self, path: Path, columns: Mapping[str, Array], batch: Batch) -> list[Kept]:

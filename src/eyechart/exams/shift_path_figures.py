@@ -10,6 +10,7 @@ import numpy as np
 
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
+from eyechart.core.query import Answer
 from eyechart.core.words import figure
 from eyechart.stats.intervals import ratios
 
@@ -48,8 +49,19 @@ def figures(say: Say, path: str, rows: Mapping[str, Array], labels: Array, top: 
     for one, interval in zip(told, ratios(*sums, share=[one.unit == "share" for one in told]), strict=True):
         why = "" if interval.value is not None else _why(one.measure)
         yield say(one.measure, unit=one.unit, at={"path": path, **one.at}, **figure(interval, why))
-    for measure, images in (("skipped_images", ~mine["valid"]), ("capped_images", mine["capped"])):
-        yield say(measure, unit="count", value=float(images.sum()), n=len(labels), at={"path": path})
+    yield from counts(say, path, mine)
+
+
+def drawn(frames: Sequence[Answer]) -> dict[str, Array]:
+    """Columns (n,): whether all frames could be drawn, and whether the picture was made smaller still."""
+    valid = np.logical_and.reduce([frame.valid for frame in frames])
+    return {"valid": valid, "capped": frames[0].notes.get("capped", np.zeros(len(valid))) > 0}
+
+
+def counts(say: Say, path: str, rows: Mapping[str, Array]) -> Iterator[Estimate]:
+    """Images that could not be drawn, and those made smaller still."""
+    for measure, images in (("skipped_images", ~rows["valid"]), ("capped_images", rows["capped"])):
+        yield say(measure, unit="count", value=float(images.sum()), n=len(images), at={"path": path})
 
 
 def _why(measure: str) -> str:

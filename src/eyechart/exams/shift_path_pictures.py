@@ -10,13 +10,13 @@ from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Heatmap, 
 from eyechart.core.chart_numbers import plain_numbers
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array
+from eyechart.core.findings import called_out, guessed, idle, near_chance
 from eyechart.core.words import percent
 from eyechart.exams.shift_path_figures import chosen_curves, total_variation
 
 CURVES, MOST_ROWS = 8, 200
 MUCH, LITTLE = 0.05, 0.01  # of the steps: verdicts
 ONE_WAY = 1.005  # what is told as 1.00 goes no further than from its lowest to its highest
-ONE_ANSWER = 0.9  # of the first frames: steadiness then means nothing
 GROUPS = {"all": "all images", "correct": "images it gets right unshifted"}
 
 
@@ -62,7 +62,7 @@ def findings(estimates: Estimates, names: Mapping[str, str]) -> Sequence[Finding
     """Verdicts by path, the worst first; how jagged the curves are; whether steadiness is an illusion."""
     rates = [e for e in estimates.of("change_rate", given="all") if e.value is not None]
     found = [_verdict(e, estimates, names) for e in sorted(rates, key=lambda e: -(e.value or 0.0))]
-    found += [*_jagged(estimates, names), *_one_answer(estimates, names)]
+    found += [*_jagged(estimates, names), *_idle(estimates, names)]
     return found or [Finding("note", "No image could be shown along a path.")]
 
 
@@ -86,9 +86,9 @@ def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str]) -> Fin
     if (e.low or 0.0) > MUCH:
         advice = "Average its answers over a few shifts, anti-alias where it subsamples, or train with small shifts."
         return Finding("weak", sentence, advice)
-    commonest = estimates.one("commonest_answer_share", path=path)
-    sees = commonest is not None and (commonest.value or 0.0) < ONE_ANSWER
-    return Finding("strong" if sees and e.high is not None and e.high < LITTLE else "note", sentence)
+    usual = estimates.one("commonest_answer_share", path=path)
+    able = not idle(usual, estimates.one("clean_accuracy"), estimates.one("accuracy", path=path))
+    return Finding("strong" if able and e.high is not None and e.high < LITTLE else "note", sentence)
 
 
 def _jagged(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]:
@@ -108,12 +108,18 @@ def _jagged(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]
         )
 
 
-def _one_answer(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]:
-    for e in estimates.of("commonest_answer_share"):
-        rate = estimates.one("change_rate", path=e.at["path"], given="all")
-        if (e.value or 0.0) >= ONE_ANSWER and (rate is None or (rate.low or 0.0) <= MUCH):
-            sentence = f"Shown {names[e.at['path']]}, it gives one and the same answer {percent(e)} of the time, "
-            yield Finding("note", sentence + "so that little can change there.")
+def _idle(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]:
+    """Where it is steady because it has little to say."""
+    clean = estimates.one("clean_accuracy")
+    rates = [e for e in estimates.of("change_rate", given="all") if e.value is not None and (e.low or 0.0) <= MUCH]
+    if rates:
+        yield from guessed(clean, "that it is steady says little")
+    for path in (e.at["path"] for e in rates):
+        where, usual = f"Shown {names[path]}, it", estimates.one("commonest_answer_share", path=path)
+        yield from called_out(usual, "little can change there", where)
+        if not near_chance(clean):
+            shown = estimates.one("accuracy", path=path)
+            yield from guessed(clean, "that it is steady there says little", shown, where)
 
 
 def _bars(estimates: Estimates, measure: str, names: Mapping[str, str], title: str, label: str, caption: str) -> Bars:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Format, Gallery, Series, Table
+from eyechart.core.embeddings import farther
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.findings import stuck
+from eyechart.core.findings import called_out, guessed, idle, near_chance
 from eyechart.core.words import percent
 
 MUCH, LITTLE = 0.05, 0.02  # of the pairs: verdicts
@@ -58,22 +59,41 @@ def findings(estimates: Estimates, names: Mapping[str, str], move: Mapping[str, 
     changes = [e for e in estimates.of("p_top1_change", given="all") if e.value is not None]
     changes += [e for e in estimates.of("significant_change") if e.value is not None]
     found = [_verdict(e, estimates, names, move) for e in sorted(changes, key=lambda e: -(e.value or 0.0))]
-    whole = estimates.one("commonest_answer_share", protocol="unshifted")
-    usual = min(0.9, max(0.5, ((whole.value or 0.0) if whole else 0.0) + 0.2))  # two classes: half is no surprise
     weak = {e.at["protocol"] for e in changes if (e.low or 0.0) > MUCH}
-    for e in estimates.of("commonest_answer_share"):
-        if e.at["protocol"] in set(names) - weak and (e.low or 0.0) > usual:
-            sentence = f"On {names[e.at['protocol']]} it gives one and the same answer {percent(e)} of the time, "
-            found.append(Finding("note", sentence + "so that little can change there."))
-    return found
+    steady = {protocol: name for protocol, name in names.items() if protocol not in weak}
+    return [*found, *_idle(estimates, steady), *_untold(estimates, names)]
+
+
+def _untold(estimates: Estimates, names: Mapping[str, str]) -> Iterator[Finding]:
+    """Where embeddings have nothing to be compared with."""
+    for e in estimates.of("significant_change"):
+        if e.value is None:
+            yield Finding("note", f"How far embeddings move cannot be told ({names[e.at['protocol']]}): {e.reason}.")
+
+
+def _idle(estimates: Estimates, steady: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether it is steady because it has little to say; ``steady``: protocol -> words, of those where it may be."""
+    clean = estimates.one("clean_accuracy")
+    if steady:
+        yield from guessed(clean, "that it is steady says little")
+    for protocol, name in steady.items():
+        shown, where = estimates.one("accuracy", protocol=protocol, frame=1), f"On {name} it"
+        yield from called_out(
+            estimates.one("commonest_answer_share", protocol=protocol), "little can change there", where
+        )
+        if not near_chance(clean):
+            yield from guessed(clean, "that it is steady there says little", shown, where)
 
 
 def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str], move: Mapping[str, str]) -> Finding:
     protocol = e.at["protocol"]
     shift = estimates.one("effective_shift", protocol=protocol)
     seen = shift.value if shift and shift.value is not None else 0.0
-    alike = f"the most alike {e.at.get('quantile', 0.05):.0%} of pairs of different images are apart"
-    does = "its answer changes" if e.measure == "p_top1_change" else f"its embedding moves farther than {alike}"
+    does = (
+        "its answer changes"
+        if e.measure == "p_top1_change"
+        else f"its embedding moves {farther(estimates, protocol=protocol)} (shown likewise)"
+    )
     sentence = (
         f"{move[protocol]} ({names[protocol]}; {seen:.1f} pixels at the model's input on average), {does} "
         f"in {percent(e)} of the pairs."
@@ -81,12 +101,19 @@ def _verdict(e: Estimate, estimates: Estimates, names: Mapping[str, str], move: 
     if (e.low or 0.0) > MUCH:
         advice = "Average its answers over a few shifts, anti-alias where it subsamples, or train with small shifts."
         return Finding("weak", sentence, advice)
-    able = not stuck(estimates.one("commonest_answer_share", protocol=protocol))
+    able = _able(estimates, protocol)
     steady = e.high is not None and e.high < LITTLE and seen >= UNNOTICED and able
     if seen < UNNOTICED:
         way = "shift.shift_in=resized to move by input pixels" if protocol == "crop" else "shift.step=1"
         sentence += f" So small a move at the input tests little: set {way}."
     return Finding("strong" if steady else "note", sentence)
+
+
+def _able(estimates: Estimates, protocol: str) -> bool:
+    """Whether there is something to be steady about: several answers, and right more often than guessing would be."""
+    clean, shown = estimates.one("clean_accuracy"), estimates.one("accuracy", protocol=protocol, frame=1)
+    usual = estimates.one("commonest_answer_share", protocol=protocol)
+    return not idle(usual, clean, shown)
 
 
 def _bars(estimates: Estimates, measure: str, names: Mapping[str, str], caption: str) -> Bars:

@@ -1,4 +1,4 @@
-"""What the shift exam keeps of each pair: of classifiers and of embeddings, and the pairs worth a picture."""
+"""What the shift exam keeps of each pair: of classifiers, and the pairs worth a picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from eyechart.core.embeddings import PER_BUCKET, cosine_distance, norm_distance
+from eyechart.core.embeddings import PER_BUCKET, apart
 from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.query import Answer
 from eyechart.core.tally import Kept, best
@@ -35,14 +35,6 @@ def classified(first: Answer, second: Answer, batch: Batch, *, symmetric: bool) 
     }
 
 
-def embedded(first: Answer, second: Answer) -> dict[str, Array]:
-    """Columns (n,) of one pair, of a model without classes."""
-    return {
-        "distance": norm_distance(first.values, second.values).astype(np.float32),
-        "cosine_distance": cosine_distance(first.values, second.values).astype(np.float32),
-    }
-
-
 def worst(protocol: str, group: str, pairs: list[tuple[Answer, Answer]], batch: Batch) -> tuple[Kept, ...]:
     """The images whose answer changes most surely: ranked by the lesser confidence of the two frames, the best pair of each."""
     scores = np.stack([_surely_changed(first, second) for first, second in pairs], axis=1)
@@ -59,7 +51,7 @@ def worst(protocol: str, group: str, pairs: list[tuple[Answer, Answer]], batch: 
 
 def farthest(protocol: str, group: str, pairs: list[tuple[Answer, Answer]], batch: Batch) -> tuple[Kept, ...]:
     """The images whose embedding turns most, the worst pair of each."""
-    scores = np.stack([embedded(*pair)["cosine_distance"] * (pair[0].valid & pair[1].valid) for pair in pairs], axis=1)
+    scores = np.stack([apart(*pair)["cosine_distance"] * (pair[0].valid & pair[1].valid) for pair in pairs], axis=1)
     found = []
     for i in _leading(scores.max(1)):
         k = int(scores[i].argmax())

@@ -10,13 +10,16 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from eyechart.core.chart import Chart, Finding
+from eyechart.core.embeddings import PER_BUCKET, Scale, references
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
-from eyechart.core.query import CLEAN, Answers, Query
+from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.told import clean_accuracy
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.errors import at_most
+from eyechart.exams.spatial_robustness_embedded import embedded, embedded_charts, embedded_figures, embedded_findings
 from eyechart.exams.spatial_robustness_pictures import charts, findings
 from eyechart.stats.intervals import commonest, differences, pooled, share_of
 from eyechart.views.motions import Motion, Pose, RandomPose, pixels_at
@@ -57,15 +60,28 @@ class SpatialRobustness(Exam):
         all_answers_alike {search}: share of images with one and the same answer in all cases.
         limit_degrees, limit_pixels: how far images were turned and moved.
         commonest_answer_share: of images as they are; near 1 stability means nothing.
+        clean_accuracy {chance}: natural_accuracy beside one answer in so many classes; near that, stability earns no praise.
+
+    Models that answer with an embedding have these at {search} instead, besides limit_degrees and limit_pixels:
+        significant_anywhere: share of images whose embedding in any case lies farther from that of the image as it is, by
+            cosine distance, than ``significant_distance``; significant_change: mean share of an image's cases.
+        embed_change: mean norm of the difference over ``reference_distance``: 0 = blind to the move, 1 = like another image.
+        cosine_distance: mean 1 - cosine of the two.
+        reference_distance, of all: mean norm of the difference between (up to 48) different images of the set, as they are.
+        significant_distance {quantile}, of all: the cosine distance that this share of pairs of those stays below. Both are
+            taken as known.
 
     Rows: ``image_top1``, and arrays with one entry a draw ``random_top1``, ``random_degrees`` (counter-clockwise),
     ``random_down``, ``random_right`` (pixels); with ``grid`` ``grid_top1``, by angle, move down and move right.
+    Of embeddings ``image_norm``, and ``<search>_distance``, ``<search>_cosine_distance`` in place of ``<search>_top1``.
 
-    Kept: images right as they are (or without a label) that are fooled with most confidence, in their worst draw.
+    Kept, of models with classes: images right as they are (or without a label) that are fooled with most confidence, in
+    their worst draw.
     """
 
     name: ClassVar[str] = "spatial_robustness"
     right_by: ClassVar[str] = "image_top1"
+    answers: ClassVar[tuple[str, ...]] = ("logits", "embedding")
     headline: ClassVar[tuple[str, ...]] = (
         "natural_accuracy",
         "one_random_accuracy",
@@ -89,6 +105,9 @@ class SpatialRobustness(Exam):
     smoothing: Smoothing = Field("bilinear", description="Interpolation: bilinear or bicubic.")
     grid_moves: int = Field(5, ge=1, description="Moves along each axis on the grid, an odd number.")
     grid_angles: int = Field(31, ge=1, description="Angles on the grid, an odd number.")
+    significant_quantile: float = Field(
+        0.05, gt=0, lt=1, description="Embeddings: pairs of different images below the threshold."
+    )
     images: int | None = Field(
         None,
         ge=1,
@@ -118,13 +137,14 @@ class SpatialRobustness(Exam):
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry a case."""
         plain, asked = answers[CLEAN], [answers[q] for q in self._random(batch.subject)]
+        if batch.subject.kind == "embedding":
+            return self._embedded(answers, asked, batch)
         counts = np.int16 if batch.subject.n_classes < 2**15 else np.int32
         rows: dict[str, Array] = {
             "image_top1": plain.top1.astype(counts),
             "random_top1": np.stack([a.top1 for a in asked], 1).astype(counts),
         }
-        for note in DRAWN:
-            rows[f"random_{note}"] = np.stack([a.notes[note] for a in asked], 1).astype(np.float32)
+        rows |= _drawn(asked)
         if self.grid:
             rows["grid_top1"] = np.stack([answers[q].top1 for q in self._grid(batch.subject)], 1).astype(counts)
         sure = np.stack([np.where(a.top1 != plain.top1, a.confidence, 0.0) for a in asked], 1)
@@ -144,18 +164,33 @@ class SpatialRobustness(Exam):
             cases.append(Kept("spatial_robustness/", float(sure[i].max()), batch.ids[i], facts))
         return Tally(rows, kept=best(KEPT, cases), limit=KEPT)
 
+    def _embedded(self, answers: Answers, asked: Sequence[Answer], batch: Batch) -> Tally:
+        """Of a model that embeds; some images are kept, to compare with."""
+        plain = answers[CLEAN]
+        rows = {"image_norm": np.linalg.norm(plain.values, axis=1).astype(np.float32), **_drawn(asked)}
+        grid = [answers[q] for q in self._grid(batch.subject)]
+        for search, shown in (("random", asked), ("grid", grid)):
+            if shown:
+                rows |= {f"{search}_{name}": column for name, column in embedded(plain, shown).items()}
+        return Tally(rows, kept=tuple(references(plain, batch)), limit=PER_BUCKET)
+
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
         """Accuracies over the images with a label, changes over all."""
         rows, n, known = tally.rows, len(labels), labels >= 0
-        plain = rows["image_top1"]
+        searches = ("random", "grid") if self.grid else ("random",)
         found = [
-            self.estimate("commonest_answer_share", **figure(commonest(plain))),
             self.estimate("limit_degrees", unit="degrees", value=self.degrees, n=n),
             self.estimate("limit_pixels", unit="pixels", value=self._pixels(subject), n=n),
         ]
+        if subject.kind == "embedding":
+            scale = Scale.of(tally.kept, self.significant_quantile)
+            return Estimates((*found, *embedded_figures(self.estimate, rows, searches, scale)))
+        plain = rows["image_top1"]
+        found.append(self.estimate("commonest_answer_share", **figure(commonest(plain))))
+        found += clean_accuracy(self.estimate, plain, labels, subject.n_classes)
         right = (plain == labels) & known
         groups = {"all": np.ones(n, bool)} | ({"correct": right} if known.any() else {})
-        for search in ("random", "grid") if self.grid else ("random",):
+        for search in searches:
             found += self._changes(search, rows[f"{search}_top1"], plain, groups)
         if known.any():
             found += self._accuracies({k: v[known] for k, v in rows.items()}, labels[known], subject)
@@ -163,14 +198,20 @@ class SpatialRobustness(Exam):
 
     def charts(self, estimates: Estimates) -> Sequence[Chart]:
         """Accuracy against the number of cases; by angle and move, with a grid; the fooled."""
+        if estimates.of("significant_anywhere"):
+            return embedded_charts(estimates)
         return charts(estimates, self.include_identity)
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """How much the worst case costs."""
+        if estimates.of("significant_anywhere"):
+            return embedded_findings(estimates, self.draws)
         return findings(estimates, self.draws)
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The image as it is, and in its worst draw."""
+        if "draw" not in case.facts:  # kept to compare with
+            return {}
         motion = RandomPose(case.facts["draw"], self.degrees, case.facts["pixels"])
         return {"plain": CLEAN.view, "worst": self._view(motion)}
 
@@ -243,6 +284,11 @@ class SpatialRobustness(Exam):
         for key, cases in keys.items():
             at: dict[str, Any] = dict(key)
             yield self.estimate("accuracy_at", at=at, **figure(pooled(right[:, cases], share=True)))
+
+
+def _drawn(asked: Sequence[Answer]) -> dict[str, Array]:
+    """Columns (n, draws): how far images were turned and moved."""
+    return {f"random_{note}": np.stack([a.notes[note] for a in asked], 1).astype(np.float32) for note in DRAWN}
 
 
 def _spread(limit: float, count: int) -> list[float]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from eyechart.core.chart import Bars, Chart, Finding, Gallery, Heatmap, Lines, Rule, Series
 from eyechart.core.estimate import Estimate, Estimates, ends
-from eyechart.core.findings import called_out, judged, much_to_lose, stuck
+from eyechart.core.findings import called_out, guessed, idle, judged, much_to_lose
 from eyechart.core.words import percent, points
 
 MUCH, LITTLE = 0.1, 0.03  # verdicts: of images lost, or changed
@@ -36,9 +36,9 @@ def charts(estimates: Estimates, with_identity: bool) -> Sequence[Chart]:
 def findings(estimates: Estimates, draws: int) -> Sequence[Finding]:
     """What the worst case costs, or how often answers change; and whether stability is an illusion."""
     found: list[Finding] = []
-    usual = estimates.one("commonest_answer_share")
-    degrees, pixels = estimates.one("limit_degrees"), estimates.one("limit_pixels")
-    how = f"by up to {degrees.value:g} degrees and {pixels.value:g} pixels" if degrees and pixels else ""
+    usual, clean = estimates.one("commonest_answer_share"), estimates.one("clean_accuracy")
+    able = not idle(usual, clean)
+    how = limits(estimates)
     natural, one = estimates.one("natural_accuracy"), estimates.one("one_random_accuracy")
     worst, drop = estimates.one("worst_of_k_accuracy", k=draws), estimates.one("worst_case_drop", search="random")
     if natural and one and worst and drop and drop.value is not None:
@@ -46,20 +46,25 @@ def findings(estimates: Estimates, draws: int) -> Sequence[Finding]:
             f"Turned and moved {how}, it is right {percent(one)} of the time at random, but only {percent(worst)} of images "
             f"are right in all of {draws} tries (as they are: {percent(natural)}), a loss of {points(drop)}."
         )
-        praise = not stuck(usual) and much_to_lose(natural, LITTLE)
-        found.append(judged(sentence, drop, MUCH, LITTLE, ADVICE, praise=praise))
+        found.append(judged(sentence, drop, MUCH, LITTLE, ADVICE, praise=able and much_to_lose(natural, LITTLE)))
     grid = estimates.one("worst_of_grid_accuracy")
     if grid and grid.value is not None:
         found.append(Finding("note", f"On a grid of turns and moves {percent(grid)} of images are right everywhere."))
     changed = estimates.one("changed_anywhere", search="random", given="all")
     if changed and changed.value is not None:
         sentence = f"For {percent(changed)} of images at least one of {draws} turns and moves {how} changes the answer."
-        verdict = judged(sentence, changed, MUCH, LITTLE, ADVICE, praise=not stuck(usual))
+        verdict = judged(sentence, changed, MUCH, LITTLE, ADVICE, praise=able)
         # where it is right on few images, the loss has no verdict, and this has
         found.append(Finding("note", sentence) if worst and much_to_lose(natural, LITTLE) else verdict)
     if not any(finding.verdict == "weak" for finding in found):
-        found += called_out(usual, "little can change")
+        found += [*called_out(usual, "little can change"), *guessed(clean, "that it is stable says little")]
     return found or [Finding("note", "No image was turned.")]
+
+
+def limits(estimates: Estimates) -> str:
+    """How far images are turned and moved, in words."""
+    degrees, pixels = estimates.one("limit_degrees"), estimates.one("limit_pixels")
+    return f"by up to {degrees.value:g} degrees and {pixels.value:g} pixels" if degrees and pixels else ""
 
 
 def _curve(estimates: Estimates, worst: Sequence[Estimate], with_identity: bool) -> Lines:

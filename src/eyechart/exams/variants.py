@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
+from eyechart.core.by_category import ByCategory
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.exam import Array, Batch, Subject
 from eyechart.core.query import CLEAN, Answer, Answers, Query
+from eyechart.core.settings import Distinct
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.core.words import figure
 from eyechart.exams.variants_pictures import SHOWN, charts, findings
-from eyechart.images.categories import Categories, Rule
-from eyechart.images.category_labels import Wish, as_wish, categories_or_none, category_labels
+from eyechart.images.categories import Categories
+from eyechart.images.category_labels import category_labels
 from eyechart.stats.intervals import Interval, differences, of_means, wilson
 from eyechart.views.colours import Greyed
 from eyechart.views.outlines import Edges, Silhouette
@@ -26,18 +28,18 @@ from eyechart.views.textures import ObjectTexture, PatchTexture
 from eyechart.views.whole import Whole
 
 Variant = Literal["grey", "edges", "silhouette", "object_texture", "patch_texture"]
-SETTING = "variants.categories"
 ORIGINAL, READY = "original", "ready"
 
 
-class Variants(Exam):
+class Variants(ByCategory):
     """Accuracy on images of which one cue is left (after Geirhos et al., ICLR 2019, arXiv 1811.12231).
 
     From the images at hand are drawn: grey (.2125 R + .7154 G + .0721 B); edges (Canny, black on white; smoothing 2 pixels at
-    224, hysteresis at the gradient's percentiles ``edge_percentiles``); silhouette (what stands before a near-white ground,
-    luminance at least .95, black on white, holes filled, the largest part); object_texture (the largest square within that,
-    mirrored until the frame is full); patch_texture (a square of ``patch`` of the side from the middle half, mirrored: needs no
-    ground). The authors drew theirs by hand or with settings that are not published: all but grey are our choice.
+    224, hysteresis at the gradient's percentiles ``edge_percentiles``); silhouette (black on white: by the image's mask, where
+    masks are given; else what stands before a near-white ground, luminance at least .95, holes filled, the largest part);
+    object_texture (the largest square within that, mirrored until the frame is full); patch_texture (a square of ``patch`` of
+    the side from the middle half, mirrored: needs no ground). The authors drew theirs by hand or with settings that are not
+    published: all but grey are our choice.
 
     Ready stimuli, such as the edges and silhouettes of Geirhos et al., are shown whole (as they are where their size is the
     model's, else resized, nothing cut off): in folders called after categories, ``edges/cat/cat3.png``; see ``ready``.
@@ -50,7 +52,7 @@ class Variants(Exam):
         original_accuracy: on the same images as they are.
         relative_accuracy: the ratio of the two.
         agreement: share of images whose top class is that of the original.
-        drawn: share of images that the variant could be drawn of.
+        drawn: share of images that the variant could be drawn of, and that the model then gives a finite answer to.
     chance {classes}: of an answer at random.
 
     Rows: ``top1``, ``valid`` (an entry for each variant, the original first), and with categories ``category``,
@@ -60,41 +62,29 @@ class Variants(Exam):
     """
 
     name: ClassVar[str] = "variants"
+    version: ClassVar[int] = 2  # 1 did without images of which one variant alone had no finite answer
     headline: ClassVar[tuple[str, ...]] = ("accuracy", "relative_accuracy")
     title: ClassVar[str] = "One cue left"
     explanation: ClassVar[str] = (
         "The same images without colour, as line drawings, as black shapes, and as nothing but their surface. People name line "
         "drawings and shapes with ease; a model that cannot, and can name surfaces, does not see things as people do."
     )
-    own_targets: ClassVar[bool] = True
 
-    variants: tuple[Variant, ...] = Field(
+    variants: Annotated[tuple[Variant, ...], Distinct] = Field(
         ("grey", "edges", "silhouette", "object_texture", "patch_texture"), min_length=1, description="What is drawn."
     )
     ready: Literal["auto", "yes", "no"] = Field(
         "auto", description="The images are stimuli to be shown whole, and nothing is drawn; auto: if none has a label."
     )
-    categories: Wish = Field(
-        "auto",
-        description="auto, imagenet16, cifar10, or a TOML FILE: [categories] name = [outputs by number or name].",
-    )
-    aggregation: Rule = Field("mean", description="mean, sum, max or strict: how outputs make a category's score.")
     edge_percentiles: tuple[float, float] = Field(
         (80.0, 90.0), description="Hysteresis of edges, low and high, 0 to 100."
     )
     patch: float = Field(0.25, gt=0, le=1, description="Side of the patch by that of the frame.")
 
-    @field_validator("categories", mode="before")
+    @field_validator("ready", mode="before")
     @classmethod
-    def _with_content(cls, wish: object) -> object:
-        return as_wish(wish, SETTING)
-
-    @field_validator("variants")
-    @classmethod
-    def _distinct(cls, names: tuple[Variant, ...]) -> tuple[Variant, ...]:
-        if len(set(names)) < len(names):
-            raise ValueError("name each variant once")
-        return names
+    def _switched(cls, written: object) -> object:
+        return {True: "yes", False: "no"}.get(written, written) if isinstance(written, bool) else written
 
     @field_validator("edge_percentiles")
     @classmethod
@@ -107,17 +97,21 @@ class Variants(Exam):
         """The originals and what is drawn of them, or ready stimuli alone."""
         if so_far:
             return None
-        self._known(subject)  # so that a mapping that does not fit is told at once
+        self.known(subject)  # so that a mapping that does not fit is told at once
         return tuple(Query(view) for view in self._views(subject).values())
+
+    def tolerates(self, query: Query) -> bool:
+        """An answer that is not finite costs the image that variant, not the others."""
+        return query != CLEAN and query.view != Whole()
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry a variant."""
         asked = {name: answers[Query(view)] for name, view in self._views(batch.subject).items()}
         rows: dict[str, Array] = {
             "top1": np.stack([a.top1 for a in asked.values()], 1).astype(np.int32),
-            "valid": np.stack([a.valid for a in asked.values()], 1),
+            "valid": np.stack([a.valid & a.finite for a in asked.values()], 1),
         }
-        known = self._known(batch.subject)
+        known = self.known(batch.subject)
         if known is not None:
             rows["category"] = category_labels(known, batch.labels, batch.ids)
             rows["categories"] = np.stack([known.answers(a.log_p, self.aggregation) for a in asked.values()], 1)
@@ -130,7 +124,7 @@ class Variants(Exam):
         found = [*self._all_images(names, rows)]
         ways = [("own", labels, rows["top1"], subject.n_classes)]
         if "category" in rows:
-            known = self._known(subject)
+            known = self.known(subject)
             ways.append(("categories", rows["category"], rows["categories"], len(known or ())))
         for classes, truth, told, count in ways:
             of = truth >= 0
@@ -152,9 +146,6 @@ class Variants(Exam):
         if case.key.endswith(READY):
             return {READY: Whole()}
         return {ORIGINAL: CLEAN.view, **{name: self._view(name) for name in self.variants if name in SHOWN}}
-
-    def _known(self, subject: Subject) -> Categories | None:
-        return categories_or_none(self.categories, subject.class_names, subject.n_classes, SETTING)
 
     def _views(self, subject: Subject) -> dict[str, View]:
         if self.ready == "yes" or (self.ready == "auto" and not subject.labelled):
@@ -180,8 +171,10 @@ class Variants(Exam):
         for i in np.flatnonzero((plain.top1 == batch.labels) | (batch.labels < 0)):
             facts: dict[str, Any] = {}
             for name, answer in asked.items():
-                facts[name] = batch.subject.class_name(int(answer.top1[i])) if answer.valid[i] else "not drawn"
-                facts[f"p_{name}"] = float(answer.confidence[i]) if answer.valid[i] else 0.0
+                told = answer.valid[i] and answer.finite[i]
+                silent = "no finite answer" if answer.valid[i] else "not drawn"
+                facts[name] = batch.subject.class_name(int(answer.top1[i])) if told else silent
+                facts[f"p_{name}"] = float(answer.confidence[i]) if told else 0.0
             yield Kept("variants/drawn", float(plain.confidence[i]), batch.ids[i], facts)
 
     def _mistakes(

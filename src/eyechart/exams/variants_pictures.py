@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from eyechart.core.by_category import CLASSES, explained
 from eyechart.core.chart import Bars, Chart, Finding, Gallery, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.words import percent
@@ -17,7 +18,6 @@ TITLES = {
     "patch_texture": "texture of a patch",
     "ready": "ready stimuli",
 }
-CLASSES = {"own": "the model's own classes", "categories": "categories"}
 SHOWN = ("grey", "edges", "patch_texture")  # in the gallery: drawn of any image
 FEW = 30  # images: of fewer nothing is said
 
@@ -60,7 +60,7 @@ _AS = {
     "edges": "as line drawings",
     "patch_texture": "as nothing but a patch of themselves",
     "grey": "as grey pictures",
-    "silhouette": "as silhouettes, of those with a white ground,",
+    "silhouette": "as silhouettes, of those with a mask or a white ground,",
 }
 
 
@@ -91,7 +91,9 @@ def _bars(estimates: Estimates) -> Iterator[Bars]:
             series=series,
             rules=rules,
             x_range=(0.0, 1.0),
-            caption="Share of images answered rightly, of those that the variant could be drawn of.",
+            caption=explained(
+                "Share of images answered rightly, of those that the variant could be drawn of.", estimates
+            ),
         )
 
 
@@ -107,7 +109,8 @@ def _table(estimates: Estimates) -> Iterator[Table]:
             columns=["shown", "answers by", "right", "the same images as they are", "ratio", "n"],
             rows=rows,
             formats=[None, None, "percent", "percent", "number", "integer"],
-            caption="With 95 % intervals over images. Silhouettes and textures of objects need a near-white ground.",
+            caption="With 95 % intervals over images. Silhouettes and textures of objects need masks (--masks) or a near-white "
+            "ground.",
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from eyechart.errors import SettingError
 from eyechart.features.reach import held_by
@@ -159,6 +160,17 @@ def centre_share(maps: Tensor) -> Tensor:
     whole = positive.sum((2, 3))
     inside = torch.einsum("nchw,h,w->nc", positive, rows, columns)
     return torch.where(whole > 0, inside / whole, torch.nan)
+
+
+def object_share(maps: Tensor, objects: Tensor) -> Tensor:
+    """Of the positive activation of maps (n, c, h, w), the share on the object: (n, c).
+
+    A place counts by how much of it the object (n, H, W), 1 or 0, covers. NaN where nothing is positive, or no object known.
+    """
+    covered = functional.adaptive_avg_pool2d(objects[:, None], (maps.shape[2], maps.shape[3]))
+    positive = maps.clamp_min(0)
+    whole = positive.sum((2, 3))
+    return torch.where(whole > 0, (positive * covered).sum((2, 3)) / whole, torch.nan)
 
 
 def _middle(side: int, like: Tensor) -> Tensor:

@@ -42,7 +42,7 @@ class Fourier(Method):
         spectrum = _start(draws, reach.model.preprocessing.channels, self.size).to(device).requires_grad_()
         scale = self._scale().to(device)
         side = side_shown(reach, self.shown or max(reach.model.preprocessing.size), "shown")
-        climb = Climb(reach, objective)
+        climb = Climb(reach, objective, self.precision)
         optimiser = torch.optim.Adam([spectrum], lr=self.rate)
 
         def score() -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,8 +20,9 @@ from eyechart.features.colours import magnitude_of
 from eyechart.features.looks import decoded_of, frames_of, normalised
 from eyechart.features.maco import Maco
 from eyechart.features.maker import Maker, Target
-from eyechart.features.method import Method
+from eyechart.features.method import Method, reduces
 from eyechart.features.mosaic import Mosaic, activation_grid, atlas
+from eyechart.features.numbers import Which
 from eyechart.features.parts import Parts
 from eyechart.features.presets import Effort, method_of
 from eyechart.features.reach import Reach, check_used
@@ -37,10 +38,8 @@ from eyechart.store.folder import Folder
 from eyechart.store.run_folder import Run
 
 Array = np.ndarray[Any, Any]
-Which = Literal["some", "all"] | Sequence[int]
-MOST = 100_000  # channels that a layer may have
 SOME = 24  # channels of a layer, where nothing else is asked for
-TOGETHER = {"cpu": 16, "cuda": 64}  # channels optimised at once
+TOGETHER = {"cpu": 8, "cuda": 64}  # channels optimised at once
 SPECTRA = 500  # images whose magnitudes are averaged for maco
 RUN = "run"
 
@@ -261,7 +260,7 @@ class Gallery:
             "limit": self._options.limit,
             "layer": layer,
             "target": self._target,
-            "method": [method.name, method.model_dump(), magnitude],
+            "method": [method.name, method.model_dump(), magnitude, reduces(self.model.device, method.precision)],
             "seed": self.seed,
         }
 
@@ -288,20 +287,3 @@ def _middle(frames: torch.Tensor, side: int) -> torch.Tensor:
     """The middle square of frames (n, c, h, w)."""
     top, left = (frames.shape[2] - side) // 2, (frames.shape[3] - side) // 2
     return frames[:, :, top : top + side, left : left + side]
-
-
-def numbers(text: str) -> Which:
-    """``some``, ``all``, or numbers and ranges such as ``3,10-20``. Raises SettingError for anything else."""
-    if text in ("some", "all"):
-        return text  # type: ignore[return-value]
-    return list(_numbers(text))
-
-
-def _numbers(text: str) -> Iterator[int]:
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        known = first.isdecimal() and (last.isdecimal() if dash else True)
-        if not known or (dash and not int(first) <= int(last) < MOST):
-            way_out = "Give some, all, or numbers and ranges, such as 3,10-20."
-            raise SettingError("These are no channels.", setting="--channels", value=text, way_out=way_out)
-        yield from range(int(first), int(last) + 1) if dash else (int(first),)

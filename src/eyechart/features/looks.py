@@ -12,9 +12,11 @@ from PIL import Image, ImageDraw
 from eyechart.core.view import Plain
 from eyechart.errors import ImagesError
 from eyechart.images.image_set import ImageSet
+from eyechart.images.masks import MaskedSet
 from eyechart.models.image_model import ImageModel
 from eyechart.models.receptive_crop import Box
 from eyechart.run.draw import Drawn, Job, draw
+from eyechart.views.outlines import Silhouette
 
 Array = np.ndarray[Any, Any]
 TILE = 72  # pixels
@@ -50,6 +52,18 @@ def _drawn(images: ImageSet, ids: Sequence[str], model: ImageModel) -> Drawn:
     places = {name: i for i, name in enumerate(images.ids)}
     sources = tuple(images.source(places[name]) for name in ids)
     return draw(Job(tuple(ids), sources, (Plain(),), model.preprocessing, 0))
+
+
+def objects_of(images: ImageSet, ids: Sequence[str], model: ImageModel) -> Array | None:
+    """Where the objects are (n, h, w), 1 or 0, NaN where an image has no mask; None of a set without masks."""
+    if not isinstance(images, MaskedSet):
+        return None
+    places = {name: i for i, name in enumerate(images.ids)}
+    sources = tuple(images.source(places[name]) for name in ids)
+    drawn = draw(Job(tuple(ids), sources, (Silhouette(),), model.preprocessing, 0))
+    found: Array = (drawn.frames[0][..., 0] == 0).astype(np.float32)
+    found[~drawn.valid[0]] = np.nan
+    return found
 
 
 def normalised(frames: Array, model: ImageModel) -> torch.Tensor:

@@ -58,7 +58,10 @@ class Maco(Method):
         magnitude = self.magnitude(model.preprocessing.channels).to(model.device)
         phase = _start(draws, magnitude.shape).to(model.device).requires_grad_()
         side = side_shown(reach, self.shown or max(model.preprocessing.size), "shown")
-        climb, weight = Climb(reach, objective), torch.zeros(len(draws), self.size, self.size, device=model.device)
+        climb, weight = (
+            Climb(reach, objective, self.precision),
+            torch.zeros(len(draws), self.size, self.size, device=model.device),
+        )
         optimiser = torch.optim.NAdam([phase], lr=self.rate)
 
         def weigh(slope: Tensor) -> None:

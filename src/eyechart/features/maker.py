@@ -10,8 +10,8 @@ import torch
 
 from eyechart.channels import Example, LayerChannels
 from eyechart.errors import SettingError
-from eyechart.features.decides import Deciding, centre_share
-from eyechart.features.looks import TILE, frames_of, normalised, tile
+from eyechart.features.decides import TOGETHER, Deciding, centre_share, object_share
+from eyechart.features.looks import TILE, frames_of, normalised, objects_of, tile
 from eyechart.features.method import Method, resized
 from eyechart.features.objectives import Objective, Seen, channel, neuron
 from eyechart.features.reach import Reach
@@ -25,6 +25,7 @@ Array = np.ndarray[Any, Any]
 Target = Literal["channel", "neuron"]
 LISTS = {"top": 9, "bottom": 4, "random": 4}  # tiles of each
 DEEDS = ("without", "turned", "share", "rank")
+PLACES = ("centre", "on_object", "object")
 
 
 class Maker:
@@ -70,8 +71,9 @@ class Maker:
         the picture was then shown; score, most: of the finished picture the mean over places (of a neuron the middle place's
         value), and the maximum over places; best: the largest mean over places (of a neuron the largest value) of any image;
         still: see ``Made``; frequency: centroid of the picture's radial spectrum, as a share of Nyquist; tiles (17, 72, 72, 3)
-        uint8 and values (17,) of the examples. Of the top ones: without, turned, share, rank (see ``Decided``) and centre (see
-        ``centre_share``), (9,), NaN where there is none.
+        uint8 and values (17,) of the examples. Of the top ones: without, turned, share, rank (see ``Decided``), centre (see
+        ``centre_share``), on_object (see ``object_share``) and object, the share of the frame that it covers, (9,), NaN where
+        there is none.
         """
         part = self._pictures(channels)
         examples = [self._examples(c) for c in channels]
@@ -79,7 +81,7 @@ class Maker:
         frames = frames_of(self._images, ids, self._model)
         at = {name: i for i, name in enumerate(ids)}
         part |= self._tiles(examples, frames, at)
-        part |= self._deeds(channels, examples, frames, at)
+        part |= self._deeds(channels, examples, frames, ids)
         return part
 
     def scores(self, pictures: Array, channels: Sequence[int], side: int) -> tuple[Array, Array]:
@@ -134,35 +136,43 @@ class Maker:
         return {"tiles": tiles, "values": values}
 
     def _deeds(
-        self, channels: Sequence[int], examples: Sequence[Mapping[int, Example]], frames: Array, at: dict[str, int]
+        self, channels: Sequence[int], examples: Sequence[Mapping[int, Example]], frames: Array, ids: Sequence[str]
     ) -> dict[str, Array]:
-        """What the channels decide for their top images, and where they speak there."""
-        top = LISTS["top"]
-        found = {
-            name: np.full((len(channels), top), np.nan) for name in ("without", "turned", "share", "rank", "centre")
-        }
-        by = "mean" if self._target == "channel" else "top"
-        best = np.array([max((e.value for e in self._known.examples(c, by)), default=np.nan) for c in channels])
-        lists: dict[int, list[tuple[int, int]]] = {}  # image -> (row, rank)
+        """What the channels decide for their top images, and where they speak there; ``frames`` are of ``ids``."""
+        at = {name: i for i, name in enumerate(ids)}
+        found = {name: np.full((len(channels), LISTS["top"]), np.nan) for name in (*DEEDS, *PLACES)}
+        wanted: dict[int, list[tuple[int, int]]] = {}  # image -> (row, rank)
         for row, some in enumerate(examples):
-            for j, e in some.items():
-                if j < top:
-                    lists.setdefault(at[e.id], []).append((row, j))
-        images = sorted(lists)
-        for start in range(0, len(images), 32):
-            some_images = images[start : start + 32]
+            for rank, e in some.items():
+                if rank < LISTS["top"]:
+                    wanted.setdefault(at[e.id], []).append((row, rank))
+        images = sorted(wanted)
+        for start in range(0, len(images), TOGETHER):
+            some_images = images[start : start + TOGETHER]
             shown = normalised(frames[some_images], self._model)
-            with torch.no_grad():
-                maps = self._reach.of_frames(shown)[self.layer]
-            centres = centre_share(maps).cpu().numpy()
-            wanted = [[channels[row] for row, _ in lists[i]] for i in some_images]
-            decided = self._deciding.of_images(shown, wanted) if self._deciding else []
+            lists = [[channels[row] for row, _ in wanted[i]] for i in some_images]
+            decided = self._deciding.of_images(shown, lists) if self._deciding else []
+            where = self._where(shown, [ids[i] for i in some_images])
             for k, i in enumerate(some_images):
-                for m, (row, rank) in enumerate(lists[i]):
-                    found["centre"][row, rank] = centres[k, channels[row]]
+                for m, (row, rank) in enumerate(wanted[i]):
+                    for name, values in where.items():
+                        found[name][row, rank] = values[k, channels[row]]
                     for name in DEEDS if decided else ():
                         found[name][row, rank] = float(getattr(decided[k][m], name))
-        return {**found, "best": best}
+        by = "mean" if self._target == "channel" else "top"
+        best = [max((e.value for e in self._known.examples(c, by)), default=np.nan) for c in channels]
+        return {**found, "best": np.array(best)}
+
+    def _where(self, shown: torch.Tensor, ids: Sequence[str]) -> dict[str, Array]:
+        """Of each image and channel (n, channels): ``PLACES``."""
+        with torch.no_grad():
+            maps = self._reach.of_frames(shown)[self.layer]
+        found = {"centre": centre_share(maps).cpu().numpy()}
+        objects = objects_of(self._images, ids, self._model)
+        if objects is not None:
+            found["on_object"] = object_share(maps, torch.from_numpy(objects).to(maps.device)).cpu().numpy()
+            found["object"] = np.broadcast_to(objects.mean((1, 2))[:, None], found["centre"].shape)
+        return found
 
 
 def _centroid(pictures: torch.Tensor) -> Array:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from eyechart.features.redirect import FIRST_STEPS, Redirected
 from eyechart.features.shown import Chances
 
 Array = np.ndarray[Any, Any]
-Precision = str
+Precision = Literal["auto", "float32", "bfloat16"]
 STREAM = "features"
 
 
@@ -52,6 +52,9 @@ class Method(BaseModel, ABC):
 
     name: ClassVar[str]
     steps: int = Field(512, ge=1, description="Steps of the optimiser.")
+    precision: Precision = Field(
+        "auto", description="Of the net while pictures are made; auto: bfloat16 where quicker."
+    )
 
     @abstractmethod
     def make(self, reach: Reach, objective: Objective, keys: Sequence[str], seed: int = 0) -> Made:
@@ -73,17 +76,20 @@ class Climb:
     Args:
         reach: the layers.
         objective: to be made large.
+        precision: of the net's forwards and backwards; pictures, scores and steps are float32.
     """
 
-    def __init__(self, reach: Reach, objective: Objective) -> None:
+    def __init__(self, reach: Reach, objective: Objective, precision: Precision = "float32") -> None:
         self._reach, self._objective = reach, objective
+        self._low = reduces(reach.model.device, precision)
         self.scores: list[Tensor] = []
         self.moved: Tensor | None = None
 
     def score(self, pictures: Tensor, shown: Tensor, ways: int = 1) -> Tensor:
         """The objective (n,) of pictures (n, c, h, w) that the net sees as ``shown`` (n x ways, c, side, side)."""
         early = Redirected() if torch.is_grad_enabled() and len(self.scores) < FIRST_STEPS else nullcontext()
-        with _reduced(shown.device), early:
+        low = torch.autocast(shown.device.type, torch.bfloat16, enabled=self._low and torch.is_grad_enabled())
+        with low, early:
             maps = self._reach(shown)
         return self._objective.value(Seen({k: v.float() for k, v in maps.items()}, pictures, ways))
 
@@ -136,6 +142,9 @@ def resized(pictures: Tensor, side: int) -> Tensor:
     return functional.interpolate(pictures, (side, side), mode="bilinear", align_corners=False, antialias=smaller)
 
 
-def _reduced(device: torch.device) -> torch.autocast:
-    """bfloat16 where it is quick: pictures and their steps stay float32."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda")
+def reduces(device: torch.device, precision: Precision) -> bool:
+    """Whether a net is asked in bfloat16: ``auto`` where that is quicker, on CUDA and on CPUs that multiply in it."""
+    if precision == "auto":
+        capable = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return device.type == "cuda" or (device.type == "cpu" and capable)
+    return precision == "bfloat16"

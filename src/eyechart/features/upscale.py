@@ -48,7 +48,7 @@ class Upscale(Method):
         )
         low, high = -mean / std, (1 - mean) / std
         pixels = (_start(draws, len(model.preprocessing.mean), sides[0]).to(model.device) - mean) / std
-        climb = Climb(reach, objective)
+        climb = Climb(reach, objective, self.precision)
         for i, side in enumerate(sides):
             pixels = pixels.detach().contiguous().requires_grad_()
             optimiser, shown = torch.optim.Adam([pixels], lr=self.rate), side_shown(reach, side, "start")

@@ -33,7 +33,7 @@ class Categories:
         title: what they are.
         names: sorted.
         outputs: for each, output numbers, ascending.
-        aliases: (name, category): other names, such as those of the outputs.
+        aliases: (name, category): other names, such as those of the outputs and their WordNet ids.
     """
 
     title: str
@@ -42,10 +42,16 @@ class Categories:
     aliases: tuple[tuple[str, str], ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
-    def of(cls, title: str, table: Mapping[str, Sequence[int]], class_names: Sequence[str] = ()) -> Categories:
-        """From category -> outputs. The names of a category's outputs are other names of it."""
+    def of(
+        cls,
+        title: str,
+        table: Mapping[str, Sequence[int]],
+        class_names: Sequence[str] = (),
+        class_ids: Sequence[str] = (),
+    ) -> Categories:
+        """From category -> outputs. The names and ids of a category's outputs are other names of it."""
         names = tuple(sorted(table))
-        aliases = _aliases(table, class_names)
+        aliases = (*_aliases(table, class_ids), *_aliases(table, class_names))  # a name goes before an id
         return cls(title, names, tuple(tuple(sorted(table[name])) for name in names), aliases)
 
     def __len__(self) -> int:
@@ -71,8 +77,8 @@ class Categories:
         >>> Categories.of("", {"cat": [1], "car": [0]}, ["automobile", "cat"]).place_named(["automobile", "bee"]).tolist()
         [0, -1]
         """
-        category = dict(self.aliases)
-        return self.place([name if name in self.names else category.get(normalised(name), "") for name in names])
+        category = dict(self.aliases) | {normalised(name): name for name in self.names} | {n: n for n in self.names}
+        return self.place([category.get(name) or category.get(normalised(name), "") for name in names])
 
     def scores(self, log_p: Array, rule: Rule) -> Array:
         """Log score (n, k) of each category, from log probabilities (n, outputs). ``strict`` scores as ``max`` does."""

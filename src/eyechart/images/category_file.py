@@ -80,7 +80,11 @@ def built_in(name: str) -> tuple[dict[str, Any], Table]:
 
 @lru_cache(maxsize=16)
 def categories_for(
-    wish: str | Table, class_names: tuple[str, ...], count: int, setting: str = "categories"
+    wish: str | Table,
+    class_names: tuple[str, ...],
+    count: int,
+    setting: str = "categories",
+    class_ids: tuple[str, ...] = (),
 ) -> Categories:
     """Which outputs of a model stand for which category.
 
@@ -90,27 +94,30 @@ def categories_for(
         class_names: of the outputs, () if they are not known.
         count: number of outputs.
         setting: at fault if they do not fit.
+        class_ids: WordNet ids of the outputs, () if they have none: other names of the categories.
 
     Raises:
         CategoryError: an output out of range, one of two categories, a name that no output or several have; with ``auto``,
             outputs that are not known.
     """
     if not isinstance(wish, str):
-        return Categories.of("categories of your own", _resolved(wish, class_names, count, setting), class_names)
+        return Categories.of(
+            "categories of your own", _resolved(wish, class_names, count, setting), class_names, class_ids
+        )
     if wish == "auto":
-        return _recognised(class_names, count, setting)
+        return _recognised(class_names, count, setting, class_ids)
     data, table = built_in(wish)
     if reason := _unlike(data, class_names, count):
         raise _wrong(f"The model is not of {wish}: {reason}.", setting, wish, _HOW)
-    return Categories.of(data["title"], _resolved(table, class_names, count, setting), class_names)
+    return Categories.of(data["title"], _resolved(table, class_names, count, setting), class_names, class_ids)
 
 
-def _recognised(class_names: Sequence[str], count: int, setting: str) -> Categories:
+def _recognised(class_names: Sequence[str], count: int, setting: str, class_ids: Sequence[str]) -> Categories:
     for name in BUILT_IN:
         data, table = built_in(name)
         names = {normalised(one) for one in class_names}
         if not _unlike(data, class_names, count) and (count == 1000 or all(_all_in(t, names) for _, t in table)):
-            return Categories.of(data["title"], _resolved(table, class_names, count, setting), class_names)
+            return Categories.of(data["title"], _resolved(table, class_names, count, setting), class_names, class_ids)
     index = NameIndex(class_names)
     found = {name: index.find(name)[0] for name, _ in built_in("imagenet16")[1]}
     own = {name: outputs for name, outputs in found.items() if len(outputs) == 1}
@@ -118,7 +125,7 @@ def _recognised(class_names: Sequence[str], count: int, setting: str) -> Categor
         named = f", called {', '.join(shown(name, 20) for name in class_names[:4])} ..." if class_names else ""
         problem = f"It is not known which of this model's {count:,} outputs{named} stand for which category."
         raise _wrong(problem, setting, "auto", f"Give a file of your own. {_HOW}")
-    return Categories.of(f"{len(own)} of the 16 categories, by the outputs' own names", own)
+    return Categories.of(f"{len(own)} of the 16 categories, by the outputs' own names", own, (), class_ids)
 
 
 def _all_in(entries: Sequence[Entry], names: set[str]) -> bool:

@@ -12,7 +12,8 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 COLUMNS = ("shape", "texture")
-_NAME = re.compile(r"([^\W\d_]+)(\d+)-([^\W\d_]+)(\d+)(?:-\d+)?")
+_PART = r"(?:(n\d{8})(\d*)|([^\W\d_]+)(\d+))"  # a WordNet id with or without a number, or a word with one
+_NAME = re.compile(f"{_PART}-{_PART}(?:-\\d+)?")
 
 
 @dataclass(frozen=True)
@@ -44,14 +45,20 @@ class Stimulus:
 def parse_stimulus(image_id: str) -> Stimulus | None:
     """Read a name of Geirhos et al.: ``cat/cat7-elephant1.png``, any extension, with or without a third part (an angle).
 
-    Of a longer name with ``_``, as in their result files, the last part counts. None for other names.
+    Of a longer name with ``_``, as in their result files, the last part counts. A WordNet id may stand for a word. None for
+    other names.
 
     >>> parse_stimulus("0001_s5n_dnn_0_cat_00_cat7-elephant1-108.png").style
     'elephant1'
     """
     name = image_id.rpartition("/")[2].rpartition("_")[2]
     found = _NAME.fullmatch((name.rpartition(".")[0] or name).lower())
-    return Stimulus(found[1], found[3], found[1] + found[2], found[3] + found[4]) if found else None
+    if not found:
+        return None
+    (shape, number), (texture, sample) = (
+        (found[k] or found[k + 2], found[k + 1] or found[k + 3] or "") for k in (1, 5)
+    )
+    return Stimulus(shape, texture, shape + number, texture + sample)
 
 
 def read_cues(ids: Sequence[str], targets: Mapping[str, Array]) -> Cues:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ NO_ANSWER = "na"
 
 _PERSON = re.compile(r"subject-[0-9]+")
 _DECIMAL = re.compile(r"([+-]?)(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?")
+_ALL = 1_000  # folders
 _BEFORE_IMAGE = 6  # fields of a name before the image's own: trial, experiment, observer, condition, category, number
 
 
@@ -44,6 +46,7 @@ class Decision:
         imagename: of Geirhos et al.: trial, experiment, observer, condition, category, a number and the image, joined by ``_``;
             or any other name.
         extra: further columns, in the order of ``DecisionTable.extra_columns``.
+        folders: how many folders of a path tell its image from others of the same file name: see ``told_apart``.
     """
 
     observer: str
@@ -55,6 +58,7 @@ class Decision:
     written_condition: str
     imagename: str
     extra: tuple[str, ...] = ()
+    folders: int = 0
 
     @property
     def condition(self) -> str:
@@ -64,7 +68,7 @@ class Decision:
     @property
     def image(self) -> str:
         """What tells the image from others: see ``image_of``."""
-        return image_of(self.imagename)
+        return image_of(self.imagename, self.folders)
 
     @property
     def seconds(self) -> float | None:
@@ -90,11 +94,13 @@ class DecisionTable:
         decisions: all of them, each key once.
         extra_columns: names of columns beside the eight of the format.
         categories: that answers can be.
+        persons: observers who are people though they are not called ``subject-NN``: see ``naming_people``.
     """
 
     decisions: tuple[Decision, ...]
     extra_columns: tuple[str, ...] = ()
     categories: tuple[str, ...] = field(default=CATEGORIES)
+    persons: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         return len(self.decisions)
@@ -109,8 +115,8 @@ class DecisionTable:
 
     @property
     def people(self) -> tuple[str, ...]:
-        """Observers that are called ``subject-NN``."""
-        return tuple(name for name in self.observers if is_person(name))
+        """Observers that are called ``subject-NN``, or are said to be people."""
+        return tuple(name for name in self.observers if is_person(name) or name in self.persons)
 
     @property
     def conditions(self) -> tuple[str, ...]:
@@ -120,6 +126,14 @@ class DecisionTable:
     def of(self, observer: str) -> DecisionTable:
         """The decisions of one observer."""
         return replace(self, decisions=tuple(one for one in self.decisions if one.observer == observer))
+
+    def naming_people(self, names: Sequence[str]) -> DecisionTable:
+        """The same, with observers of these names or patterns (``human_*``) as people. DecisionError where one fits none."""
+        fitting = {name: [o for o in self.observers if o == name or fnmatchcase(o, name)] for name in names}
+        if strange := [name for name, found in fitting.items() if not found]:
+            way_out = f"There are {', '.join(shown(name, 20) for name in self.observers[:20])}."
+            raise DecisionError("No observer is called so.", setting="--people", value=strange[0], way_out=way_out)
+        return replace(self, persons=self.persons.union(*fitting.values()))
 
     def without(self, conditions: Sequence[str]) -> DecisionTable:
         """All but those of some conditions, however they are spelled. Raises DecisionError for one that there is none of."""
@@ -147,15 +161,65 @@ def joined(tables: Sequence[DecisionTable]) -> DecisionTable:
         )
     extra = tuple(dict.fromkeys(name for table in tables for name in table.extra_columns))
     found: dict[tuple[str, str, str], Decision] = {}
-    for table in tables:
-        for one in table:
-            if one.key in found:
-                problem = f"{shown(one.observer)} answers the image {shown(one.image)} in two of the tables."
-                way_out = "Keep one of the two answers, or give one of the observers another name."
-                raise DecisionError(problem, setting="FILE", value=one.imagename, way_out=way_out)
-            more = dict(zip(table.extra_columns, one.extra, strict=True))
-            found[one.key] = replace(one, extra=tuple(more.get(name, "") for name in extra))
+    for one in told_apart([one for table in tables for one in _with_columns(table, extra)]):
+        if one.key in found:
+            problem = f"{shown(one.observer)} answers the image {shown(one.image)} in two of the tables."
+            way_out = "Keep one of the two answers, or give one of the observers another name."
+            raise DecisionError(problem, setting="FILE", value=one.imagename, way_out=way_out)
+        found[one.key] = one
     return DecisionTable(tuple(found.values()), extra, tables[0].categories)
+
+
+def _with_columns(table: DecisionTable, extra: Sequence[str]) -> Iterator[Decision]:
+    for one in table:
+        more = dict(zip(table.extra_columns, one.extra, strict=True))
+        yield replace(one, extra=tuple(more.get(name, "") for name in extra))
+
+
+def told_apart(decisions: Sequence[Decision]) -> list[Decision]:
+    """The same, where ``cat/01.png`` and ``dog/01.png`` are two images, see ``folders_needed``."""
+    needed = folders_needed(decisions)
+    return [
+        one if (folders := needed.get(image_of(one.imagename), 0)) == one.folders else replace(one, folders=folders)
+        for one in decisions
+    ]
+
+
+def folders_needed(decisions: Iterable[Decision], called: Callable[..., str] | None = None) -> dict[str, int]:
+    """Of file names that several images have: how many folders before it tell these apart.
+
+    The folders of a path do not count, as the same pictures lie elsewhere for others. But two paths are two images if one
+    observer answered both in one condition, or if their categories differ.
+
+    Args:
+        decisions: all that are compared.
+        called: from a written name and a number of folders to a name: ``image_of``, unless given.
+    """
+    called = called or image_of
+    by_name: dict[str, list[Decision]] = {}
+    for one in decisions:
+        by_name.setdefault(called(one.imagename, 0), []).append(one)
+    needed = {name: _folders(those, called) for name, those in by_name.items()}
+    return {name: folders for name, folders in needed.items() if folders}
+
+
+def _folders(those: Sequence[Decision], called: Callable[..., str]) -> int:
+    most = max(called(one.imagename, _ALL).count("/") for one in those)
+    return next((folders for folders in range(most) if not _mixed(those, called, folders)), most)
+
+
+def _mixed(those: Sequence[Decision], called: Callable[..., str], folders: int) -> bool:
+    """Whether by so many folders two images have one name."""
+    answered: dict[tuple[str, str, str], str] = {}
+    first: dict[str, tuple[str, str]] = {}
+    for one in those:
+        name, path = called(one.imagename, folders), called(one.imagename, _ALL)
+        if answered.setdefault((name, one.observer, one.condition), path) != path:
+            return True
+        category, its_path = first.setdefault(name, (one.category, path))
+        if category != one.category and its_path != path:
+            return True
+    return False
 
 
 def is_person(observer: str) -> bool:
@@ -196,20 +260,24 @@ def name_fields(imagename: str) -> tuple[str, ...]:
     return (*parts[:_BEFORE_IMAGE], "_".join(parts[_BEFORE_IMAGE:]))
 
 
-def image_of(imagename: str) -> str:
+def image_of(imagename: str, folders: int = 0) -> str:
     """What tells an image from others, whoever saw it and when: the last field of its name, or the whole file name.
+
+    Of a path also the last ``folders`` folders.
 
     >>> image_of("0001_cl_s01_cr_cat_00_n02123394_3445.JPEG"), image_of("cat/cat7-elephant1-108.png")
     ('n02123394_3445.JPEG', 'cat7-elephant1-108.png')
+    >>> image_of("photos/cat/01.png", 1)
+    'cat/01.png'
     """
     fields = name_fields(imagename)
-    return fields[-1] if fields else imagename.rpartition("/")[2]
+    return fields[-1] if fields else "/".join(imagename.split("/")[-1 - folders :])
 
 
-def stem_of(imagename: str) -> str:
+def stem_of(imagename: str, folders: int = 0) -> str:
     """``image_of`` without its extension, in lower case: the same picture may be stored in another format."""
-    image = image_of(imagename)
-    return (image.rpartition(".")[0] or image).lower()
+    path, slash, file = image_of(imagename, folders).rpartition("/")
+    return f"{path}{slash}{file.rpartition('.')[0] or file}".lower()
 
 
 def _by_size(condition: str) -> tuple[bool, float, str]:

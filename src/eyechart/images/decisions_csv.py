@@ -17,6 +17,7 @@ from eyechart.images.decisions import (
     DecisionTable,
     is_number,
     name_fields,
+    told_apart,
 )
 
 COLUMNS = ("subj", "session", "trial", "rt", "object_response", "category", "condition", "imagename")
@@ -54,22 +55,24 @@ def read_decisions(
                 "There are no decisions: the file holds no line but the names of its columns.", None, _HOW
             )
     extra = tuple(dict.fromkeys(name for table in tables for name in table.extra))
-    found: dict[tuple[str, str, str], tuple[str, int]] = {}
-    decisions: list[Decision] = []
-    for table in tables:
-        for line, one in table.decisions(extra):
-            if one.key in found:
-                file, before = found[one.key]
-                again = f"line {before}" if file == table.file else f"line {before} of {file}"
-                problem = f"{one.observer} answers the image {shown(one.image)} twice; the first time in {again}."
-                raise table.wrong(
-                    problem, line, "Keep one of the two answers. Different experiments are read one by one."
-                )
-            found[one.key] = table.file, line
-            decisions.append(one)
-    if not decisions:
+    read = [(table, line, one) for table in tables for line, one in table.decisions(extra)]
+    if not read:
         raise DecisionError("There are no decisions.", setting=setting, value=", ".join(map(str, files)), way_out=_HOW)
+    decisions = told_apart([one for _, _, one in read])
+    _check_each_once(decisions, [(table, line) for table, line, _ in read])
     return DecisionTable(tuple(decisions), extra, names)
+
+
+def _check_each_once(decisions: Sequence[Decision], places: Sequence[tuple[_Reader, int]]) -> None:
+    """Raise DecisionError, with file and line, for an image that an observer answers twice in a condition."""
+    found: dict[tuple[str, str, str], tuple[str, int]] = {}
+    for one, (table, line) in zip(decisions, places, strict=True):
+        if one.key in found:
+            file, before = found[one.key]
+            again = f"line {before}" if file == table.file else f"line {before} of {file}"
+            problem = f"{one.observer} answers the image {shown(one.image)} twice; the first time in {again}."
+            raise table.wrong(problem, line, "Keep one of the two answers. Different experiments are read one by one.")
+        found[one.key] = table.file, line
 
 
 def write_decisions(table: DecisionTable, file: str | Path) -> None:
@@ -116,7 +119,7 @@ def network_decisions(
         Decision(observer, "1", str(k), UNKNOWN_TIME, answer, category, condition, image)
         for k, (image, category, answer) in rows
     )
-    return DecisionTable(tuple(decisions), categories=tuple(known))
+    return DecisionTable(tuple(told_apart(list(decisions))), categories=tuple(known))
 
 
 class _Reader:

@@ -9,6 +9,7 @@ from eyechart.errors import ImagesError, UnknownNameError
 from eyechart.images.folder import open_folder
 from eyechart.images.image_set import ImageSet
 from eyechart.images.labels import read_labels, relabel
+from eyechart.images.masks import with_masks
 
 SCHEMES = {
     "npz": "eyechart.images.npz:open_npz",
@@ -18,20 +19,24 @@ SCHEMES = {
 _HINT = "Images are a folder, npz:FILE, cifar10:DIR, parquet:GLOB or demo."
 
 
-def load_images(spec: str | os.PathLike[str], *, labels: str | None = None) -> ImageSet:
+def load_images(
+    spec: str | os.PathLike[str], *, labels: str | None = None, masks: str | os.PathLike[str] | None = None
+) -> ImageSet:
     """Open the images that ``spec`` names.
 
     Args:
         spec: a folder, ``npz:FILE``, ``cifar10:DIR`` (``DIR#train`` for the training images), ``parquet:GLOB``, or
             ``demo``. A folder called ``demo`` is ``./demo``.
         labels: a CSV file, a template such as ``{label}_{_}.jpg``, or ``regex:...``; read by ``read_labels``.
+        masks: a folder of masks of the objects, see ``with_masks``.
 
     Raises:
-        ImagesError: if the images or the labels cannot be read.
+        ImagesError: if the images, the labels or the masks cannot be read.
         UnknownNameError: for a scheme that is not known.
     """
     images = _opened(os.fspath(spec), labelled=labels is None)
-    return images if labels is None else relabel(images, read_labels(labels, images.ids))
+    labelled = images if labels is None else relabel(images, read_labels(labels, images.ids))
+    return labelled if masks is None else with_masks(labelled, os.fspath(masks))
 
 
 def _opened(spec: str, *, labelled: bool) -> ImageSet:

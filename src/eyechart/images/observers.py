@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from eyechart.images.decisions import Array, Decision, DecisionError, DecisionTable, is_person
+from eyechart.images.decisions import Array, Decision, DecisionError, DecisionTable
 from eyechart.stats.agreement_intervals import Pairs, Panel
 
 
@@ -21,22 +21,24 @@ class Observed:
         conditions: their names; ``panel.conditions`` are numbers of these.
         images: (condition, image) of each line.
         panel: who was shown it, and who was right.
+        persons: names of people among the observers.
     """
 
     observers: tuple[str, ...]
     conditions: tuple[str, ...]
     images: tuple[tuple[str, str], ...]
     panel: Panel
+    persons: tuple[str, ...]
 
     @property
     def people(self) -> tuple[int, ...]:
         """Columns of people."""
-        return tuple(k for k, name in enumerate(self.observers) if is_person(name))
+        return tuple(k for k, name in enumerate(self.observers) if name in self.persons)
 
     @property
     def networks(self) -> tuple[int, ...]:
         """All other columns."""
-        return tuple(k for k, name in enumerate(self.observers) if not is_person(name))
+        return tuple(k for k, name in enumerate(self.observers) if name not in self.persons)
 
     @property
     def count(self) -> int:
@@ -83,7 +85,7 @@ def observed(table: DecisionTable) -> Observed:
     conditions = np.array([number[condition] for condition, _ in images])
     place = {image: k for k, image in enumerate(sorted({image for _, image in images}))}
     numbers = np.array([place[image] for _, image in images])
-    return Observed(table.observers, table.conditions, images, Panel(right, seen, conditions, numbers))
+    return Observed(table.observers, table.conditions, images, Panel(right, seen, conditions, numbers), table.people)
 
 
 def _alike(first: Decision, other: Decision) -> None:

@@ -14,10 +14,12 @@ class Original:
     Attributes:
         picture: 8-bit RGB, loaded, without metadata.
         remark: what had to be done to read it (``"CMYK converted to RGB"``), or empty.
+        mask: of its object, in the picture's size, 8-bit grey: 255 where the object is, else 0; None: nobody knows.
     """
 
     picture: Image.Image
     remark: str = ""
+    mask: Image.Image | None = None
     _resized: dict[tuple[int, int, int], Image.Image] = field(default_factory=dict, repr=False)
 
     def resized(self, width: int, height: int, filter: Image.Resampling) -> Image.Image:

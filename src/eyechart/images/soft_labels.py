@@ -28,7 +28,7 @@ class SoftLabels:
     """Shares of people.
 
     Attributes:
-        shares: (n, k) float64, each row sums to one.
+        shares: (n, k) float64, each row sums to one, also where those of the file were rounded.
         ids: of the images, where the file says; else row r is that of the image whose id ends with the number r.
     """
 
@@ -84,6 +84,7 @@ def read_soft_labels(file: str, *, setting: str, columns: int | None = None) -> 
             value=file,
             way_out="Divide counts by their sum, row by row; rows are counted from 0.",
         )
+    shares /= shares.sum(1, keepdims=True)
     return SoftLabels(shares, None if ids is None else _ids(ids, len(shares), setting, file))
 
 

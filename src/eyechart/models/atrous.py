@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from eyechart.models.geometry import walked
 from eyechart.models.grid import Sides
 from eyechart.models.layers import Layer, Watch
-from eyechart.models.located import Located, Walk, sampled
+from eyechart.models.located import HIDDEN, Located, Walk, sampled
 from eyechart.models.private_copy import sharing_copy
 
 SIDE = 128  # pixels of a frame that are looked at, where it is larger
@@ -167,7 +167,7 @@ def centre(frames: Tensor, side: int = SIDE) -> Tensor:
 def _dense(output: Tensor, walk: Walk) -> Dense | str:
     """A step's dense map, channels first, or why there is none."""
     if not isinstance(output, Located):
-        return "it is hidden from Python"
+        return HIDDEN
     if output.grid is None:
         return f"there are no places after {output.ended}"
     with torch._C.DisableTorchFunctionSubclass():

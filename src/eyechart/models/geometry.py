@@ -12,9 +12,10 @@ from torch.utils._pytree import tree_map
 
 from eyechart.models.grid import Grid, Sides
 from eyechart.models.layers import Kind, Layer, Watch
-from eyechart.models.located import Located, Walk, as_the_net_has_it
+from eyechart.models.located import HIDDEN, Located, Walk, as_the_net_has_it
 from eyechart.models.private_copy import sharing_copy
 
+FAILS = "the net fails on its way there"
 NOT_MET = "it is not used for one plain grey picture: how often it is may depend on the pictures or their number"
 
 
@@ -78,7 +79,7 @@ def geometry_with(net: nn.Module, frames: Tensor, steps: Sequence[Layer] = ()) -
     def see(layer: Layer, output: Tensor, sampling: tuple[Grid, Grid] | None) -> None:
         places = output.grid if isinstance(output, Located) else None
         if places is None:
-            reason = output.ended if isinstance(output, Located) else "it is hidden from Python"
+            reason = output.ended if isinstance(output, Located) else HIDDEN
             found.append(LayerGeometry(layer.name, layer.kind, layer.shape, reason=reason or "nothing of the picture"))
             return
         before = sampling[0].stride if sampling else None
@@ -92,7 +93,7 @@ def geometry_with(net: nn.Module, frames: Tensor, steps: Sequence[Layer] = ()) -
     except (
         Exception
     ) as error:  # what a net's own code does with tensors of another class is anything; what was met stays
-        why = f"the net fails on its way there: {type(error).__name__}: {str(error)[:80]}"
+        why = f"{FAILS}: {type(error).__name__}: {str(error)[:80]}"
     met = {place.name for place in found}
     missed = (step for step in steps if step.name not in met)
     return (*found, *(LayerGeometry(step.name, step.kind, step.shape, reason=why) for step in missed))

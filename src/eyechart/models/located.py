@@ -18,6 +18,8 @@ from torch.utils._pytree import tree_flatten, tree_map
 
 from eyechart.models.grid import Grid
 
+HIDDEN = "it is hidden from Python"
+
 
 @dataclass
 class Walk:
@@ -131,7 +133,7 @@ def _followed(func: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str
 
 def _rule(rules: Rules, name: str, func: Callable[..., Any], args: Sequence[Any], kwargs: Any) -> Rule | str:
     """What the step does to places, or what it is where that is unknown."""
-    told = f"{name.strip('_')}()"
+    told = f"{name.strip('_')}()" if name else HIDDEN  # scripted code bears no name
     if name not in rules:
         return told
     try:

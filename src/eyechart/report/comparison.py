@@ -21,6 +21,7 @@ EXPLANATION = (
     "The main figures of each model, beside those of the others. Each interval is a model's own: where two overlap, the models "
     "may differ all the same."
 )
+LESS = "less"  # the coordinate that names the other model
 SHARES = ("share", "probability")
 GIVEN = {
     "all": "all images",
@@ -51,7 +52,7 @@ def with_comparisons(
             measured = [e for e in estimates if e.exam == exam and e.model in models]
             shared, cases = joined_galleries(of_exam, kept)
             compared = compare(measured, models, headlines.get(exam, ()))
-            charts: tuple[Chart, ...] = (*shared, *joined_dots(of_exam), *compared)
+            charts: tuple[Chart, ...] = (*shared, *joined_dots(of_exam), *compared, *differences(measured))
             title = f"{of_exam[0].title}: the models side by side"
             found += [PageSection(exam, title, EXPLANATION, (), charts, cases=cases)] if charts else []
             of_exam = [without(section, shared) for section in of_exam]
@@ -72,12 +73,31 @@ def compare(estimates: Sequence[Estimate], models: Sequence[str], headline: Sequ
     """
     figures: dict[str, dict[Address, Estimate]] = {model: {} for model in models}
     for e in estimates:
-        figures[e.model].setdefault(_address(e), e)
+        if LESS not in e.at:
+            figures[e.model].setdefault(_address(e), e)
     addresses = dict.fromkeys(address for own in figures.values() for address in own)
     measures = list(dict.fromkeys(measure for measure, _ in addresses))
     chosen = [m for m in headline if m in measures] or measures
     kinds = [(measure, given) for measure in chosen[:MOST_MEASURES] for given in _given(measure, addresses)]
     return tuple(chart for measure, given in kinds for chart in _charts(measure, given, addresses, figures))
+
+
+def differences(estimates: Sequence[Estimate]) -> Iterator[Table]:
+    """A table of each measure that is of one model less another, on the same images."""
+    told = [e for e in estimates if LESS in e.at]
+    for measure in dict.fromkeys(e.measure for e in told):
+        mine = [e for e in told if e.measure == measure]
+        places = [_words({k: v for k, v in e.at.items() if k != LESS}) for e in mine]
+        apart = len(set(places)) > 1  # else said once
+        rows = [(e.model, e.at[LESS], e.n, (e.value, e.low, e.high)) for e in mine]
+        yield Table(
+            title=f"{_title(measure, None)}: one model less another",
+            columns=("model", "less that of", "images", "difference", *["at"] * apart),
+            rows=[(*row, *[place] * apart) for row, place in zip(rows, places, strict=True)],
+            formats=(None, None, "integer", "number", *[None] * apart),
+            caption=f"{_caption(mine, '' if apart else places[0])} Both are of the same images, resampled together: an "
+            "interval that holds 0 shows no difference.",
+        )
 
 
 def _charts(

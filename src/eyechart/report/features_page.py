@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from eyechart.report.svg import element, join, picture
 
 NAMED = 6  # spikes with a number
 WIDTH, HEIGHT, BASE = 1040.0, 150.0, 22.0
+LETTERS = 26.0  # room for a number
 
 
 @dataclass(frozen=True)
@@ -129,25 +130,39 @@ def draw_spikes(spikes: Spikes, ident: str) -> Markup:
     left = 34.0
     step = (WIDTH - left) / max(len(spikes.z), 1)
     top = sorted((i for i, z in enumerate(spikes.z) if z is not None), key=lambda i: -(spikes.z[i] or 0.0))[:NAMED]
+    words = _apart(top, step)
     parts: list[str] = [element("path", d=f"M{left} {zero:.1f}H{WIDTH}", class_="grid zero")]
     for level in (spikes.by_chance, -spikes.by_chance):
         parts.append(element("path", d=f"M{left} {zero - level * unit:.1f}H{WIDTH}", class_="rule"))
         parts.append(element("text", f"{level:+.1f}", x=left - 4, y=zero - level * unit + 4, text_anchor="end"))
     for i, z in enumerate(spikes.z):
         if z is not None:
-            parts.append(_spike(spikes, i, z, left + (i + 0.5) * step, zero, unit, step, named=i in top))
+            parts.append(
+                _spike(spikes, i, z, left + (i + 0.5) * step, zero, unit, step, named=i in top, worded=i in words)
+            )
     said = ", ".join(f"channel {i} at {spikes.z[i]:+.1f}" for i in top)
     told = f"Standard deviations from what each of {len(spikes.z)} channels usually says. Highest: {said}."
     return picture(ident, WIDTH, HEIGHT, f"What the channels say of {spikes.image}", told, *parts)
 
 
-def _spike(spikes: Spikes, i: int, z: float, x: float, zero: float, unit: float, step: float, *, named: bool) -> Markup:
+def _spike(
+    spikes: Spikes, i: int, z: float, x: float, zero: float, unit: float, step: float, *, named: bool, worded: bool
+) -> Markup:
     end = zero - z * unit
     stroke = max(0.75, min(step * 0.8, 6))
     bar = element(
         "path", d=f"M{x:.1f} {zero:.1f}V{end:.1f}", class_="spike named" if named else "spike", stroke_width=stroke
     )
     title = element("title", f"channel {i}: {z:+.2f}")
-    word = element("text", str(i), x=x, y=end - 4, text_anchor="middle", class_="label s2") if named else Markup("")
+    word = element("text", str(i), x=x, y=end - 4, text_anchor="middle", class_="label s2") if worded else Markup("")
     whole = element("g", title, bar, word)
     return element("a", whole, href=f"#{spikes.anchors[i]}") if i in spikes.anchors else join(whole)
+
+
+def _apart(top: Sequence[int], step: float) -> set[int]:
+    """Of the highest spikes, best first, those whose numbers do not lie over that of a higher one."""
+    found: list[int] = []
+    for i in top:
+        if all(abs(i - other) * step > LETTERS for other in found):
+            found.append(i)
+    return set(found)

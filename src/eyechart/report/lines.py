@@ -16,7 +16,7 @@ from eyechart.report.svg import element, join, path, picture
 from eyechart.report.ticks import apart
 
 DENSE = 60  # places beyond which points are not marked one by one
-CROWD = 4  # lines beyond which the shades are made fainter
+CROWD = 3  # lines beyond which shades are fainter and have edges, since three that overlap hide whose they are
 NAME_GAP = 14.0
 
 

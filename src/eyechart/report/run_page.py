@@ -65,11 +65,13 @@ def _page(run: Run) -> Page:
         skipped=tuple((f"{s['exam']} ({s['model']})", s["reason"]) for s in results["skipped"]),
         provenance=_provenance(record),
         preview=f"PREVIEW: {results['images']:,} of {results['of']:,} images" if results["preview"] else None,
-        few=(run.few_images[:1].upper() + run.few_images[1:]) or None,
-        incomplete=None
-        if results["complete"]
-        else f"{len(bad):,} images could not be examined, more than were allowed.",
+        few=_sentence(run.few_images),
+        incomplete=_sentence(run.lacking),
     )
+
+
+def _sentence(words: str) -> str | None:
+    return words[:1].upper() + words[1:] or None
 
 
 def _section(stored: Mapping[str, Any]) -> PageSection:

@@ -1,4 +1,5 @@
-"""Several models on the images that all of them get right, so that the better model is not the stabler for that alone."""
+"""Several models on the same images: on those that all get right, so that the better is not the stabler for that alone, and
+one less another, with intervals that resample the same images for both."""
 
 from __future__ import annotations
 
@@ -24,6 +25,43 @@ NONE: Mapping[str, Any] = {
     "n": 0,
     "reason": "no image is right by all models",
 }
+
+
+def side_by_side(
+    exam: Exam, tables: Sequence[pa.Table], subjects: Sequence[Subject], names: Sequence[str]
+) -> list[Estimates]:
+    """For each model: see ``on_common_ground``, and what it has more than each of those after it (``estimates_against``).
+
+    Args:
+        exam, tables, subjects: see there.
+        names: of the models.
+    """
+    common = on_common_ground(exam, tables, subjects)
+    if type(exam).estimates_against is Exam.estimates_against:
+        return common
+    models = list(zip(tables, subjects, names, strict=True))
+    return [
+        Estimates((*found, *(e for other in models[k + 1 :] for e in _against(exam, models[k], other))))
+        for k, found in enumerate(common)
+    ]
+
+
+def _against(
+    exam: Exam, own: tuple[pa.Table, Subject, str], other: tuple[pa.Table, Subject, str]
+) -> Iterator[Estimate]:
+    shared = np.intersect1d(_positions(own[0]), _positions(other[0]), assume_unique=True)
+    if not len(shared) or own[0].column_names != other[0].column_names:
+        return
+    for e in exam.estimates_against(_in_order(own[0], shared), _in_order(other[0], shared), own[1], other[1]):
+        yield replace(e, at={**e.at, "less": other[2]})
+
+
+def _in_order(table: pa.Table, positions: Array) -> Tally:
+    """The rows at these positions, which ascend."""
+    own = _positions(table)
+    order = np.argsort(own)
+    chosen = order[np.searchsorted(own[order], positions)]
+    return Tally({name: column[chosen] for name, column in exam_columns(table).items()})
 
 
 def on_common_ground(exam: Exam, tables: Sequence[pa.Table], subjects: Sequence[Subject]) -> list[Estimates]:

@@ -192,9 +192,11 @@ class Fates:
         ways += ["check the model's weights and preprocessing"] if unfit else []
         counted = f"{self.bad} of {self.images} images could not be examined"
         counted += f" ({unfit} of them since the model answered NaN or infinity)" if 0 < unfit < self.bad else ""
+        others = (
+            "All other images were examined, and the results are" if self.bad < self.images else "What was tried is"
+        )
         return BadImagesError(
-            f"{counted}; the first is {first}: {reason.rstrip('.')}. "
-            f"All other images were examined, and the results are in {where}.",
+            f"{counted}; the first is {first}: {reason.rstrip('.')}. {others} in {where}.",
             setting="--max-bad",
             value=allowed,
             way_out=f"{', or '.join(ways).capitalize()}; or allow them with --max-bad {self.bad}.",

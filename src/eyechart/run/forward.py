@@ -24,7 +24,9 @@ from eyechart.run.gradients import loss_gradient
 from eyechart.run.render import Remembered, Rendered, show, unit
 
 Array = np.ndarray[Any, Any]
-RENDER_BYTES = 4 << 20  # frames rendered together: larger tensors cost page faults, and leave the cache between steps
+# Frames rendered together. On CPUs larger tensors cost page faults, and leave the cache between steps; on accelerators each
+# step has a price of its own, however small its tensors. Where layers or gradients are read these take far more than frames do.
+RENDER_BYTES, LAUNCHED_BYTES = 4 << 20, 256 << 20
 
 
 @dataclass
@@ -179,7 +181,8 @@ class Forwarder:
         for query in plain:
             self._add(shown, found[query].values)
         others = [q for q in found if q not in plain]
-        step = max(1, RENDER_BYTES // (4 * shown[0].numel())) if len(shown) else 1
+        light = all(q.reading in ("answer", "pixels") for q in others)
+        step = together(shown, light)
         for start in range(0, len(shown) if others else 0, step):
             part = slice(start, start + step)
             mixed = {
@@ -274,6 +277,12 @@ class Forwarder:
             torch.cuda.empty_cache()
         half = len(frames) // 2
         return torch.cat([self.forward(frames[:half]), self.forward(frames[half:])])
+
+
+def together(frames: torch.Tensor, light: bool = True) -> int:
+    """How many of these frames (n, c, h, w) are rendered at a time; ``light``: neither layers nor gradients are read."""
+    room = LAUNCHED_BYTES if light and frames.device.type == "cuda" else RENDER_BYTES
+    return max(1, room // (4 * frames[0].numel())) if len(frames) else 1
 
 
 def _full_float32(device: torch.device) -> AbstractContextManager[None]:

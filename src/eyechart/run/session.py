@@ -13,11 +13,11 @@ import numpy as np
 
 from eyechart.core.catalogue import exam_table, make_exams
 from eyechart.core.exam import Exam
-from eyechart.errors import EyechartError, SettingError
+from eyechart.errors import EyechartError, NothingMeasuredError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
-from eyechart.run.common_ground import on_common_ground
+from eyechart.run.common_ground import side_by_side
 from eyechart.run.engine import Engine
 from eyechart.run.finish import Fates, Finished, finish, finish_without_images, write_kept, write_rows
 from eyechart.run.identity import digests, identity
@@ -192,7 +192,8 @@ class Session:
                 write_kept(self.folder, slot, result)
                 sections.append({"model": result.model, "slot": slot, **result.section.to_dict()})
             subjects = [engine.subject for engine in self.engines if engine.model.name in {r.model for r in found}]
-            for result, more in zip(found, on_common_ground(exam, [r.table for r in found], subjects), strict=True):
+            beside_others = side_by_side(exam, [r.table for r in found], subjects, [r.model for r in found])
+            for result, more in zip(found, beside_others, strict=True):
                 common = [replace(e, model=result.model) for e in more]
                 estimates += [e.to_dict() for e in (*result.estimates, *common)]
             if found:
@@ -201,15 +202,18 @@ class Session:
             self.reporter.say(
                 f"{fitted.bad:,} training images could not be examined; the figures beside leave them out."
             )
-        complete = fates.bad <= self.options.max_bad
+        fit = fates.bad <= self.options.max_bad
+        complete = fit and bool(sections)
         self.folder.write_json("page.json", {"schema": SCHEMA, "sections": sections, "fates": fates.to_dict()})
         results = {"schema": SCHEMA, "complete": complete, "preview": self.n < len(self.images)}
         results |= {"images": self.n, "of": len(self.images)}
         self.folder.write_json("results.json", {**results, "estimates": estimates, "skipped": skipped})
         self.record.end(self._state())
         self.finished = True
-        if not complete:
+        if not fit:
             raise fates.too_many(self.options.max_bad, self.folder.root)
+        if not sections:
+            raise NothingMeasuredError.of(skipped)
 
     def _fitting(self, engine: Engine) -> list[Exam]:
         wanted = [e for e in self.exams if e.training or e.needs_training or engine not in self.beside]

@@ -23,7 +23,8 @@ def energy_above(
 
     Args:
         maps: float32 or float64.
-        stride: (rows, columns); 1 leaves the Nyquist frequency itself.
+        stride: (rows, columns). Along an axis of stride 1 nothing is above: all places are kept, and the Nyquist frequency
+            itself, which maps of an odd size do not have, is all that could be.
         window: ``none`` suits maps that come in again at the other side.
 
     >>> wave = torch.cos(2 * torch.pi * 3 / 8 * torch.arange(16.0)).expand(16, 16)
@@ -62,6 +63,21 @@ def _energy(maps: torch.Tensor) -> torch.Tensor:
     return maps.square().sum((-2, -1)) * (maps.shape[-2] * maps.shape[-1])
 
 
+def tells(height: int, width: int, stride: tuple[int, int], window: Window = "hann") -> bool:
+    """Whether ``share_above`` of maps of this size may be small: places are skipped, and enough are kept to carry a wave.
+
+    Along each axis with a stride the slowest wave must stay below the Nyquist frequency, with the Hann window, which spreads a
+    wave to its two neighbours, the next one, too: more than two places are to be kept, or more than four. The share of fewer is
+    1, or in part the window's.
+
+    >>> [tells(32, 32, (s, s)) for s in (1, 2, 4, 8)]
+    [False, True, True, False]
+    """
+    least = 2 if window == "none" else 4
+    strided = [(n, step) for n, step in zip((height, width), stride, strict=True) if step > 1]
+    return bool(strided) and all(n > least * step for n, step in strided)
+
+
 @lru_cache(maxsize=256)
 def white_share(height: int, width: int, stride: tuple[int, int], window: Window = "hann") -> float:
     """What ``share_above`` is for white noise: expected energy above over expected energy, exact.
@@ -93,5 +109,8 @@ def _above(height: int, width: int, stride: tuple[int, int], device: str) -> tor
     with torch.inference_mode(False):
         rows, columns = torch.arange(height), torch.arange(width // 2 + 1)
         rows = torch.minimum(rows, height - rows)
-        high: torch.Tensor = (2 * stride[0] * rows >= height)[:, None] | (2 * stride[1] * columns >= width)
-        return high.to(device)
+        high_rows, high_columns = (
+            (2 * step * k >= n) & (step > 1)
+            for k, step, n in zip((rows, columns), stride, (height, width), strict=True)
+        )
+        return (high_rows[:, None] | high_columns).to(device)

@@ -18,6 +18,7 @@ from eyechart.stats.intervals import DRAWS, FEWEST, Interval, wilson
 Array = np.ndarray[Any, Any]
 
 UNDEFINED = 1 / 40  # of the resamples: with more, the ends of an interval mean nothing
+ALIKE = 1e-12  # less is rounding
 _CHUNK = 1_000_000  # weights at once: bounds the memory
 
 
@@ -38,10 +39,15 @@ class Crossing:
         """Of two factors (n,), levels being whatever sorts and compares equal.
 
         A factor in which no two images share a level, or all do, is no factor: whole levels of the other are drawn, or images
-        where there is none. Of images that all share a level, a figure is about that level alone.
+        where there is none. Of images that all share a level, a figure is about that level alone. Of two factors one of which
+        lies within the other, as where each content has one texture alone, the coarser is drawn: it brings the finer along.
         """
         numbered = [np.unique(np.asarray(levels), return_inverse=True)[1].ravel() for levels in (first, second)]
         shared = tuple(levels for levels in numbered if 1 < levels.max(initial=-1) + 1 < len(levels))
+        if len(shared) == 2:
+            counts = [int(levels.max()) + 1 for levels in shared]
+            if len(np.unique(np.stack(shared), axis=1).T) == max(counts):  # as many pairs as levels: no crossing
+                shared = (shared[int(np.argmin(counts))],)
         method = ("bootstrap", "clustered bootstrap", "crossed bootstrap")[len(shared)]
         return cls(shared or (np.arange(len(first)),), method)
 
@@ -86,7 +92,7 @@ def crossed_ratios(
             nothing: all images alike, fewer than six levels, or more than one resample in forty without an image that counts.
             Its effective n is the number of levels of the images that count, of the factor that has the fewest.
 
-    Others have no interval there, but for images all alike.
+    Others have no interval there: that a few images are all alike does not make it certain.
 
     >>> [w] = crossed_ratios(np.ones((4, 1)), np.ones((4, 1)), np.arange(4) % 2, np.arange(4) // 2, share=True)
     >>> w.value, round(w.low, 3), w.method
@@ -122,10 +128,11 @@ def crossed_figure(
         columns: (n, k), all finite.
         first, second: (n,) level of each image in the two factors.
 
-    Its value is the figure's, None for NaN. There is no interval if it is not finite, from fewer than six levels, or where more
-    than one resample in forty is undefined.
+    Its value is the figure's, None for NaN. There is no interval if it is not finite, from fewer than six levels, where more
+    than one resample in forty is undefined, or where all of them are alike.
 
-    >>> w = crossed_figure(lambda sums: sums[..., 0], np.ones((60, 1)), np.arange(60) % 10, np.arange(60) % 10)
+    >>> number = np.arange(60)
+    >>> w = crossed_figure(lambda sums: sums[..., 0], number[:, None] % 3, number % 10, number // 10)
     >>> w.value, w.method
     (60.0, 'crossed bootstrap')
     """
@@ -137,6 +144,8 @@ def crossed_figure(
     if np.isnan(drawn).mean() > UNDEFINED:
         return Interval(value, None, None, n, "")
     low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    if np.nanmax(drawn) - np.nanmin(drawn) < ALIKE:
+        return Interval(value, None, None, n, "")
     return Interval(value, min(float(low), value), max(float(high), value), n, crossing.method)
 
 
@@ -152,11 +161,11 @@ def _interval(value: float, drawn: Array, n: int, method: str, independent: int 
     if np.isnan(value):
         return Interval(None, None, None, n, method)
     known = drawn[~np.isnan(drawn)]
-    told = len(known) > 0 and len(known) >= (1 - UNDEFINED) * len(drawn)
+    told = len(known) > 0 and len(known) >= (1 - UNDEFINED) * len(drawn) and np.ptp(known) >= ALIKE
     low, high = np.percentile(known, [2.5, 97.5]) if told else (value, value)
     low, high = min(float(low), value), max(float(high), value)  # images all alike: rounding may push an end past
     if independent is not None:
-        if not told or high - low < 1e-12:
+        if not told or high - low < ALIKE:
             w = wilson(min(1.0, value) * independent, independent)
             return Interval(value, w.low, w.high, n, w.method)
         low, high = max(0.0, low), min(1.0, high)

@@ -5,6 +5,7 @@ Geirhos et al. (ICLR 2019, arXiv 1811.12231): of the answers that name one of th
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
@@ -134,21 +135,39 @@ def cue_shares_each(answers: Sequence[Array], images: Decisions, *, seed: int = 
     ]
 
 
-def bias_gap(first: Array, second: Array, images: Decisions, *, seed: int = 0) -> Interval:
-    """Shape bias of the answers ``first`` minus that of ``second``, both (n,), to the same images.
+def named_by_chance(decisions: Decisions) -> tuple[float, float]:
+    """Share of images on which the same answers, dealt to them at random, name the shape, and the texture, on average.
+
+    A model that prefers the answers that are shapes more often than textures names shapes for that alone. NaN without images.
+
+    >>> seen, always = np.array(["cat", "cat", "cat", "dog"]), np.array(["cat"] * 4)
+    >>> named_by_chance(Decisions(always, seen, np.array(["dog", "dog", "dog", "cat"]), seen, seen))
+    (0.75, 0.25)
+    """
+    asked = decisions.conflicting
+    said, pairs = Counter(asked.answers.tolist()), len(asked) ** 2
+    shape, texture = (
+        sum(said[name] * n for name, n in Counter(cue.tolist()).items()) for cue in (asked.shapes, asked.textures)
+    )
+    return (shape / pairs, texture / pairs) if pairs else (float("nan"), float("nan"))
+
+
+def bias_gap(first: Decisions, second: Decisions, *, seed: int = 0) -> Interval:
+    """Shape bias of the first answers minus that of the second, to the same images; either may hold several of an image.
 
     Each resample of contents and textures is the same for both: two intervals that overlap say nothing of the difference.
-    ``images.answers`` is not looked at. Undefined where either names no cue.
+    Its n is that of the images of which there are fewer answers. Undefined where either names no cue.
     """
-    columns = []
-    for answers in (first, second):
-        asked = replace(images, answers=answers).conflicting
-        shape, texture = (np.asarray(asked.answers == cue) for cue in (asked.shapes, asked.textures))
-        columns += [shape, shape | texture]
-    whole = images.conflicting
+    parts = [first.conflicting, second.conflicting]
+    columns = np.zeros((sum(map(len, parts)), 4))
+    for side, (asked, end) in enumerate(zip(parts, (len(parts[0]), len(columns)), strict=True)):
+        rows = slice(end - len(asked), end)
+        columns[rows, 2 * side] = asked.answers == asked.shapes
+        columns[rows, 2 * side + 1] = (asked.answers == asked.shapes) | (asked.answers == asked.textures)
 
     def gap(sums: Array) -> Array:
         with np.errstate(invalid="ignore"):
             return np.asarray(sums[..., 0] / sums[..., 1] - sums[..., 2] / sums[..., 3])
 
-    return crossed_figure(gap, np.stack(columns, axis=1), whole.contents, whole.styles, seed=seed)
+    factors = (np.concatenate([getattr(one, name) for one in parts]) for name in ("contents", "styles"))
+    return replace(crossed_figure(gap, columns, *factors, seed=seed), n=min(map(len, parts)))

@@ -34,6 +34,7 @@ class Kind:
         grey: show it around mid grey, as it has no brightness of its own.
         needed: settings that must be given although the class has a default.
         within: setting -> its least and largest value.
+        beyond: a setting that is a radius, beyond which the frame is to hold waves.
     """
 
     target: str
@@ -44,30 +45,46 @@ class Kind:
     grey: bool = False
     needed: tuple[str, ...] = ()
     within: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    beyond: str = ""
 
 
 ANY = math.inf
 _BANDS, _CONFLICTS = "eyechart.views.bands", "eyechart.views.conflicts"
 _RADIUS = {"radius": (0, ANY)}
+_GROUND = {"ground": (0, 1)}
 
 KINDS: Mapping[str, Kind] = {
     "plain": Kind("eyechart.core.view:Plain", "the image in its frame, as a control"),
-    "low-pass": Kind(f"{_BANDS}:Band", "coarse detail alone", {"band": "low"}, texture=False, within=_RADIUS),
-    "high-pass": Kind(f"{_BANDS}:Band", "fine detail alone, on mid grey", {"band": "high"}, grey=True, within=_RADIUS),
-    "band-pass": Kind(f"{_BANDS}:BandPass", "detail between two radii, on mid grey", grey=True),
-    "low-rank": Kind("eyechart.views.splits:LowRank", "largest singular values alone", {"band": "low"}),
+    "low-pass": Kind(
+        f"{_BANDS}:Band", "coarse detail alone", {"band": "low"}, texture=False, within=_RADIUS, beyond="radius"
+    ),
+    "high-pass": Kind(
+        f"{_BANDS}:Band", "fine detail alone, on mid grey", {"band": "high"}, grey=True, within=_RADIUS, beyond="radius"
+    ),
+    "band-pass": Kind(f"{_BANDS}:BandPass", "detail between two radii, on mid grey", grey=True, beyond="inner"),
+    "low-rank": Kind(
+        "eyechart.views.splits:LowRank",
+        "largest singular values alone",
+        {"band": "low"},
+        within=_RADIUS,
+        beyond="radius",
+    ),
     "grey": Kind("eyechart.views.colours:Greyed", "without colour", within={"amount": (0, 1)}),
     "channel-shuffle": Kind("eyechart.views.colours:ChannelShuffle", "colour channels in another order", {"number": 0}),
     "false-colour": Kind("eyechart.views.tones:FalseColour", "in opponent colours"),
     "contrast": Kind("eyechart.views.tones:Contrast", "grey, with less contrast", within={"contrast": (0, 1)}),
     "edges": Kind("eyechart.views.outlines:Edges", "lines alone (Canny), black on white", texture=False),
     "silhouette": Kind(
-        "eyechart.views.outlines:Silhouette", "black on white, of objects before a near-white ground", texture=False
+        "eyechart.views.outlines:Silhouette",
+        "black on white, of objects with masks or before a near-white ground",
+        texture=False,
+        within=_GROUND,
     ),
     "object-texture": Kind(
         "eyechart.views.textures:ObjectTexture",
-        "a square of the object, repeated, before a near-white ground",
+        "a square of the object (by a mask, or before a near-white ground), repeated",
         shape=False,
+        within=_GROUND,
     ),
     "patch-texture": Kind(
         "eyechart.views.textures:PatchTexture",
@@ -127,6 +144,7 @@ KINDS: Mapping[str, Kind] = {
         {"number": 0},
         needed=("radius",),
         within={**_RADIUS, "taper": (0, 1)},
+        beyond="radius",
     ),
     "object": Kind(
         "eyechart.views.parts:ObjectOnParts",
@@ -163,6 +181,18 @@ class Recipe:
         """Plain data; files by their names alone."""
         values = {f.name: getattr(self.make, f.name) for f in dataclasses.fields(self.make)}
         return {name: _plain(value) for name, value in values.items()}
+
+    def check_side(self, side: int) -> None:
+        """Raises SettingError where no wave of a frame of ``side`` pixels lies beyond its radius."""
+        finest = math.hypot(side // 2, side // 2)
+        radius = getattr(self.make, self.kind.beyond) if self.kind.beyond else 0.0
+        if radius >= finest > 0:
+            raise SettingError(
+                f"The finest wave of a frame of {side} x {side} pixels has the radius {finest:.4g}: nothing lies beyond.",
+                setting=f"{self.name}.{self.kind.beyond}",
+                value=radius,
+                way_out=f"Give less than {finest:.4g}, or larger frames with --size.",
+            )
 
 
 def find_kind(name: str) -> Kind:

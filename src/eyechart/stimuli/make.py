@@ -12,6 +12,7 @@ import torch
 from eyechart.errors import RunFolderError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
+from eyechart.images.masks import MaskedSource
 from eyechart.images.order import seeded_order
 from eyechart.images.sources import FileSource
 from eyechart.models.checkpoint import Trust
@@ -56,8 +57,8 @@ def make_stimuli(
         out: folder or URL.
         styles: for kinds that mix two images; the contents themselves if None.
         settings: of the kind.
-        size: side of the exported square in pixels; by default the least short side of the first images (512 at most), and 224
-            for style transfer.
+        size: side of the exported square in pixels; by default the least short side of the first images (512 at most; below 16
+            it is to be given), and 224 for style transfer.
         per_image: pictures of each content, with as many styles.
         same_class: whether a style may be of the content's class.
         format: both are lossless.
@@ -116,6 +117,8 @@ def _check(per_image: int, limit: int | None, seed: int, size: int | None, forma
 def _check_apart(folder: Folder, images: ImageSet) -> None:
     """In the folder of the images, pictures would be images of the set when the command is given again."""
     source = images.source(0) if len(images) else None
+    if isinstance(source, MaskedSource):
+        source = source.image
     if folder.local is None or not isinstance(source, FileSource):
         return
     file = Path(source.path).resolve().as_posix()

@@ -22,6 +22,7 @@ from eyechart.stimuli.transfer import Transfer
 from eyechart.views.conflicts import clipped_share
 
 TOGETHER = 32
+LEAST = 16  # pixels a side, unless smaller ones are asked for
 
 Array = np.ndarray[Any, Any]
 Format = Literal["png", "webp"]
@@ -55,6 +56,14 @@ class Painter:
         make = recipe.make
         self.together = make.together if isinstance(make, Transfer) else TOGETHER
         self.content, self.style, self.side = _frames(make, images, side)
+        recipe.check_side(self.side)
+        if len(getattr(make, "besides", ())) > 1:
+            raise SettingError(
+                f"{recipe.name} of this shape can be shown to models alone.",
+                setting=f"{recipe.name}.shape",
+                value=recipe.settings.get("shape"),
+                way_out="Give shape=disc or box; the exam hybrids takes the object itself.",
+            )
         self.source: SourceView = split_stages(make)[0] if isinstance(make, View) else Plain()
         self._make = self._opened(trust)
 
@@ -129,6 +138,13 @@ def _frames(make: Any, images: ImageSet, side: int | None) -> tuple[Preprocessin
         side = make.side if side is None else side
         return *make.frames(side), side
     frame = frame_of(images, side)
+    if side is None and frame.size[0] < LEAST:
+        raise SettingError(
+            f"Pictures would have {frame.size[0]} pixels a side, as the smallest of the first images.",
+            setting="--size",
+            value="none",
+            way_out="Give --size=N: smaller images are then enlarged, larger ones reduced.",
+        )
     return frame, frame, frame.size[0]
 
 

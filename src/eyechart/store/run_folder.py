@@ -78,7 +78,7 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether every exam was run on every image asked for."""
+        """Whether no more images were unusable than were allowed, and something was measured."""
         return bool(self.results["complete"])
 
     @cached_property
@@ -97,13 +97,23 @@ class Run:
     @property
     def few_images(self) -> str:
         """A warning if so few images were examined that hardly anything can be told; else empty."""
-        n = self.results["images"]
-        if n >= FEW_IMAGES:
+        fates = self.page["fates"]
+        n = fates["images"] - fates["bad"]
+        if not 0 < n < FEW_IMAGES:  # exams of weights alone examine none
             return ""
         return (
             f"only {n} image{'s were' if n > 1 else ' was'} examined: every figure is rough, and most differences cannot show. "
             "Examine some hundreds before you draw conclusions."
         )
+
+    @property
+    def lacking(self) -> str:
+        """What an incomplete run lacks; empty if it is complete."""
+        if self.complete:
+            return ""
+        if not self.page["sections"]:
+            return "nothing was measured: every exam that was asked for was skipped, for the reasons under Images."
+        return f"{self.page['fates']['bad']:,} images could not be examined, more than were allowed."
 
     def rows(self, exam: str) -> pa.Table:
         """One row an image (and model): see the exam's docstring for its columns."""

@@ -9,7 +9,7 @@ import torch
 from eyechart.core.tap import DenseTap
 from eyechart.models.atrous import Dense
 from eyechart.models.layers import Layer
-from eyechart.spectrum.nyquist import Window, share_above, white_share
+from eyechart.spectrum.nyquist import Window, share_above, tells, white_share
 
 OF_A_MAP = 3  # numbers
 
@@ -18,8 +18,9 @@ OF_A_MAP = 3  # numbers
 class NyquistShare(DenseTap):
     """Energy at or above the Nyquist frequency of the layer's own sampling: (n, 6).
 
-    Of the layer's dense maps: the share weighted by channels' energy, their median, and the share in white noise of that size.
-    Then the same of the maps that the layer makes them of, at the new stride, where it is the layer that changes it; else NaN.
+    Of the layer's dense maps: the share weighted by channels' energy, their median, and the share in white noise of that size,
+    NaN where it would tell nothing (``eyechart.spectrum.nyquist.tells``). Then the same of the maps that the layer makes them
+    of, at the new stride, where it is the layer that changes it; else NaN.
 
     Attributes:
         window: see ``eyechart.spectrum.nyquist.energy_above``.
@@ -36,5 +37,6 @@ class NyquistShare(DenseTap):
 
     def _of(self, maps: torch.Tensor, stride: tuple[int, int]) -> torch.Tensor:
         weighted, median = share_above(maps, stride, self.window)
-        white = white_share(*maps.shape[-2:], stride, self.window)
+        size = maps.shape[-2], maps.shape[-1]
+        white = white_share(*size, stride, self.window) if tells(*size, stride, self.window) else torch.nan
         return torch.stack([weighted, median, torch.full_like(weighted, white)], 1)

@@ -19,6 +19,7 @@ Array = np.ndarray[Any, Any]
 SMOOTHING = 2 / 224  # of the side: sigma 2 at 224 pixels
 NEAR_WHITE = 0.95
 LEAST_OBJECT, MOST_OBJECT = 0.01, 0.95  # of the frame: beyond, there is no ground or no object
+HALF = 128  # of 255
 SQUARE = np.ones((3, 3), bool)
 
 
@@ -40,6 +41,11 @@ class Edges(SourceView):
     low: float = 80.0
     high: float = 90.0
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what are no percentiles in order."""
+        if not 0 <= self.low <= self.high <= 100:
+            raise ValueError("give two percentiles from 0 to 100, the lower one first")
+
     def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
         """Of the frame as the model would see it; no chance involved."""
         drawn = edges(grey_values(preprocessing.frame(original.picture)), self.low, self.high)
@@ -48,10 +54,11 @@ class Edges(SourceView):
 
 @dataclass(frozen=True)
 class Silhouette(SourceView):
-    """The object black on white, where it stands on a near-white ground: what the ground encloses counts as object.
+    """The object black on white: by the image's mask if it has one, else where it stands before a near-white ground.
 
-    Object is what is darker than .95 in luminance, its holes filled, of its parts the largest. Not valid where that is less
-    than 1 % or more than 95 % of the frame, or covers most of its border: such an image has no near-white ground.
+    By a mask: resized and cropped as the picture, then what it covers by half or more. Without: what is darker than .95 in
+    luminance, its holes filled, of its parts the largest. Not valid where the object is less than 1 % or more than 95 % of the
+    frame; nor, without a mask, where it covers most of its border: such an image has no near-white ground.
 
     Attributes:
         ground: luminance from which on it is ground.
@@ -63,10 +70,9 @@ class Silhouette(SourceView):
 
     def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
         """Of the frame as the model would see it; no chance involved."""
-        picture = preprocessing.frame(original.picture)
-        found = object_mask(grey_values(picture), self.ground)
+        found, fine = object_in(original, preprocessing, self.ground)
         shown = _black_on_white(found)
-        return Frame(shown.picture, shown.notes, valid=has_ground(found))
+        return Frame(shown.picture, shown.notes, valid=fine)
 
 
 def grey_values(picture: Image.Image) -> Array:
@@ -101,6 +107,15 @@ def _ridges(strength: Array, down: Array, right: Array) -> Array:
         # of two alike side by side, one is kept
         ridge |= (direction == k) & (strength > ahead) & (strength >= behind)
     return ridge
+
+
+def object_in(original: Original, preprocessing: Preprocessing, ground: float) -> tuple[Array, bool]:
+    """(h, w) bool in the input frame, and whether that is an object: see ``Silhouette``."""
+    if original.mask is None:
+        found = object_mask(grey_values(preprocessing.frame(original.picture)), ground)
+        return found, has_ground(found)
+    covered = np.asarray(preprocessing.frame(original.mask)) >= HALF
+    return covered, bool(LEAST_OBJECT <= covered.mean() <= MOST_OBJECT)
 
 
 def object_mask(grey: Array, ground: float = NEAR_WHITE) -> Array:

@@ -90,7 +90,12 @@ def shuffled(pixels: torch.Tensor, grid: int, orders: torch.Tensor) -> torch.Ten
 
     Returns:
         (n, c, h, w), channels_last.
+
+    Raises:
+        ValueError: there are more tiles along a side than pixels.
     """
+    if grid > min(pixels.shape[2:]):
+        raise ValueError(f"{grid} tiles along a side of {min(pixels.shape[2:])} pixels")
     planes = pixels.permute(0, 2, 3, 1).contiguous()
     n, height, width, channels = planes.shape
     tall, wide = height // grid, width // grid

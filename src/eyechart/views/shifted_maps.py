@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import product
 from math import floor
 from typing import ClassVar
@@ -121,7 +120,7 @@ class Sketch(_OfLayers):
         """Of the output alone."""
         maps = self._added(layer, output, empty)
         flat = maps.reshape(len(maps), -1)
-        buckets, signs = _hashes(flat.shape[1], str(flat.device))
+        buckets, signs = _hashes(flat.shape[1], flat.device)
         sketch = flat.new_zeros((len(flat), SKETCH)).index_add_(1, buckets, flat * signs)
         if maps.ndim == 2:
             return torch.cat([sketch, torch.full_like(sketch[:, :1], torch.nan)], 1)
@@ -158,13 +157,11 @@ def _norm(maps: torch.Tensor) -> torch.Tensor:
     return sizes
 
 
-@lru_cache(maxsize=32)
-def _hashes(n: int, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    """For each of n values its sum and its sign."""
-    with torch.inference_mode(False):
-        if n <= SKETCH:
-            return torch.arange(n, device=device), torch.ones(n, device=device)
-        chance = torch.Generator().manual_seed(n)
-        buckets = torch.randint(SKETCH, (n,), generator=chance)
-        signs = torch.randint(2, (n,), generator=chance).float() * 2 - 1
-        return buckets.to(device), signs.to(device)
+def _hashes(n: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """For each of n values its sum and its sign; drawn anew each time, in milliseconds, so that nothing stays on the device."""
+    if n <= SKETCH:
+        return torch.arange(n, device=device), torch.ones(n, device=device)
+    chance = torch.Generator().manual_seed(n)
+    buckets = torch.randint(SKETCH, (n,), generator=chance)
+    signs = torch.randint(2, (n,), generator=chance).float() * 2 - 1
+    return buckets.to(device), signs.to(device)

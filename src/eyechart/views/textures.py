@@ -10,7 +10,7 @@ from PIL import Image
 from eyechart.core.view import Frame, SourceView
 from eyechart.images.original import Original
 from eyechart.models.preprocessing import Preprocessing
-from eyechart.views.outlines import NEAR_WHITE, Array, grey_values, has_ground, object_mask
+from eyechart.views.outlines import NEAR_WHITE, Array, object_in
 
 LEAST_SIDE = 8  # pixels: 64 of the object, or no texture can be told
 
@@ -19,13 +19,13 @@ LEAST_SIDE = 8  # pixels: 64 of the object, or no texture can be told
 class ObjectTexture(SourceView):
     """The largest square that lies within the object, mirrored to and fro until the frame is full.
 
-    The object is that of ``Silhouette``: before a near-white ground. Not valid without such a ground, or where the square has
-    less than 8 pixels a side. Our choice: the textures of Geirhos et al. (ICLR 2019) were collected by hand.
+    The object is that of ``Silhouette``: by a mask, or before a near-white ground. Not valid without either, or where the
+    square has less than 8 pixels a side. Our choice: the textures of Geirhos et al. (ICLR 2019) were collected by hand.
 
     Attributes:
         ground: see ``Silhouette``.
 
-    Notes: ``side`` of the square in pixels, 0 without a ground.
+    Notes: ``side`` of the square in pixels, 0 without an object.
     """
 
     ground: float = NEAR_WHITE
@@ -33,8 +33,8 @@ class ObjectTexture(SourceView):
     def frame(self, original: Original, preprocessing: Preprocessing, rng: np.random.Generator) -> Frame:
         """Of the frame as the model would see it; no chance involved."""
         picture = preprocessing.frame(original.picture)
-        mask = object_mask(grey_values(picture), self.ground)
-        top, left, side = largest_square(mask) if has_ground(mask) else (0, 0, 0)
+        found, fine = object_in(original, preprocessing, self.ground)
+        top, left, side = largest_square(found) if fine else (0, 0, 0)
         if side < LEAST_SIDE:
             return Frame(picture, {"side": float(side)}, valid=False)
         return _filled(picture, top, left, side)

@@ -1,0 +1,164 @@
+"""What is said of channels on cards and of layers above them, from what was measured, and the same figures as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from eyechart.features.gallery import LayerGallery
+from eyechart.features.maker import Target
+from eyechart.report.features_page import Figure
+
+Array = np.ndarray[Any, Any]
+NEVER = "Dead: it says the same of every image, and no picture was found that changes it."
+ASLEEP = "Dead: it says the same of every image, and says no more to the picture made for it, which is not shown."
+UNMOVED = "No picture: while it was made, nothing changed what the channel says."
+WEAKER = "Its picture excites it no more than its best image does: do not trust it."
+SILENT = "It says the same of every image here; only the picture excites it."
+
+WHERE = {"channel": "on average over places", "neuron": "at its middle place (of images: at any place)"}
+LEGEND = (
+    ("picture by best image", "how strongly the channel answers to its picture, {where}, as a multiple of the strongest "
+     "answer to any image. Below 1 the picture misses what the channel answers to."),
+    ("answer without it", "mean change of the probability of the answer given to its top images, in points, once the channel "
+     "says everywhere what it says on average; and for how many of them another class is then given. Near 0: it fires there, "
+     "but by itself it does not decide; others may say the same."),
+    ("rank in the answer", "median place among all channels of the layer by |gradient x activation| for its top images, a "
+     "first estimate of their part in the answer; 1 is the largest."),
+    ("order of parts", "how its response to the images with their tiles shuffled follows its response to the images as they "
+     "are (slope over all images): near 1 it needs no arrangement, as for texture, near 0 it does. Channels that see little "
+     "are near 1 in any case."),
+    ("phases", "likewise with the phases of the images' waves scrambled, which leaves the spectrum as it is."),
+    ("in the middle", "share of its activation in the middle quarter of its top images, where photographs mostly have their "
+     "object; 25 % is evenly spread."),
+    ("on the object", "where images have masks (--masks): share of its activation on the objects of its top images, and, in "
+     "brackets, the share of the frame that these cover."),
+    ("detail", "mean frequency of its picture, as a share of the finest that its pixels can carry."),
+    ("best class", "the class to whose images it says most; in brackets how much more than to others, from 0 to 1, on other "
+     "images than the class is picked on."),
+)  # fmt: skip
+
+
+def legend(target: Target) -> tuple[tuple[str, str], ...]:
+    """Of the figures on the cards."""
+    return tuple((label, told.format(where=WHERE[target])) for label, told in LEGEND)
+
+
+def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Figure]:
+    """Of a card, in the order of the legend."""
+    made, number, summed = layer.made, layer.channels[i], layer.known.summed
+    found = []
+    best, score = float(made["best"][i]), float(made["score"][i])
+    if is_shown(layer, i) and np.isfinite(best) and best > 0:
+        found.append(Figure("ratio", "picture by best image", f"{score / best:.2f} ×", score / best))
+    without, turned = made["without"][i], made["turned"][i]
+    n = int(np.isfinite(without).sum())
+    if n:
+        mean = 100 * float(np.nanmean(without))
+        found.append(
+            Figure("decides", "answer without it", f"{mean:+.1f} points, {int(np.nansum(turned))} of {n}", -mean)
+        )
+        rank = float(np.nanmedian(made["rank"][i]))
+        found.append(Figure("weight", "rank in the answer", f"{rank:.0f} of {len(summed.mean)}", -rank))
+    for twin, label in (("patches", "order of parts"), ("phases", "phases")):
+        if twin in summed.twins and np.isfinite(layer.texture_ness[twin][0, number]):
+            value, low, high = map(float, layer.texture_ness[twin][:, number])
+            ends = f" ({low:.2f} to {high:.2f})" if np.isfinite(low) else ""
+            found.append(Figure(twin, label, f"{value:.2f}{ends}", value))
+    centre = made["centre"][i]
+    if np.isfinite(centre).any():
+        value = float(np.nanmean(centre))
+        found.append(Figure("centre", "in the middle", f"{100 * value:.0f} %", value))
+    known = np.isfinite(made["on_object"][i])
+    if known.any():
+        value, covered = float(made["on_object"][i][known].mean()), float(made["object"][i][known].mean())
+        found.append(
+            Figure("object", "on the object", f"{100 * value:.0f} % (of {100 * covered:.0f} %)", value / covered)
+        )
+    if is_shown(layer, i) and np.isfinite(made["frequency"][i]):
+        value = float(made["frequency"][i])
+        found.append(Figure("detail", "detail", f"{value:.2f} of Nyquist", value))
+    chosen = layer.known.selectivity
+    if not isinstance(chosen, str) and chosen.best[number] >= 0 and np.isfinite(chosen.held_out[number]):
+        value, best_class = float(chosen.held_out[number]), int(chosen.best[number])
+        name = class_names[best_class] if best_class < len(class_names) else f"class {best_class}"
+        found.append(Figure("selective", "best class", f"{name} ({value:.2f})", value))
+    return found
+
+
+def sentences(layer: LayerGallery) -> list[str]:
+    """What is to be known of a layer before its cards."""
+    summed, made = layer.known.summed, layer.made
+    dead = int(summed.dead.sum())
+    found = [
+        f"{len(summed.mean)} channels, measured on {summed.n:,} images; pictures were made for {len(layer.channels)}."
+    ]
+    if dead:
+        found.append(f"{dead} of its channels {'is' if dead == 1 else 'are'} dead: the same for every image.")
+    live = [i for i, c in enumerate(layer.channels) if not summed.dead[c] and np.isfinite(made["best"][i])]
+    if live:
+        above = sum(not made["still"][i] and not _weaker(made, i) for i in live)
+        found.append(f"For {above} of {len(live)} live channels the picture excites them more than any image does.")
+    if layer.undecided:
+        found.append(
+            f"Whether its channels decide was not measured: {layer.undecided[:1].lower()}{layer.undecided[1:].rstrip('.')}."
+        )
+    else:
+        sizes = [
+            np.abs(row[np.isfinite(row)]) for row in made["without"]
+        ]  # ups and downs are both a part in the answer
+        change = [float(row.mean()) for row in sizes if len(row)]
+        if change:
+            found.append(
+                "Taking one away changes the probability of the answer to its own top images by less than a point, on average, "
+                f"for {sum(x < 0.01 for x in change)} of {len(change)}. That a channel fires is no proof that it decides."
+            )
+    return found
+
+
+def table(layer: LayerGallery) -> dict[str, Any]:
+    """The figures of a layer's channels as plain data, null where there is none."""
+    rows = []
+    for i, number in enumerate(layer.channels):
+        row: dict[str, Any] = {"channel": number, "dead": bool(layer.known.summed.dead[number])}
+        row |= {
+            name: _plain(layer.made[name][i])
+            for name in ("still", "first", "last", "score", "most", "best", "frequency")
+        }
+        for name in ("without", "turned", "share", "rank", "centre", "on_object", "object"):
+            held = layer.made[name][i]
+            row[name] = _plain(np.nanmean(held)) if np.isfinite(held).any() else None
+        for twin in layer.known.summed.twins:
+            row[f"texture_ness_{twin}"] = _plain(layer.texture_ness[twin][0, number])
+        row["top"] = [
+            {"id": e.id, "value": e.value, "place": list(e.place)} for e in layer.known.examples(number, "top")
+        ]
+        rows.append(row)
+    return {"layer": layer.layer, "n": layer.known.summed.n, "channels": len(layer.known.summed.mean), "rows": rows}
+
+
+def is_shown(layer: LayerGallery, i: int) -> bool:
+    """Whether there is a picture: none of a channel that is dead for images and pictures alike, which would be noise."""
+    return not layer.made["still"][i] and not (layer.known.summed.dead[layer.channels[i]] and _weaker(layer.made, i))
+
+
+def remark(layer: LayerGallery, i: int) -> str:
+    """What is said in place of a picture, or beside it."""
+    dead, weaker = layer.known.summed.dead[layer.channels[i]], _weaker(layer.made, i)
+    if layer.made["still"][i]:
+        return NEVER if dead else UNMOVED
+    if dead:
+        return ASLEEP if weaker else SILENT
+    return WEAKER if weaker else ""
+
+
+def _weaker(made: Mapping[str, Array], i: int) -> bool:
+    return bool(made["best"][i] >= made["score"][i])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    return float(value) if np.isfinite(value) else None
