@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from eyechart.errors import SettingError
-from eyechart.features.decides import Deciding, centre_share, object_share
+from eyechart.features.decides import Decided, Deciding, centre_share, object_share
 from features.rigged import SIDE, model_of
 
 
@@ -69,13 +70,55 @@ def test_the_model_is_left_alone() -> None:
     assert not any(m._forward_hooks for m in (*model.net.modules(), *model.plain.net.modules()))
 
 
-def test_functions_cannot_be_silenced() -> None:
-    class Functional(Weighed):
-        def forward(self, x: Tensor) -> Tensor:
-            return torch.relu(self.see(x)).mean((2, 3))
+class Twice(Weighed):
+    """One ReLU that is called twice, then a function, then a sum; each layer gives what ``see`` gives."""
 
-    with pytest.raises(SettingError, match="function"):
-        Deciding(model_of(Functional()), "relu()", np.zeros(3))
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.relu(self.see(x)))
+        x = functional.relu(x * 1, inplace=True)
+        x = x + torch.zeros_like(x)
+        means = x.mean((2, 3))
+        return torch.stack([4 * means[:, 0], means[:, 1], 0 * means[:, 2]], 1)
+
+
+@pytest.mark.parametrize("layer", ["relu", "relu:2", "relu()", "add()"])
+def test_functions_and_later_calls_are_silenced_as_modules_are(layer: str) -> None:
+    asked, usual = (pictures(), [[0, 1, 2], [1, 2]]), np.array([0.25, 0.0, 0.1])
+    found, wanted = (
+        Deciding(model_of(net), name, usual).of_images(*asked) for net, name in ((Twice(), layer), (Weighed(), "see"))
+    )
+    assert plain(found) == plain(wanted)
+
+
+def test_where_the_net_does_not_go_on_with_what_a_layer_gives_it_says_so() -> None:
+    class ByEffect(Weighed):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.see(x)
+            functional.relu(x, inplace=True)
+            return x.mean((2, 3))
+
+    class Closed(Weighed):
+        @torch.no_grad()
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x)
+
+    class Overwritten(Weighed):
+        def forward(self, x: Tensor) -> Tensor:
+            x = self.see(x).sigmoid()
+            x += 1  # which the sigmoid's gradient needs
+            return x.mean((2, 3))
+
+    for net, layer in ((ByEffect(), "relu()"), (Closed(), "see"), (Overwritten(), "see")):
+        with pytest.raises(SettingError, match="no gradient"):
+            Deciding(model_of(net), layer, np.zeros(3))
+
+
+def plain(found: list[list[Decided]]) -> list[list[tuple[float, ...]]]:
+    return [[tuple(map(float, vars(d).values())) for d in some] for some in found]
 
 
 def test_the_middle() -> None:
@@ -152,6 +195,4 @@ def test_layers_that_give_mappings_can_be_silenced() -> None:
     found, wanted = (
         Deciding(model_of(net), name, usual).of_images(*asked) for net, name in ((Net(), "body"), (Weighed(), "see"))
     )
-    assert [[tuple(map(float, vars(d).values())) for d in some] for some in found] == [
-        [tuple(map(float, vars(d).values())) for d in some] for some in wanted
-    ]
+    assert plain(found) == plain(wanted)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +16,13 @@ from eyechart.errors import SettingError
 from eyechart.features.reach import held_by
 from eyechart.models.answers import tensor_of
 from eyechart.models.image_model import TINY, ImageModel
-from eyechart.models.layers import with_first
+from eyechart.models.layers import Watch
 from eyechart.views.feature_maps import as_maps
 
 Array = np.ndarray[Any, Any]
 TOGETHER = 32  # frames a forward
 LEAST = 3  # places a side, to tell the middle
+OTHER = "Choose another layer. See: eyechart layers MODEL."
 
 
 @dataclass(frozen=True)
@@ -50,29 +50,24 @@ class Deciding:
 
     Args:
         model: a classifier.
-        layer: a module's name (a function's output cannot be replaced).
+        layer: its name, see ``Reach``.
         usual: (channels,), what each channel says on average: a silenced channel says that everywhere.
 
     Raises:
-        SettingError: the layer is no module, is called more than once, or holds its channels in heads.
+        SettingError: the layer holds its channels in heads, or the net does not go on with what the layer gives.
     """
 
     def __init__(self, model: ImageModel, layer: str, usual: Array) -> None:
         self._model, self._name = model, layer
         self._map = held_by(model, layer).map
         if self._map is not None and self._map.arrangement == "tokens of heads":
-            raise SettingError(
-                "Its channels are held in heads.", setting="--layer", value=layer, way_out="Choose another."
-            )
+            raise SettingError("Its channels are held in heads", setting="--layer", value=layer, way_out=OTHER)
         self._usual = torch.as_tensor(usual, dtype=torch.float32, device=model.device)
-        plain = model.plain
-        modules = dict(plain.net.named_modules()) if plain else {}
-        again = plain is not None and any(one.name == f"{layer}:2" for one in plain.layers)
-        if layer not in modules or again:
-            why = "it is called more than once" if again else "it is a function, and no module"
-            way_out = "Choose the module around it, or one before or after it. See: eyechart layers MODEL."
-            raise SettingError(f"Channels cannot be silenced: {why}.", setting="--layer", value=layer, way_out=way_out)
-        self._net: nn.Module = copy.deepcopy(plain.net) if plain else nn.Identity()  # hooked: never the model's own
+        # Watched: never the model's own.
+        self._net: nn.Module = copy.deepcopy(model.plain.net) if model.plain else nn.Identity()
+        if self._weighed(model.laid_out(model.buffer(1).fill_(0.5))) is None:
+            why = "The answer has no gradient with respect to what the layer gives"
+            raise SettingError(why, setting="--layer", value=layer, way_out=OTHER)
 
     def of_images(self, frames: Tensor, channels: Sequence[Sequence[int]]) -> list[list[Decided]]:
         """What channels decide: for each image its own list; frames (n, c, h, w) normalised.
@@ -85,7 +80,10 @@ class Deciding:
         return found
 
     def _some(self, frames: Tensor, channels: Sequence[Sequence[int]]) -> list[list[Decided]]:
-        answers, products = self._weighed(frames)
+        weighed = self._weighed(frames)
+        if weighed is None:
+            raise SettingError("The layer is not reached.", setting="--layer", value=self._name, way_out=OTHER)
+        answers, products = weighed
         tops = answers.argmax(1)
         sizes = products.abs()
         whole = sizes.sum(1, keepdim=True)
@@ -102,24 +100,26 @@ class Deciding:
             result[i].append(Decided(*(x.cpu().numpy() for x in (fall, turned, shares[i, channel], ranks[i, channel]))))
         return result
 
-    def _weighed(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Answers (n, k), and gradient x activation summed over places, (n, channels)."""
-        held: dict[str, Tensor] = {}
+    def _weighed(self, frames: Tensor) -> tuple[Tensor, Tensor] | None:
+        """Answers (n, k), and gradient x activation summed over places, (n, channels); None where no gradient arrives."""
+        held: list[Tensor] = []
 
-        def keep(module: nn.Module, args: Any, output: Any) -> Any:
-            def own(first: Tensor) -> Tensor:
-                held["own"] = first.detach().clone().requires_grad_()
-                return held["own"] * 1  # what follows may work in place
+        def keep(output: Tensor) -> Tensor:
+            held.append(output.detach().clone().requires_grad_())
+            return held[0] * 1  # what follows may work in place
 
-            return with_first(output, own)
-
-        with torch.enable_grad(), self._hooked(keep):
-            answers = self._answers(frames)
+        with torch.enable_grad():
+            answers = self._answers(frames, keep)
             picked = answers.gather(1, answers.argmax(1, keepdim=True)).sum()
-            asked = picked.requires_grad  # not so where the net itself works without gradients
-            slope = torch.autograd.grad(picked, held["own"], allow_unused=True)[0] if asked else None
-        product = (slope if slope is not None else torch.zeros_like(held["own"])) * held["own"].detach()
-        return answers.detach(), self._maps(product).flatten(2).sum(2)
+            if not held or not picked.requires_grad:  # some nets work without gradients
+                return None
+            try:
+                (slope,) = torch.autograd.grad(picked, held[0], allow_unused=True)
+            except RuntimeError:  # a net that overwrites in place what its gradient needs could never be trained
+                return None
+        if slope is None:  # such as of a function that works in place, and whose output is not looked at
+            return None
+        return answers.detach(), self._maps(slope * held[0].detach()).flatten(2).sum(2)
 
     @torch.no_grad()
     def _without(self, frames: Tensor, pairs: Sequence[tuple[int, int]]) -> Iterator[Tensor]:
@@ -128,33 +128,23 @@ class Deciding:
             images = torch.tensor([i for i, _ in some], device=frames.device)
             which = torch.tensor([channel for _, channel in some], device=frames.device)
 
-            def silence(module: nn.Module, args: Any, output: Any, which: Tensor = which) -> Any:
-                def usual(first: Tensor) -> Tensor:
-                    other = first.clone(memory_format=torch.contiguous_format)
-                    each = torch.arange(len(which), device=which.device)
-                    self._maps(other)[each, which] = self._usual[which].view(-1, 1, 1).to(other)
-                    return other
+            def silence(output: Tensor, which: Tensor = which) -> Tensor:
+                other = output.clone(memory_format=torch.contiguous_format)
+                each = torch.arange(len(which), device=which.device)
+                self._maps(other)[each, which] = self._usual[which].view(-1, 1, 1).to(other)
+                return other
 
-                return with_first(output, usual)
+            yield from self._answers(frames[images], silence)
 
-            with self._hooked(silence):
-                yield from self._answers(frames[images])
-
-    def _answers(self, frames: Tensor) -> Tensor:
-        rows = tensor_of(self._net(self._model.laid_out(frames)), len(frames), self._model.name)
+    def _answers(self, frames: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+        """Of the net with what the layer gives changed."""
+        with Watch(self._net, lambda layer, output: change(output) if layer.name == self._name else None):
+            rows = tensor_of(self._net(self._model.laid_out(frames)), len(frames), self._model.name)
         return rows.clamp_min(TINY).log() if self._model.outputs == "probabilities" else rows
 
     def _maps(self, output: Tensor) -> Tensor:
         """(n, channels, rows, columns), a view."""
         return output[..., None, None] if self._map is None else as_maps(output, self._map)
-
-    @contextmanager
-    def _hooked(self, hook: Any) -> Iterator[None]:
-        handle = self._net.get_submodule(self._name).register_forward_hook(hook)
-        try:
-            yield
-        finally:
-            handle.remove()
 
 
 def centre_share(maps: Tensor) -> Tensor:

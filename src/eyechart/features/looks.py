@@ -35,7 +35,9 @@ def frames_of(images: ImageSet, ids: Sequence[str], model: ImageModel) -> Array:
     for name, decoded, reason in zip(ids, drawn.examined, drawn.reason, strict=True):
         if not decoded:
             way_out = "Choose another image, or replace it."
-            raise ImagesError(f"The image cannot be shown: {reason}.", setting="image", value=name, way_out=way_out)
+            raise ImagesError(
+                f"The image cannot be shown: {reason.rstrip('.')}.", setting="image", value=name, way_out=way_out
+            )
     found: Array = drawn.frames[0]
     return found
 

@@ -69,11 +69,12 @@ class Watch(TorchFunctionMode):
 
     Args:
         net: its hooks are taken off on leaving.
-        see: called with the step and its output, before whatever follows may change that in place.
+        see: called with the step and its output, before whatever follows may change that in place; where it gives a tensor,
+            the net goes on with that.
         sources: find out where each step's input comes from; keeps all outputs in memory until the end.
     """
 
-    def __init__(self, net: nn.Module, see: Callable[[Layer, Tensor], None], *, sources: bool = False) -> None:
+    def __init__(self, net: nn.Module, see: Callable[[Layer, Tensor], Tensor | None], *, sources: bool = False) -> None:
         super().__init__()
         self._net, self._see, self._sources = net, see, sources
         self._handles: list[RemovableHandle] = []
@@ -107,7 +108,7 @@ class Watch(TorchFunctionMode):
         # a leaf module that calls the function is the step itself
         if kind and here and not here.leaf and _has_plane(output) and (kind != "sum" or _of_two(args)):
             title = {"sum": "add", "pool": "pool"}.get(kind, name.strip("_"))
-            self._meet(f"{here.name}.{title}()".lstrip("."), kind, source, output)
+            return self._meet(f"{here.name}.{title}()".lstrip("."), kind, source, output)
         elif self._sources and source and name in RESHAPES:
             self._made[id(output)] = (output, source)
         return output
@@ -121,17 +122,16 @@ class Watch(TorchFunctionMode):
 
         return hook
 
-    def _end(self, module: nn.Module, args: Any, output: Any) -> None:
+    def _end(self, module: nn.Module, args: Any, output: Any) -> Any:
         ended = self._inside.pop()
-        first = first_tensor(output)
-        if first is not None:
-            self._meet(ended.name, kind_of(module), ended.source, first)
+        return with_first(output, lambda first: self._meet(ended.name, kind_of(module), ended.source, first))
 
     def _source(self, args: Any) -> str:
         first = args[0] if isinstance(args, (tuple, list)) and args else None
         return self._made[id(first)][1] if id(first) in self._made else ""
 
-    def _meet(self, name: str, kind: Kind, source: str, output: Tensor) -> None:
+    def _meet(self, name: str, kind: Kind, source: str, output: Tensor) -> Tensor:
+        """What the net goes on with."""
         self._calls[name] += 1
         if self._calls[name] > 1:
             name = f"{name}:{self._calls[name]}"
@@ -139,7 +139,8 @@ class Watch(TorchFunctionMode):
             self._made[id(output)] = (output, name)
         layer = Layer(name, kind, tuple(output.shape[1:]), source)
         with torch._C.DisableTorchFunction():  # what is computed of the output is no step of the net
-            self._see(layer, output)
+            found = self._see(layer, output)
+        return output if found is None else found
 
 
 class _Open(NamedTuple):
@@ -163,14 +164,14 @@ def with_first(output: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(output, Tensor):
         return change(output)
     pairs = list(output.items() if isinstance(output, Mapping) else enumerate(output if _several(output) else ()))
-    found = next(((key, part) for key, part in pairs if isinstance(part, Tensor)), None)
-    if found is None:
+    key, first = next(((key, part) for key, part in pairs if isinstance(part, Tensor)), (None, None))
+    if first is None or (changed := change(first)) is first:
         return output
     if isinstance(output, Mapping):
         other: Any = copy.copy(output)
-        other[found[0]] = change(found[1])
+        other[key] = changed
         return other
-    parts = [change(part) if key == found[0] else part for key, part in pairs]
+    parts = [changed if place == key else part for place, part in pairs]
     return type(output)(*parts) if hasattr(output, "_fields") else type(output)(parts)
 
 
