@@ -187,10 +187,13 @@ class Channels(Exam):
             return
         summed = Summed.of(tally, layer.name, self.shown(subject.size))
         yield self.estimate("channels", value=float(layer.channels), n=n, unit="count", at=at)
-        yield self.estimate("dead_share", value=float(summed.dead.mean()), n=n, at=at)
-        on: dict[str, Any] = (
-            {"value": None, "reason": SIGNED} if summed.negative else {"value": float(summed.always_on.mean())}
-        )
+        lone = {"value": None, "reason": "one image does not tell what varies from image to image"}
+        yield self.estimate("dead_share", n=n, at=at, **(lone if n < 2 else {"value": float(summed.dead.mean())}))
+        on: dict[str, Any] = {"value": float(summed.always_on.mean())}
+        if summed.negative:
+            on = {"value": None, "reason": SIGNED}
+        elif n < 2:
+            on = lone
         yield self.estimate("always_on_share", n=n, at=at, **on)
         for twin in self.twins:
             yield self._slope(summed, twin, at)

@@ -26,11 +26,12 @@ def findings(estimates: Estimates, names: Sequence[Name]) -> Sequence[Finding]:
         return [_unlabelled(estimates)]
     means = [e for e in estimates.of("mean_accuracy", classes=classes) if e.value is not None]
     worst = min(means, key=lambda e: e.value or 0.0)
+    least = " and ".join(KINDS[e.at["distortion"]].title for e in means if e.value == worst.value)
     found = [
         Finding(
             "note",
             f"Distorted, images are answered rightly {percent(overall)} of the time on average (as they are: "
-            f"{percent(plain)}), by {CLASSES[classes]}; least with {KINDS[worst.at['distortion']].title}, {percent(worst)}.",
+            f"{percent(plain)}), by {CLASSES[classes]}; least with {least}, {percent(worst)}.",
         )
     ]
     drop = estimates.one("accuracy_drop", classes=classes, distortion="grey")

@@ -65,6 +65,10 @@ def _bands(estimates: Estimates) -> Iterator[Finding]:
                 "note", f"Coarse detail of one image and fine detail of another do not change places: {e.reason}."
             )
         return
+    if e.low is None:
+        told = f"From which radius on the coarse detail of one image wins over the fine of another cannot be told from {e.n:,} "
+        yield Finding("note", f"{told}{'pair' if e.n == 1 else 'pairs'}.")
+        return
     sentence = (
         f"Shown coarse detail of one image and fine detail of another, it goes by the coarse from {_waves(e)} waves across the "
         f"image on, {share.value:.0%} of the finest that the frame can hold; {e.n:,} pairs."

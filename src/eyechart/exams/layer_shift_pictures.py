@@ -175,11 +175,15 @@ def _lost(along: Sequence[Estimate], all_followed: bool) -> Finding:
     first = next((k for k, (low, _) in enumerate(ends) if low is not None and low > CLEAR), None)
     if first is not None:
         e = along[first]
+        after = (
+            f"; at {along[-1].at['layer']}, the last layer looked at, by {_of_random(along[-1], ends[-1])}"
+            if first + 1 < len(along)
+            else ""
+        )
         sentence = (
             f"Invariance is lost at {e.at['layer']} (stride {e.at['stride']}), the first layer where that is clear: when "
             "the picture moves by less than the stride, the best interpolation of its map errs by "
-            f"{_of_random(e, ends[first])} of what another picture's map would; at {along[-1].at['layer']}, the last layer "
-            f"looked at, by {_of_random(along[-1], ends[-1])}. {_counted(along)}"
+            f"{_of_random(e, ends[first])} of what another picture's map would{after}. {_counted(along)}"
         )
         return Finding(
             "weak", sentence, "See the aliasing exam for what is sampled there; blur before places are skipped."

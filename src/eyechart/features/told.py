@@ -30,7 +30,8 @@ LEGEND = (
     ("order of parts", "how its response to the images with their tiles shuffled follows its response to the images as they "
      "are (slope over all images): near 1 it needs no arrangement, as for texture, near 0 it does. Channels that see little "
      "are near 1 in any case."),
-    ("phases", "likewise with the phases of the images' waves scrambled, which leaves the spectrum as it is."),
+    ("phases", "likewise with the phases of the images' waves scrambled, which leaves the spectrum as it is. Beyond 1 it "
+     "responds to the disorder itself."),
     ("in the middle", "share of its activation in the middle quarter of its top images, where photographs mostly have their "
      "object; 25 % is evenly spread."),
     ("on the object", "where images have masks (--masks): share of its activation on the objects of its top images, and, in "
@@ -129,7 +130,8 @@ def table(layer: LayerGallery) -> dict[str, Any]:
         }
         for name in ("without", "turned", "share", "rank", "centre", "on_object", "object"):
             held = layer.made[name][i]
-            row[name] = _plain(np.nanmean(held)) if np.isfinite(held).any() else None
+            middle = np.nanmedian if name == "rank" else np.nanmean  # as on the cards
+            row[name] = _plain(middle(held)) if np.isfinite(held).any() else None
         for twin in layer.known.summed.twins:
             row[f"texture_ness_{twin}"] = _plain(layer.texture_ness[twin][0, number])
         row["top"] = [

@@ -252,7 +252,11 @@ class _Chosen:
         return np.stack([frame for frame in (self._frames[i] for i in which) if frame is not None])
 
 
-_NOT_SHOWN = ("not_shown", "The kind cannot be made of this image, or no style that fits can be read.")
+_NOT_SHOWN = (
+    "not_shown",
+    "The kind cannot be made of this image (see: eyechart list stimuli; silhouettes take a near-white ground or --masks), or no "
+    "style that fits can be read.",
+)
 
 
 def _without_file(row: Row) -> Row:
