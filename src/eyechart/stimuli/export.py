@@ -254,8 +254,8 @@ class _Chosen:
 
 _NOT_SHOWN = (
     "not_shown",
-    "The kind cannot be made of this image (see: eyechart list stimuli; silhouettes take a near-white ground or --masks), or no "
-    "style that fits can be read.",
+    "The kind cannot be made of this image (see: eyechart list stimuli; silhouettes take a near-white ground or --masks), or "
+    "no style that fits can be read.",
 )
 
 
