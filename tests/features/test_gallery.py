@@ -20,7 +20,7 @@ from eyechart.features.looks import frames_of
 from eyechart.features.maker import Maker
 from eyechart.features.numbers import numbers
 from eyechart.features.present import Presented, slug
-from eyechart.features.told import sentences
+from eyechart.features.told import figures, sentences
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
 from eyechart.run.options import RunOptions
@@ -226,3 +226,21 @@ def test_noise_is_not_passed_off_as_a_feature(made: tuple[Gallery, Any]) -> None
     assert [bool(card.picture) for card in part.cards] == [True, True, False]
     assert "says no more to the picture" in part.cards[DEAD].remark
     assert "do not trust" in part.cards[RED].remark
+
+
+def test_what_is_undefined_is_no_figure(made: tuple[Gallery, Any]) -> None:
+    (layer,) = made[1]
+    nowhere = {**layer.made, "rank": np.full((3, 9), np.nan), "best": np.full(3, -0.5)}
+    found = {f.key: f for f in figures(replace(layer, made=nowhere), RED, ())}
+    assert "decides" in found
+    assert "weight" not in found  # no place of the layer has a part in the answers
+    assert found["ratio"].text.startswith("-0.5 to ")  # of no sense as a multiple
+    assert found["ratio"].number is None
+    assert not any("nan" in f.text for f in found.values())
+
+
+def test_a_gallery_that_grew_is_of_all_images_whatever_limit_is_given(tmp_path: Path) -> None:
+    few, more, again = (gallery(tmp_path, options=RunOptions(workers=0, limit=limit)).make()[0] for limit in (6, N, 6))
+    assert [layer.known.summed.n for layer in (few, more, again)] == [6, N, N]
+    assert not np.array_equal(few.made["best"], more.made["best"])
+    np.testing.assert_array_equal(again.made["best"], more.made["best"])

@@ -221,7 +221,7 @@ class Gallery:
         return sorted(set(self._channels))
 
     def _layer(self, known: LayerChannels, maker: Maker, method: Method, channels: Sequence[int]) -> LayerGallery:
-        parts = Parts(self.folder, self._decided_by(known.layer, method))
+        parts = Parts(self.folder, self._decided_by(known, method))
         together = TOGETHER.get(self.model.device.type, TOGETHER["cpu"])
         made = []
         for start in range(0, len(channels), together):
@@ -238,7 +238,7 @@ class Gallery:
         )
 
     def _mosaics(self, known: LayerChannels) -> Iterator[Mosaic]:
-        parts = Parts(self.folder, {**self._decided_by(known.layer, self.method), "method": "mosaic"})
+        parts = Parts(self.folder, {**self._decided_by(known, self.method), "method": "mosaic"})
         if Reach(self.model, [known.layer]).held[known.layer].map is None:
             return
         for name in self._grids:
@@ -250,15 +250,15 @@ class Gallery:
             ids = [self.images.ids[i] for i in order][:SPECTRA]
             yield parts.mosaic("atlas", partial(atlas, self.model, known.layer, self.images, ids, self.seed))
 
-    def _decided_by(self, layer: str, method: Method) -> dict[str, Any]:
+    def _decided_by(self, known: LayerChannels, method: Method) -> dict[str, Any]:
         magnitude = method.digest if isinstance(method, Maco) else ""
         return {
-            "version": 3,
+            "version": 4,
             "model": self.model.fingerprint,
             "preprocessing": self.model.preprocessing.to_dict(),
             "images": self.images.fingerprint,
-            "limit": self._options.limit,
-            "layer": layer,
+            "measured": known.summed.n,  # of the seeded order: a run may cover more than is asked for today
+            "layer": known.layer,
             "target": self._target,
             "method": [method.name, method.model_dump(), magnitude, reduces(self.model.device, method.precision)],
             "seed": self.seed,

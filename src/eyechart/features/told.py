@@ -21,7 +21,8 @@ SILENT = "It says the same of every image here; only the picture excites it."
 WHERE = {"channel": "on average over places", "neuron": "at its middle place (of images: at any place)"}
 LEGEND = (
     ("picture by best image", "how strongly the channel answers to its picture, {where}, as a multiple of the strongest "
-     "answer to any image. Below 1 the picture misses what the channel answers to."),
+     "answer to any image; from that answer to the picture's, where no image is answered to. Below 1 the picture misses "
+     "what the channel answers to."),
     ("answer without it", "mean change of the probability of the answer given to its top images, in points, once the channel "
      "says everywhere what it says on average; and for how many of them another class is then given. Near 0: it fires there, "
      "but by itself it does not decide; others may say the same."),
@@ -52,8 +53,12 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     made, number, summed = layer.made, layer.channels[i], layer.known.summed
     found = []
     best, score = float(made["best"][i]), float(made["score"][i])
-    if is_shown(layer, i) and np.isfinite(best) and best > 0:
-        found.append(Figure("ratio", "picture by best image", f"{score / best:.2f} ×", score / best))
+    if is_shown(layer, i) and np.isfinite(best):
+        ratio = score / best if best > 0 else None
+        told = (
+            f"{best:.2g} to {score:.2g}" if ratio is None else f"{ratio:.2f} ×"
+        )  # a multiple of nothing tells nothing
+        found.append(Figure("ratio", "picture by best image", told, ratio))
     without, turned = made["without"][i], made["turned"][i]
     n = int(np.isfinite(without).sum())
     if n:
@@ -61,8 +66,10 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
         found.append(
             Figure("decides", "answer without it", f"{mean:+.1f} points, {int(np.nansum(turned))} of {n}", -mean)
         )
-        rank = float(np.nanmedian(made["rank"][i]))
-        found.append(Figure("weight", "rank in the answer", f"{rank:.0f} of {len(summed.mean)}", -rank))
+    ranks = made["rank"][i][np.isfinite(made["rank"][i])]
+    if len(ranks):  # none where no place of the layer has a part in the answers
+        rank = float(np.median(ranks))
+        found.append(Figure("weight", "rank in the answer", f"{rank:g} of {len(summed.mean)}", -rank))
     for twin, label in (("patches", "order of parts"), ("phases", "phases")):
         if twin in summed.twins and np.isfinite(layer.texture_ness[twin][0, number]):
             value, low, high = map(float, layer.texture_ness[twin][:, number])

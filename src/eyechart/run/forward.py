@@ -26,7 +26,7 @@ from eyechart.run.render import Remembered, Rendered, show, unit
 Array = np.ndarray[Any, Any]
 # Frames rendered together. On CPUs larger tensors cost page faults, and leave the cache between steps; on accelerators each
 # step has a price of its own, however small its tensors. Where layers or gradients are read these take far more than frames do.
-RENDER_BYTES, LAUNCHED_BYTES = 4 << 20, 256 << 20
+RENDER_BYTES, LAUNCHED_BYTES = 4 << 20, 64 << 20
 
 
 @dataclass
