@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from eyechart.features.mosaic import CELL, activation_grid, atlas
+from eyechart.errors import SettingError
+from eyechart.features import mosaic
+from eyechart.features.mosaic import CELL, activation_grid, atlas, layout_of
 from eyes import image_set
 from features.rigged import SIDE, Rigged, model_of
 
@@ -47,3 +51,37 @@ def test_a_layer_of_one_channel_has_an_atlas() -> None:
     net(torch.zeros(1, 3, SIDE, SIDE))
     found = atlas(model_of(net), "0", images, images.ids, steps=1)
     assert np.isfinite(found.strength).any()
+
+
+LAYOUTS = [
+    "components",
+    pytest.param("umap", marks=pytest.mark.skipif(find_spec("umap") is None, reason="umap-learn is not installed")),
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_what_is_alike_lies_together_whatever_its_length(layout: mosaic.Layout) -> None:
+    chance = np.random.default_rng(0)
+    kinds = np.repeat([0, 1], 60)
+    directions = np.eye(2, 12)[kinds] + 0.05 * chance.normal(size=(120, 12))
+    state = np.random.get_state()[1].copy()
+    plane, by = mosaic._laid_out(directions * chance.uniform(0.1, 10, (120, 1)), 0, layout)
+    assert ("UMAP" if layout == "umap" else "principal") in by
+    middles = np.stack([plane[kinds == kind].mean(0) for kind in (0, 1)])
+    apart = np.linalg.norm(plane[:, None] - middles, axis=2)
+    assert (apart.argmin(1) == kinds).all()
+    np.testing.assert_array_equal(state, np.random.get_state()[1])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_silent_places_are_laid_out_too(layout: mosaic.Layout) -> None:
+    vectors = np.abs(np.random.default_rng(0).normal(size=(40, 6)))
+    vectors[:5] = 0
+    assert np.isfinite(mosaic._laid_out(vectors, 0, layout)[0]).all()
+
+
+def test_umap_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mosaic, "find_spec", lambda name: None)
+    assert layout_of("auto") == "components"
+    with pytest.raises(SettingError, match=r"eyechart\[umap\]"):
+        layout_of("umap")
