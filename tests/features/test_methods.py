@@ -12,9 +12,10 @@ from eyechart.errors import SettingError
 from eyechart.features.colours import fourier_colours, independent, maco_colours
 from eyechart.features.fourier import Fourier
 from eyechart.features.maco import Maco, picture, waves
-from eyechart.features.method import Method, resized
+from eyechart.features.method import Method
 from eyechart.features.objectives import channel, neuron
 from eyechart.features.reach import Reach
+from eyechart.features.shown import resized
 from eyechart.features.upscale import Upscale
 from features.rigged import ANGLE, DEAD, FREQUENCY, GRATING, RED, SIDE, Rigged, model_of, peak, strengths
 

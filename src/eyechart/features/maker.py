@@ -12,9 +12,10 @@ from eyechart.channels import Example, LayerChannels
 from eyechart.errors import SettingError
 from eyechart.features.decides import TOGETHER, Deciding, centre_share, object_share
 from eyechart.features.looks import TILE, frames_of, normalised, objects_of, tile
-from eyechart.features.method import Method, resized
+from eyechart.features.method import Method
 from eyechart.features.objectives import Objective, Seen, channel, neuron
 from eyechart.features.reach import Reach
+from eyechart.features.shown import resized
 from eyechart.images.image_set import ImageSet
 from eyechart.models.geometry import LayerGeometry
 from eyechart.models.image_model import ImageModel
