@@ -13,11 +13,20 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from eyechart.features.gallery import LayerGallery
 from eyechart.features.kernels import kernels_of
+from eyechart.features.layer_gallery import LayerGallery
 from eyechart.features.looks import frames_of
 from eyechart.features.maker import LISTS
-from eyechart.features.told import figures, is_shown, legend, remark, sentences, table
+from eyechart.features.told import (
+    combined_figures,
+    combined_remark,
+    figures,
+    is_shown,
+    legend,
+    remark,
+    sentences,
+    table,
+)
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
 from eyechart.report.features_page import ChannelCard, FeaturesPage, LayerPart, Spikes, render_features
@@ -81,6 +90,9 @@ class Presented:
             if is_shown(layer, i):
                 opacity = made["opacity"][i] if "opacity" in made else None
                 self._folder.write(f"{slug(layer.layer)}/{number:04d}.png", _png(made["pictures"][i], opacity))
+        for one in layer.combined:
+            if not one.still:
+                self._folder.write(f"{slug(layer.layer)}/{slug(one.name)}.png", _png(one.picture, one.opacity))
 
     def _bundle(self, layer: LayerGallery) -> None:
         arrays = {name: np.ascontiguousarray(value) for name, value in layer.made.items() if name != "tiles"}
@@ -89,6 +101,9 @@ class Presented:
             arrays[f"texture_ness_{twin}"] = layer.texture_ness[twin][0]
         if len(layer.looks):
             arrays |= {"looks": layer.looks, "looks_z": layer.known.z(layer.looks)}
+        if layer.combined:
+            arrays["combined_pictures"] = np.stack([one.picture for one in layer.combined])
+            arrays["combined_score"] = np.array([one.score for one in layer.combined])
         arrays = {k: np.ascontiguousarray(v.astype(np.uint8) if v.dtype == bool else v) for k, v in arrays.items()}
         self._folder.write(f"{slug(layer.layer)}.safetensors", save(arrays, {"layer": layer.layer}))
 
@@ -117,7 +132,20 @@ class Presented:
             tuple(self._spikes(layer, anchors)),
             tuple(self._mosaics(number, layer)),
             cards,
+            tuple(self._together(number, layer)),
         )
+
+    def _together(self, number: int, layer: LayerGallery) -> Iterator[ChannelCard]:
+        for i, one in enumerate(layer.combined):
+            name = f"{slug(layer.layer)}-{slug(one.name)}"
+            source = "" if one.still else self._put(name, _webp(np.asarray(_small(one.picture, SHOWN))))
+            strips: tuple[tuple[str, str, int], ...] = ()
+            if len(one.tiles):
+                strips = (
+                    (TOGETHER, self._put(f"{name}-top", _webp(np.concatenate(list(one.tiles), 1))), len(one.tiles)),
+                )
+            figures_ = tuple(combined_figures(one))
+            yield ChannelCard(i, f"l{number}-t{i}", source, combined_remark(one), strips, figures_, one.name)
 
     def _spikes(self, layer: LayerGallery, anchors: Mapping[int, str]) -> Sequence[Spikes]:
         if not self._looks:
@@ -165,6 +193,7 @@ class Presented:
         return f"{ASSETS}/{name}.webp"
 
 
+TOGETHER = "Real images that excite these most; marked is what is seen where it gives most, if that is less than all"
 STRIPS = {
     "top": "Real images that excite it most; marked is what a unit sees, where that is less than all",
     "bottom": "Images that excite it least",

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.features.gallery import LayerGallery
+from eyechart.channels import Example
+from eyechart.features.combined import Combined
+from eyechart.features.layer_gallery import LayerGallery
 from eyechart.features.maker import Target
 from eyechart.report.features_page import Figure
 
@@ -54,11 +56,7 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     found = []
     best, score = float(made["best"][i]), float(made["score"][i])
     if is_shown(layer, i) and np.isfinite(best):
-        ratio = score / best if best > 0 else None
-        told = (
-            f"{best:.2g} to {score:.2g}" if ratio is None else f"{ratio:.2f} ×"
-        )  # a multiple of nothing tells nothing
-        found.append(Figure("ratio", "picture by best image", told, ratio))
+        found.append(Figure("ratio", "picture by best image", *_multiple(score, best)))
     without, turned = made["without"][i], made["turned"][i]
     n = int(np.isfinite(without).sum())
     if n:
@@ -96,19 +94,40 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     return found
 
 
+def combined_figures(one: Combined) -> list[Figure]:
+    """Of a card of channels together."""
+    if one.still or not one.examples:
+        return []
+    best = one.examples[0].value
+    return [Figure("", "picture by best image", *_multiple(one.score, best))]
+
+
+def combined_remark(one: Combined) -> str:
+    """As ``remark``."""
+    if one.still:
+        return UNMOVED
+    return WEAKER if one.examples and one.examples[0].value >= one.score else ""
+
+
+def _multiple(score: float, best: float) -> tuple[str, float | None]:
+    """In words and as a number; a multiple of nothing tells nothing."""
+    return (f"{score / best:.2f} ×", score / best) if best > 0 else (f"{best:.2g} to {score:.2g}", None)
+
+
 def sentences(layer: LayerGallery) -> list[str]:
     """What is to be known of a layer before its cards."""
     summed, made = layer.known.summed, layer.made
     dead = int(summed.dead.sum())
-    found = [
-        f"{len(summed.mean)} channels, measured on {summed.n:,} images; pictures were made for {len(layer.channels)}."
-    ]
+    made_for = f"pictures were made for {len(layer.channels)}" if layer.channels else "none has a picture of its own"
+    found = [f"{len(summed.mean)} channels, measured on {summed.n:,} images; {made_for}."]
     if dead:
         found.append(f"{dead} of its channels {'is' if dead == 1 else 'are'} dead: the same for every image.")
     live = [i for i, c in enumerate(layer.channels) if not summed.dead[c] and np.isfinite(made["best"][i])]
     if live:
         above = sum(not made["still"][i] and not _weaker(made, i) for i in live)
         found.append(f"For {above} of {len(live)} live channels the picture excites them more than any image does.")
+    if not layer.channels:
+        return found
     if layer.undecided:
         found.append(
             f"Whether its channels decide was not measured: {layer.undecided[:1].lower()}{layer.undecided[1:].rstrip('.')}."
@@ -141,11 +160,18 @@ def table(layer: LayerGallery) -> dict[str, Any]:
             row[name] = _plain(middle(held)) if np.isfinite(held).any() else None
         for twin in layer.known.summed.twins:
             row[f"texture_ness_{twin}"] = _plain(layer.texture_ness[twin][0, number])
-        row["top"] = [
-            {"id": e.id, "value": e.value, "place": list(e.place)} for e in layer.known.examples(number, "top")
-        ]
+        row["top"] = _listed(layer.known.examples(number, "top"))
         rows.append(row)
-    return {"layer": layer.layer, "n": layer.known.summed.n, "channels": len(layer.known.summed.mean), "rows": rows}
+    together = [
+        {"name": one.name, "still": one.still, "score": _plain(one.score), "top": _listed(one.examples)}
+        for one in layer.combined
+    ]
+    told = {"layer": layer.layer, "n": layer.known.summed.n, "channels": len(layer.known.summed.mean), "rows": rows}
+    return {**told, "combined": together}
+
+
+def _listed(examples: Sequence[Example]) -> list[dict[str, Any]]:
+    return [{"id": e.id, "value": e.value, "place": list(e.place)} for e in examples]
 
 
 def is_shown(layer: LayerGallery, i: int) -> bool:
