@@ -56,7 +56,7 @@ class LayerChannels:
     ranked: Mapping[str, Ranked]
 
     def examples(self, channel: int, which: str) -> tuple[Example, ...]:
-        """One list of a channel, in its order: ``top`` or ``bottom`` by the maximum over places, ``random``, ``mean``, ``relevance``.
+        """A channel's list ``top`` or ``bottom`` (by the maximum over places), ``random``, ``mean`` or ``relevance``.
 
         The last is there where the exam was run with ``rank=relevance``.
         """

@@ -210,7 +210,7 @@ def test_neurons_have_pictures_of_their_own(made: tuple[Gallery, Any], tmp_path:
     assert (layer.made["pictures"][1] != of_channels.made["pictures"][1]).any()
     top = layer.known.examples(GRATING, "top")[0]
     assert layer.made["best"][1] == top.value  # at any place, and no mean over them
-    maps = Maker(model_of(Rigged()), pictures(), layer.known, None, made[0].method, 0)._reach(
+    maps = Maker(model_of(Rigged()), pictures(), layer.known, made[0].method, 0)._reach(
         torch.from_numpy(layer.made["pictures"]).permute(0, 3, 1, 2) / 255
     )["relu"]
     np.testing.assert_allclose(

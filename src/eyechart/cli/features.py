@@ -71,6 +71,17 @@ class FeaturesOptions(BaseModel):
         description="How an atlas is laid out: by umap (needs eyechart[umap]) or two principal components; auto: by umap where "
         "it is installed.",
     )
+    rank: Literal["activation", "relevance"] = Field(
+        "activation",
+        description="Which images stand beside a channel: those that excite it most, or those in which it has the largest part "
+        "in the answer (gradient x activation).",
+    )
+    crop: Literal["field", "effective"] = Field(
+        "field",
+        description="What is marked in them: all that a unit sees, or where it sees most (of its gradient, the mean and two "
+        "standard deviations to each side).",
+    )
+    skip_alike: bool = Field(False, description="Leave out images that are near copies of ones already shown.")
     assets: bool = Field(
         False, description="Pictures as files beside the page; above 200 channels or 5 MB in any case."
     )
@@ -128,6 +139,7 @@ def features(
 def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, Any]:
     from eyechart.cli.exam import settings_of
     from eyechart.features.directions import read_directions
+    from eyechart.features.examples import Choice
     from eyechart.features.gallery import Gallery
     from eyechart.features.looks import decoded_of
     from eyechart.features.numbers import numbers
@@ -171,6 +183,7 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
         grids=options.grid,
         with_atlas=options.atlas,
         layout=options.atlas_layout,
+        choice=Choice(options.rank, options.crop, options.skip_alike),
         options=RunOptions(limit=options.limit, seed=options.seed, workers=options.workers, max_bad=options.max_bad),
         classes=options.classes if maps_images else "auto",
         reporter=teller,

@@ -51,8 +51,8 @@ class Channels(Exam):
     Memory does not grow with the number of images: sums are kept by 64 hash blocks, which intervals resample; classes' sums by
     halves of the images, if they take no more than 64 MB. Kept are, of each channel, the images with the ``top`` largest and
     smallest maxima over places, and ``top`` images at random, the same for all channels, with the place of the maximum (y, x).
-    With ``rank=relevance`` also the images in which the channel has the largest part in the answer: gradient x activation of the
-    output of the class that is answered, summed over places, with the place of the largest product (relevance maximisation,
+    With ``rank=relevance`` also the images in which the channel has most part in the answer: gradient x activation of the
+    class that is answered (its output), summed over places, with the place of the largest product (relevance maximisation,
     Achtibat et al., Nature Machine Intelligence 2023, with gradients in place of layer-wise relevance propagation). It tells
     what a channel is used for, not what it responds to, and costs a backward pass an image.
     By default at the last step of each stride, at most four, and in transformers at sums evenly over depth.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -18,6 +19,7 @@ from eyechart.errors import SettingError
 from eyechart.exams.channels_layers import looked_at
 from eyechart.features.combined import Combined, aim_at_directions, aim_at_layer, combined_of, combined_parts
 from eyechart.features.directions import check_fit
+from eyechart.features.examples import Choice
 from eyechart.features.layer_gallery import LayerGallery
 from eyechart.features.looks import frames_of, normalised
 from eyechart.features.maco import Maco
@@ -66,6 +68,7 @@ class Gallery:
         layout: of the atlas, see ``layout_of``.
         whole: whether a picture is made of every layer as a whole.
         directions: name -> (channels,), for each of which a picture is made at every layer.
+        choice: which images are shown beside a channel, and how.
         options: how the images are run.
         classes: how image classes are matched with outputs.
         reporter: told how it goes.
@@ -95,6 +98,7 @@ class Gallery:
         layout: Layout = "auto",
         whole: bool = False,
         directions: Mapping[str, Array] | None = None,
+        choice: Choice | None = None,
         options: RunOptions | None = None,
         classes: str = "auto",
         reporter: Reporter | None = None,
@@ -103,6 +107,7 @@ class Gallery:
         self._channels, self._layers, self.looks, self._target = channels, layers, tuple(looks), target
         self._grids, self._atlas = tuple(grids), layout_of(layout) if with_atlas else None
         self._whole, self._directions = whole, dict(directions or {})
+        self._choice = choice or Choice()
         self._options, self._classes = options or RunOptions(), classes
         self._reporter = reporter or Silent()
         self._magnitude, self._settings = magnitude, dict(settings or {})
@@ -122,14 +127,13 @@ class Gallery:
             check_fit(self._directions if read.channels else {}, read.name, read.channels)
         known = self._examined()
         self.method = method = self._method()
-        geometry = geometry_of(self.model)
         chosen = {name: self._chosen(name, len(layer.summed.mean)) for name, layer in known.items()}
         self._reporter.begin("pictures", sum(map(len, chosen.values())))
         try:
             return tuple(
                 self._layer(
                     known[name],
-                    Maker(self.model, self.images, known[name], geometry.get(name), method, self.seed, self._target),
+                    Maker(self.model, self.images, known[name], method, self.seed, self._target, self._choice),
                     method,
                     c,
                 )
@@ -144,7 +148,7 @@ class Gallery:
         return self._options.seed
 
     def _examined(self) -> dict[str, LayerChannels]:
-        settings = {"channels": {"layers": list(self._layers)}} if self._layers else {}
+        settings = {"channels": {**({"layers": list(self._layers)} if self._layers else {}), **self._choice.exam}}
         exams = make_exams(["channels"], settings)
         folder = Folder(f"{self.folder.root.rstrip('/')}/{RUN}")
         session = Session(
@@ -196,7 +200,7 @@ class Gallery:
             self._reporter.advance(len(some))
         joined = {name: np.concatenate([part[name] for part in made]) for name in made[0]} if made else NONE
         looked, mosaics, combined = self._looked(known.layer), tuple(self._mosaics(known)), tuple(self._combined(known))
-        return LayerGallery(known, joined, maker.undecided, looked, mosaics, self._target, combined)
+        return LayerGallery(known, joined, maker.undecided, looked, mosaics, self._target, combined, self._choice)
 
     def _combined(self, known: LayerChannels) -> Iterator[Combined]:
         vectors = b"".join(vector.tobytes() for vector in self._directions.values())
@@ -233,13 +237,14 @@ class Gallery:
     def _decided_by(self, known: LayerChannels, method: Method) -> dict[str, Any]:
         magnitude = method.digest if isinstance(method, Maco) else ""
         return {
-            "version": 5,
+            "version": 6,
             "model": self.model.fingerprint,
             "preprocessing": self.model.preprocessing.to_dict(),
             "images": self.images.fingerprint,
             "measured": known.summed.n,  # of the seeded order: a run may cover more than is asked for today
             "layer": known.layer,
             "target": self._target,
+            "choice": asdict(self._choice),
             "method": [method.name, method.model_dump(), magnitude, reduces(self.model.device, method.precision)],
             "seed": self.seed,
         }

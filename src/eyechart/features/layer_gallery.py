@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from eyechart.channels import LayerChannels
 from eyechart.features.combined import Combined
+from eyechart.features.examples import Choice
 from eyechart.features.maker import Target
 from eyechart.features.mosaic import Mosaic
 
@@ -28,6 +29,7 @@ class LayerGallery:
         looks: (images, channels), mean over places of every channel for each image that was looked at.
         mosaics: the layer as a whole: activation grids, and the atlas.
         target: what pictures of channels excite, see ``Maker``.
+        choice: of the images that go with channels.
         combined: pictures for the layer as a whole, or for directions in it.
     """
 
@@ -38,6 +40,7 @@ class LayerGallery:
     mosaics: tuple[Mosaic, ...] = ()
     target: Target = "channel"
     combined: tuple[Combined, ...] = ()
+    choice: Choice = field(default_factory=Choice)
 
     @property
     def layer(self) -> str:

@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
+from eyechart.features.examples import LISTS
 from eyechart.features.kernels import kernels_of
 from eyechart.features.layer_gallery import LayerGallery
 from eyechart.features.looks import frames_of
-from eyechart.features.maker import LISTS
 from eyechart.features.told import (
     combined_figures,
     combined_remark,
@@ -25,6 +25,7 @@ from eyechart.features.told import (
     legend,
     remark,
     sentences,
+    strip_names,
     table,
 )
 from eyechart.images.image_set import ImageSet
@@ -95,7 +96,9 @@ class Presented:
                 self._folder.write(f"{slug(layer.layer)}/{slug(one.name)}.png", _png(one.picture, one.opacity))
 
     def _bundle(self, layer: LayerGallery) -> None:
-        arrays = {name: np.ascontiguousarray(value) for name, value in layer.made.items() if name != "tiles"}
+        arrays = {
+            name: np.ascontiguousarray(value) for name, value in layer.made.items() if name not in ("tiles", "ids")
+        }
         arrays |= {"mean": layer.known.summed.mean, "sd": layer.known.summed.sd}
         for twin in layer.known.summed.twins:
             arrays[f"texture_ness_{twin}"] = layer.texture_ness[twin][0]
@@ -172,7 +175,7 @@ class Presented:
             source = self._put(
                 f"{slug(layer.layer)}-{number:04d}", _webp(np.asarray(_small(made["pictures"][i], SHOWN)))
             )
-        strips = []
+        strips, names = [], strip_names(layer.choice)
         start = 0
         for which, count in LISTS.items():
             known = ~np.isnan(made["values"][i, start : start + count])
@@ -180,7 +183,7 @@ class Presented:
             start += count
             if len(tiles):
                 address = self._put(f"{slug(layer.layer)}-{number:04d}-{which}", _webp(np.concatenate(list(tiles), 1)))
-                strips.append((STRIPS[which], address, len(tiles)))
+                strips.append((names[which], address, len(tiles)))
         return ChannelCard(
             number, anchor, source, remark(layer, i), tuple(strips), tuple(figures(layer, i, self._model.class_names))
         )
@@ -194,11 +197,6 @@ class Presented:
 
 
 TOGETHER = "Real images that excite these most; marked is what is seen where it gives most, if that is less than all"
-STRIPS = {
-    "top": "Real images that excite it most; marked is what a unit sees, where that is less than all",
-    "bottom": "Images that excite it least",
-    "random": "Images at random, where it is strongest",
-}
 
 
 def slug(name: str) -> str:

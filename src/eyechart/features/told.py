@@ -9,6 +9,7 @@ import numpy as np
 
 from eyechart.channels import Example
 from eyechart.features.combined import Combined
+from eyechart.features.examples import LISTS, Choice
 from eyechart.features.layer_gallery import LayerGallery
 from eyechart.features.maker import Target
 from eyechart.report.features_page import Figure
@@ -94,6 +95,17 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     return found
 
 
+def strip_names(choice: Choice) -> dict[str, str]:
+    """What is said above each strip of images."""
+    top = "that excite it most" if choice.rank == "activation" else "in which it has the largest part in the answer"
+    seen = "what a unit sees" if choice.crop == "field" else "where a unit sees most"
+    return {
+        "top": f"Real images {top}; marked is {seen}, where that is less than all",
+        "bottom": "Images that excite it least",
+        "random": "Images at random, where it is strongest",
+    }
+
+
 def combined_figures(one: Combined) -> list[Figure]:
     """Of a card of channels together."""
     if one.still or not one.examples:
@@ -160,7 +172,7 @@ def table(layer: LayerGallery) -> dict[str, Any]:
             row[name] = _plain(middle(held)) if np.isfinite(held).any() else None
         for twin in layer.known.summed.twins:
             row[f"texture_ness_{twin}"] = _plain(layer.texture_ness[twin][0, number])
-        row["top"] = _listed(layer.known.examples(number, "top"))
+        row["top"] = _top(layer.made, i)
         rows.append(row)
     together = [
         {"name": one.name, "still": one.still, "score": _plain(one.score), "top": _listed(one.examples)}
@@ -168,6 +180,11 @@ def table(layer: LayerGallery) -> dict[str, Any]:
     ]
     told = {"layer": layer.layer, "n": layer.known.summed.n, "channels": len(layer.known.summed.mean), "rows": rows}
     return {**told, "combined": together}
+
+
+def _top(made: Mapping[str, Array], i: int) -> list[dict[str, Any]]:
+    columns = [made[name][i, : LISTS["top"]].tolist() for name in ("ids", "values", "places")]
+    return _listed([Example(name, value, tuple(place)) for name, value, place in zip(*columns, strict=True) if name])
 
 
 def _listed(examples: Sequence[Example]) -> list[dict[str, Any]]:
