@@ -177,8 +177,8 @@ def _fitted(weight: Array) -> Box | None:
         share, along = of_places / of_places.sum(), np.arange(side) + 0.5
         mean = share @ along
         spread = SPREAD * np.sqrt(share @ (along - mean) ** 2)
-        low, high = np.floor(mean - spread), np.ceil(mean + spread)
-        ends.append((max(int(low), 0), min(int(high), side)))
+        own = int(mean)  # the pixel in which it lies: some box there is
+        ends.append((max(min(round(mean - spread), own), 0), min(max(round(mean + spread), own + 1), side)))
     (y0, y1), (x0, x1) = ends
     return y0, x0, y1, x1
 
