@@ -237,7 +237,7 @@ class Gallery:
     def _decided_by(self, known: LayerChannels, method: Method) -> dict[str, Any]:
         magnitude = method.digest if isinstance(method, Maco) else ""
         return {
-            "version": 6,
+            "version": 7,
             "model": self.model.fingerprint,
             "preprocessing": self.model.preprocessing.to_dict(),
             "images": self.images.fingerprint,
