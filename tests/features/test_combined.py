@@ -16,7 +16,7 @@ from eyechart.features.directions import check_fit, read_directions
 from eyechart.features.layer_gallery import LayerGallery
 from eyechart.features.objectives import Seen
 from eyechart.features.present import Presented
-from eyechart.features.told import combined_figures, table
+from eyechart.features.told import combined_figures, combined_remark, combined_strip, table
 from features.rigged import GRATING, RED, SIDE
 from features.test_gallery import AT, FIELD, gallery
 
@@ -79,6 +79,11 @@ def test_files_and_page(made: tuple[Any, LayerGallery]) -> None:
     rows = table(layer)["combined"]
     assert rows[2]["name"] == "grating"
     assert rows[2]["top"][0]["id"] == "0007"
+    assert "No image says anything of it" in combined_remark(layer.combined[3])
+    assert not combined_figures(layer.combined[3])
+    assert not combined_strip(layer.combined[3])
+    assert combined_strip(layer.combined[2])
+    assert not combined_remark(layer.combined[2])
     (figure,) = combined_figures(layer.combined[2])
     assert figure.number == pytest.approx(layer.combined[2].score / layer.combined[2].examples[0].value)
 

@@ -20,6 +20,7 @@ from eyechart.features.looks import frames_of
 from eyechart.features.told import (
     combined_figures,
     combined_remark,
+    combined_strip,
     figures,
     is_shown,
     legend,
@@ -143,10 +144,8 @@ class Presented:
             name = f"{slug(layer.layer)}-{slug(one.name)}"
             source = "" if one.still else self._put(name, _webp(np.asarray(_small(one.picture, SHOWN))))
             strips: tuple[tuple[str, str, int], ...] = ()
-            if len(one.tiles):
-                strips = (
-                    (TOGETHER, self._put(f"{name}-top", _webp(np.concatenate(list(one.tiles), 1))), len(one.tiles)),
-                )
+            if told := combined_strip(one):
+                strips = ((told, self._put(f"{name}-top", _webp(np.concatenate(list(one.tiles), 1))), len(one.tiles)),)
             figures_ = tuple(combined_figures(one))
             yield ChannelCard(i, f"l{number}-t{i}", source, combined_remark(one), strips, figures_, one.name)
 
@@ -194,9 +193,6 @@ class Presented:
             return f"data:image/webp;base64,{b64encode(data).decode('ascii')}"
         self._folder.write(f"{ASSETS}/{name}.webp", data)
         return f"{ASSETS}/{name}.webp"
-
-
-TOGETHER = "Real images that excite these most; marked is what is seen where it gives most, if that is less than all"
 
 
 def slug(name: str) -> str:

@@ -17,7 +17,8 @@ from eyechart.report.features_page import Figure
 Array = np.ndarray[Any, Any]
 NEVER = "Dead: it says the same of every image, and no picture was found that changes it."
 ASLEEP = "Dead: it says the same of every image, and says no more to the picture made for it, which is not shown."
-UNMOVED = "No picture: while it was made, nothing changed what the channel says."
+UNMOVED = "No picture: while it was made, nothing changed what is said."
+NOWHERE = "No image says anything of it."
 WEAKER = "Its picture excites it no more than its best image does: do not trust it."
 SILENT = "It says the same of every image here; only the picture excites it."
 
@@ -72,8 +73,8 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     for twin, label in (("patches", "order of parts"), ("phases", "phases")):
         if twin in summed.twins and np.isfinite(layer.texture_ness[twin][0, number]):
             value, low, high = map(float, layer.texture_ness[twin][:, number])
-            ends = f" ({low:.2f} to {high:.2f})" if np.isfinite(low) else ""
-            found.append(Figure(twin, label, f"{value:.2f}{ends}", value))
+            ends = f" ({low:z.2f} to {high:z.2f})" if np.isfinite(low) else ""
+            found.append(Figure(twin, label, f"{value:z.2f}{ends}", value))
     centre = made["centre"][i]
     if np.isfinite(centre).any():
         value = float(np.nanmean(centre))
@@ -108,7 +109,7 @@ def strip_names(choice: Choice) -> dict[str, str]:
 
 def combined_figures(one: Combined) -> list[Figure]:
     """Of a card of channels together."""
-    if one.still or not one.examples:
+    if one.still or not _said(one):
         return []
     best = one.examples[0].value
     return [Figure("", "picture by best image", *_multiple(one.score, best))]
@@ -117,8 +118,21 @@ def combined_figures(one: Combined) -> list[Figure]:
 def combined_remark(one: Combined) -> str:
     """As ``remark``."""
     if one.still:
-        return UNMOVED
+        return UNMOVED if _said(one) else f"{UNMOVED} {NOWHERE}"
+    if not _said(one):
+        return f"{NOWHERE} {'Its picture does.' if one.score > 0 else 'Nor does its picture: do not trust it.'}"
     return WEAKER if one.examples and one.examples[0].value >= one.score else ""
+
+
+def combined_strip(one: Combined) -> str:
+    """What is said above its images; empty where none says anything of it."""
+    seen = "marked is what is seen where it gives most, if that is less than all"
+    return f"Real images that excite it most; {seen}" if _said(one) else ""
+
+
+def _said(one: Combined) -> bool:
+    """Whether some image says anything of it: a direction may lie where no activation does, such as below zero after a ReLU."""
+    return bool(one.examples) and one.examples[0].value > 0
 
 
 def _multiple(score: float, best: float) -> tuple[str, float | None]:
@@ -150,10 +164,12 @@ def sentences(layer: LayerGallery) -> list[str]:
         ]  # ups and downs are both a part in the answer
         change = [float(row.mean()) for row in sizes if len(row)]
         if change:
-            found.append(
-                "Taking one away changes the probability of the answer to its own top images by less than a point, on average, "
-                f"for {sum(x < 0.01 for x in change)} of {len(change)}. That a channel fires is no proof that it decides."
-            )
+            few = f"for {sum(x < 0.01 for x in change)} of {len(change)}"
+            whose, warned = "its own top images", " That a channel fires is no proof that it decides."
+            if layer.choice.rank == "relevance":
+                whose, warned = "the images in which it has the largest part", ""
+            told = f"Taking one away changes the probability of the answer to {whose} by less than a point, on average, {few}."
+            found.append(told + warned)
     return found
 
 
