@@ -19,7 +19,11 @@ from features.rigged import SIDE, Rigged, model_of
 def test_a_grid_is_red_where_the_image_is() -> None:
     image = np.full((1, SIDE, SIDE, 3), 60, np.uint8)
     image[0, :, : SIDE // 2, 0] = 255
-    found = activation_grid(model_of(Rigged()), "relu", image_set(image), "0000", steps=40)
+    net = nn.Sequential(nn.Conv2d(3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with torch.no_grad():
+        net[0].weight[:] = torch.tensor([[1.0, -0.5, -0.5], [-0.5, 1.0, -0.5]])[..., None, None]
+        net[0].bias.zero_()
+    found = activation_grid(model_of(net), "1", image_set(image), "0000", steps=40)
     assert found.strength.shape == (8, 8)
     assert found.strength[:, :3].min() > 2 * found.strength[:, 5:].max()
     cell = found.picture[:CELL, :CELL].astype(float).mean((0, 1))
