@@ -48,7 +48,8 @@ def zoomed(planes: torch.Tensor, factor: float) -> torch.Tensor:
     Returns:
         (n, c, h, w) float64.
     """
-    return _of_planes(_stretched(_by_place(planes), factor), planes.shape)
+    places = _by_place(planes)
+    return _of_planes(_stretched(places, factor, places.new_empty((3, *places.shape))), planes.shape)
 
 
 def _by_place(planes: torch.Tensor) -> torch.Tensor:
@@ -61,22 +62,25 @@ def _of_planes(places: torch.Tensor, shape: torch.Size) -> torch.Tensor:
     return places.reshape(*shape[2:], *shape[:2]).permute(2, 3, 0, 1)
 
 
-def _stretched(places: torch.Tensor, factor: float) -> torch.Tensor:
-    """Rows, then columns, of (h, w, m)."""
+def _stretched(places: torch.Tensor, factor: float, room: torch.Tensor) -> torch.Tensor:
+    """Rows, then columns, of (h, w, m), in three such pieces of room: new memory for each factor would take most of the time."""
+    low, high, found = room
     for axis in (0, 1):
         at = between(places.shape[axis], factor)
         lower, upper = (torch.from_numpy(index).to(places.device) for index in (at.lower, at.upper))
         share = torch.from_numpy(at.share).to(places.device, places.dtype).reshape(-1, *(1,) * (2 - axis))
-        places = torch.lerp(places.index_select(axis, lower), places.index_select(axis, upper), share)
+        torch.index_select(places, axis, lower, out=low)
+        torch.index_select(places, axis, upper, out=high)
+        places = torch.lerp(low, high, share, out=found)
     return places
 
 
 def zoom_blur(given: Given, factors: Factors) -> torch.Tensor:
     """Mean of the image and its enlargements, the first of which is the image; summed and cut in float32, as published."""
     image = _by_place(given.precise.to(torch.float32))
-    layers = torch.zeros_like(image, dtype=torch.float32)
+    layers, room = torch.zeros_like(image, dtype=torch.float32), image.new_empty((3, *image.shape))
     for factor in factors:
-        layers.add_(_stretched(image, factor).to(torch.float32))
+        layers.add_(_stretched(image, factor, room).to(torch.float32))
     mean = _of_planes(layers.add_(image.to(torch.float32)).div_(len(factors) + 1), given.pixels.shape)
     return mean.clamp(0, 1).mul_(255).to(torch.uint8) if given.whole else mean
 
