@@ -63,7 +63,7 @@ def _of_planes(places: torch.Tensor, shape: torch.Size) -> torch.Tensor:
 
 
 def _stretched(places: torch.Tensor, factor: float, room: torch.Tensor) -> torch.Tensor:
-    """Rows, then columns, of (h, w, m), in three such pieces of room: new memory for each factor would take most of the time."""
+    """Rows, then columns, of (h, w, m), in three such pieces of room: new memory for each factor would take longest."""
     low, high, found = room
     for axis in (0, 1):
         at = between(places.shape[axis], factor)
