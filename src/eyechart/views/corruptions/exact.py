@@ -8,7 +8,10 @@ import torch
 
 from eyechart.views.corruptions.kind import Given, finest
 
-ON_CPU, ELSEWHERE = 2**17, 2**24  # values worked on at a time: what follows from them stays in a core's cache, or in memory
+ON_CPU, ELSEWHERE = (
+    2**17,
+    2**24,
+)  # values worked on at a time: what follows from them stays in a core's cache, or in memory
 
 
 def pieces(images: torch.Tensor) -> Iterator[slice]:
