@@ -11,10 +11,10 @@ from eyechart.views.corruptions.blur import smoothed
 from eyechart.views.corruptions.droplets import shine
 from eyechart.views.corruptions.kind import Given, Kind, finest
 from eyechart.views.corruptions.piecewise import in_pieces, pieces
+from eyechart.views.luminance import LUMA
 from eyechart.views.threads import in_threads
 
 WATER, MUD = (175, 238, 238), (63, 42, 20)  # pale turquoise; brown
-GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 SOLID = 0.8  # mud thinner than this runs off
 
 
@@ -38,7 +38,7 @@ def spatter(
     thick = (_covered if mud else _wet)(chance, mean, spread, sigma, threshold, strength)
     colour = given.pixels.new_tensor(MUD if mud else WATER) / 255
     if given.pixels.shape[1] != 3:
-        colour = colour @ colour.new_tensor(GREY)
+        colour = colour @ colour.new_tensor(LUMA)
     colour = colour.reshape(-1, 1, 1)
 
     def spattered(pixels: torch.Tensor, thick: torch.Tensor) -> torch.Tensor:
