@@ -12,6 +12,7 @@ from scipy.fft import next_fast_len
 from torch.nn.functional import pad
 
 from eyechart.views.corruptions.kind import Given, Kind
+from eyechart.views.corruptions.piecewise import exactly
 
 Kernel = np.ndarray[Any, np.dtype[np.float64]]
 FEW = 50  # weights up to which shifted copies are summed faster than Fourier transforms are taken
@@ -58,7 +59,7 @@ def _along(planes: torch.Tensor, axis: int, weights: list[float]) -> torch.Tenso
 
 def gaussian_blur(given: Given, sigma: float) -> torch.Tensor:
     """Smoothed."""
-    return smoothed(given.precise, sigma)
+    return exactly(given, lambda levels: smoothed(levels.div_(255), sigma).clamp_(0, 1).mul_(255))
 
 
 def disk(radius: float, softness: float) -> Kernel:
