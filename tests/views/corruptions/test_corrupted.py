@@ -76,7 +76,10 @@ def test_threads_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert (levels(x, name, 3, column="imagenet") == alone).all()
 
 
-CHANCE = ("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur")
+CHANCE = (
+    *("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur"),
+    *("snow", "frost", "fog", "elastic_transform", "spatter"),
+)
 
 
 @pytest.mark.parametrize("name", [name for name in THERE if name in CHANCE])
