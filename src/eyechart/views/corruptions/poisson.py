@@ -81,7 +81,7 @@ def flat(planes: torch.Tensor) -> torch.Tensor:
 
 def _of_reals(levels: torch.Tensor, drawn: torch.Tensor, photons: float) -> torch.Tensor:
     """The same for levels that are no whole numbers, on the CPU."""
-    means = levels.double().cpu().numpy() / 255 * photons
+    means = levels.cpu().double().numpy() / 255 * photons
     share = (drawn.cpu().numpy().astype(np.float64) + PARTS // 2 + 0.5) / PARTS
     guess = np.ceil(pdtrik(share, np.maximum(means, 1e-12)))
     lower = np.maximum(guess - 1, 0)
