@@ -1,0 +1,181 @@
+"""What the exam of corruptions finds, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from eyechart.core.chart import Finding
+from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.findings import above_chance, judged
+from eyechart.core.words import number, percent, points
+from eyechart.exams.corruptions_cells import FAMILIES, Family, titled
+from eyechart.stats.intervals import together
+
+MUCH, LITTLE = 0.1, 0.03  # more errors on corrupted images than on clean ones: verdicts
+MIXED = (
+    "Training on mixtures of other distortions is what has helped: RobustBench lists a mean error of 11.2% on CIFAR-10-C for "
+    "AugMix (WRN-40-2), of 26.5% for standard training (WRN-28-10). Measure again afterwards."
+)
+_NOISY = (
+    "Gaussian noise in training lowered errors under noise and blur elsewhere, and raised them in fog and at low contrast (Yin "
+    "et al., NeurIPS 2019): measure all families again."
+)
+ADVICE: Mapping[Family, str] = {
+    "noise": _NOISY,
+    "blur": _NOISY,
+    "weather": MIXED,
+    "digital": MIXED,
+}
+NAMED: Mapping[Family, str] = {
+    "noise": "Noise",
+    "blur": "Blur",
+    "weather": "Weather (snow, frost, fog, brightness)",
+    "digital": "Digital change (contrast, distortion, pixels, JPEG)",
+}
+COLUMNS = {"cifar": "32", "tiny": "64", "imagenet": "224"}
+
+
+def findings(estimates: Estimates) -> Sequence[Finding]:
+    """How much it loses, to what most, where half is gone, whether frequency explains it, and what may be compared."""
+    mean = estimates.one("mean_corruption_error", given="all")
+    if mean is None:
+        return [*_unlabelled(estimates), *_facts(estimates)]
+    if mean.value is None:
+        return [Finding("note", f"No mean error can be told: {mean.reason}."), *_facts(estimates)]
+    guessing = list(_guessing(estimates))
+    return [
+        *(_overall(estimates, mean, praise=not guessing)),
+        *guessing,
+        *(_families(estimates) if not guessing else ()),
+        *_halved(estimates),
+        *_frequencies(estimates),
+        *_beside_alexnet(estimates),
+        *_facts(estimates),
+    ]
+
+
+def _overall(estimates: Estimates, mean: Estimate, praise: bool) -> Iterator[Finding]:
+    shown = f"{mean.at['corruptions']} corruptions, {mean.at['cells']} with their severities"
+    clean, more = estimates.one("clean_error"), estimates.one("mean_error_increase")
+    sentence = f"Of corrupted images ({shown}) it gets {percent(mean)} wrong"
+    if clean is None or more is None or more.value is None:
+        yield Finding("note", f"{sentence}; {mean.n:,} test images.")
+        return
+    told = f"{sentence}, of the same images as they are {percent(clean)}: {points(more)} more; {mean.n:,} images."
+    yield judged(told, more, MUCH, LITTLE, MIXED, praise=praise)
+
+
+def _guessing(estimates: Estimates) -> Iterator[Finding]:
+    """A model that guesses loses nothing."""
+    clean = estimates.one("clean_error")
+    if clean and clean.value is not None and not above_chance(1 - clean.value, clean.at["chance"], clean.n):
+        yield Finding(
+            "note", "As they are, it is right no more often than guessing might be: corruptions can cost little."
+        )
+
+
+def _families(estimates: Estimates) -> Iterator[Finding]:
+    """Which costs most, if one surely does."""
+    means = [e for f in FAMILIES if (e := estimates.one("family_error", family=f, given="all")) and e.value is not None]
+    if len(means) < 2:
+        return
+    means.sort(key=lambda e: -(e.value or 0.0))
+    first, second = (e.at["family"] for e in means[:2])
+    gap, sign = estimates.one("family_difference", family=first, against=second), 1
+    if gap is None:
+        gap, sign = estimates.one("family_difference", family=second, against=first), -1
+    if gap is None or gap.value is None or gap.low is None or gap.high is None:
+        return
+    low, high = together(gap.value, gap.low, gap.high, len(means) - 1)  # the first of several was chosen by its error
+    ends = (low, high) if sign > 0 else (-high, -low)
+    told = f"{NAMED[first]} hurts most: {percent(means[0])} wrong"
+    beyond = (
+        f"{100 * abs(gap.value):.1f} points ({100 * ends[0]:.1f} to {100 * ends[1]:.1f}) more than {_within(second)}"
+    )
+    if ends[0] <= 0:
+        names = f"{NAMED[first]} and {_within(second)}"
+        wrong = f"{percent(means[0])} and {percent(means[1])} wrong"
+        yield Finding("note", f"{names} hurt most, and it cannot be told which more: {wrong}.")
+        return
+    grown = estimates.one("family_error_increase", family=first)
+    if grown is not None and (grown.low or 0.0) > MUCH:
+        yield Finding("weak", f"{told}, {beyond}.", ADVICE[first])
+    else:
+        yield Finding("note", f"{told}, {beyond}.")
+
+
+def _within(family: Family) -> str:
+    """Within a sentence."""
+    return NAMED[family][:1].lower() + NAMED[family][1:]
+
+
+def _halved(estimates: Estimates) -> Iterator[Finding]:
+    """Where half of the accuracy goes soonest."""
+    found = [e for e in estimates.of("halved_at") if e.value is not None]
+    if not found:
+        return
+    soonest = min(e.value or 0.0 for e in found)
+    names = [titled(e.at["corruption"]) for e in found if e.value == soonest]
+    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    of = len(estimates.of("halved_at"))
+    yield Finding(
+        "note",
+        f"Half of its accuracy is gone under {len(found)} of {of} corruptions, soonest, at severity {soonest:g}, in {listed}.",
+    )
+
+
+def _frequencies(estimates: Estimates) -> Iterator[Finding]:
+    """Whether it is fine or coarse change that hurts."""
+    rho = estimates.one("high_share_correlation")
+    if rho is None or rho.value is None or rho.low is None or rho.high is None:
+        return
+    about = f"rank correlation {number(rho)} over {rho.n} corruptions at severity {rho.at['severity']}"
+    if rho.low <= 0 <= rho.high:
+        yield Finding(
+            "note", f"Whether fine or coarse change hurts it more cannot be told from so few corruptions: {about}."
+        )
+        return
+    more, less = ("fine detail", "coarse shapes") if rho.value > 0 else ("coarse shapes", "fine detail")
+    yield Finding("note", f"Corruptions that change {more} hurt it more than those that change {less}: {about}.")
+
+
+def _beside_alexnet(estimates: Estimates) -> Iterator[Finding]:
+    mce = estimates.one("mce")
+    if mce is not None:
+        made = "" if mce.at["set"] == "files" else " (of images corrupted here, not of ImageNet-C)"
+        told = f"undefined: {mce.reason}" if mce.value is None else f"{number(mce, 1)}, AlexNet's being 100"
+        yield Finding("note", f"Mean corruption error by the {mce.at['reference']} errors of AlexNet{made}: {told}.")
+
+
+def _unlabelled(estimates: Estimates) -> Iterator[Finding]:
+    kept = estimates.one("mean_agreement")
+    if kept is None or kept.value is None:
+        yield Finding("note", "No image could be examined.")
+        return
+    worst = min((e for e in estimates.of("agreement")), key=lambda e: e.value or 0.0)
+    yield Finding(
+        "note",
+        f"It keeps its answer to {percent(kept)} of corrupted images, least under {titled(worst.at['corruption'])} at severity "
+        f"{worst.at['severity']}: {percent(worst)}.",
+    )
+
+
+def _facts(estimates: Estimates) -> Iterator[Finding]:
+    """What the figures may be compared with."""
+    mean = estimates.one("mean_corruption_error")
+    if mean is None:
+        return
+    if mean.at["set"] == "files":
+        lacking = 75 - mean.at["cells"]
+        part = f" {lacking} of the 75 pictures of each test image are not there or not asked for." if lacking else ""
+        yield Finding(
+            "note", f"The pictures are those of the files; figures of images corrupted here are not like these.{part}"
+        )
+        return
+    jpeg = "saved as JPEG once more" if mean.at["jpeg85"] == "yes" else "not saved as JPEG"
+    yield Finding(
+        "note",
+        f"The images were corrupted here, by the parameters for {COLUMNS[mean.at['column']]} pixels, {jpeg} (generator "
+        f"{mean.at['generator']}, the run's seed): a set like CIFAR-10-C or ImageNet-C, not one of them. Compare with figures "
+        "of the same generator alone.",
+    )
