@@ -26,7 +26,8 @@ from eyechart.exams.corruptions_words import findings
 from eyechart.images.image_set import ImageSet
 from eyechart.views.corruptions.corrupted import Corrupted, nearest_column
 from eyechart.views.corruptions.kind import Column
-from eyechart.views.corruptions.picture import GENERATOR, CorruptedPicture
+from eyechart.views.corruptions.picture import GENERATOR
+from eyechart.views.jpeg import SavedAsJpeg
 from eyechart.views.whole import Whole
 
 PIXELS, FILES = Query(reading="pixels"), Query(Whole())
@@ -208,8 +209,8 @@ class Corruptions(Exam):
         return tuple((name, severity) for name in names for severity in self.severities)
 
     def _view(self, name: Name, severity: int) -> View:
-        settings = (name, severity, self.rounding, self.column)
-        return CorruptedPicture(*settings, jpeg85=True) if self.jpeg85 else Corrupted(*settings)
+        shown = Corrupted(name, severity, self.rounding, self.column)
+        return shown.then(SavedAsJpeg()) if self.jpeg85 else shown
 
     def _pixels(self, name: Name) -> Query:
         return Query(self._view(name, self._middle), "pixels")
