@@ -24,6 +24,7 @@ from eyechart.exams.corruptions_estimates import Told
 from eyechart.exams.corruptions_reference import ALEXNET, relative
 from eyechart.exams.corruptions_spectra import change_energy, edges
 from eyechart.images.arrays import ArraySet
+from eyechart.images.cifar10 import CLASSES
 from eyechart.images.corrupted import CORRUPTIONS
 from eyechart.images.load import load_images
 from eyechart.run.subject import subject_of
@@ -297,7 +298,7 @@ def test_a_run_on_files_shows_every_picture_and_says_what_is_missing(
     images, eye = small
     (tmp_path / "set").mkdir()
     files = load_images(f"cifar10c:{written(images, tmp_path / 'set', ('contrast', 'pixelate'))}#contrast,clean")
-    run = examined(seen_by(eye, (32, 32)), files, [Corruptions(images=3)], tmp_path / "run")
+    run = examined(seen_by(eye, (32, 32), class_names=CLASSES), files, [Corruptions(images=3)], tmp_path / "run")
     e = one(run.estimates, "mean_corruption_error")
     assert (e.n, e.at["corruptions"], e.at["cells"]) == (N, 1, 5)
     rows = run.rows("corruptions")
