@@ -56,7 +56,7 @@ class Given:
     @property
     def precise(self) -> torch.Tensor:
         """(n, c, h, w) float64: the pixels as the published generator has them, k / 255 to the last bit; a new tensor."""
-        return self.levels.to(finest(self.pixels.device), copy=True).div_(255)
+        return in_unit(self.levels)
 
     def generators(self, part: str = "") -> list[np.random.Generator]:
         """One an image, always from its start; ``part`` names what is drawn, so that draws do not depend on one another."""
@@ -74,6 +74,11 @@ class Given:
 def finest(device: torch.device) -> torch.dtype:
     """float64, but for devices that have none."""
     return torch.float32 if device.type == "mps" else torch.float64
+
+
+def in_unit(levels: torch.Tensor) -> torch.Tensor:
+    """Grey levels in units of [0, 1], float64, a new tensor."""
+    return levels.to(finest(levels.device), copy=True).div_(255)
 
 
 def cut(corrupted: torch.Tensor) -> torch.Tensor:

@@ -62,7 +62,7 @@ def _stretched(rows: torch.Tensor, axis: int, at: Between) -> torch.Tensor:
 
 
 def zoom_blur(given: Given, factors: Factors) -> torch.Tensor:
-    """Mean of the image and its enlargements, the first of which is the image again. Summed and cut in float32, as published."""
+    """Mean of the image and its enlargements, the first of which is the image; summed and cut in float32, as published."""
     image = given.precise.to(torch.float32)
     layers = torch.zeros_like(image)
     for factor in factors:
