@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from eyechart.views.corruptions.exact import exactly
 from eyechart.views.corruptions.kind import Given, Kind, finest
+from eyechart.views.corruptions.piecewise import exactly
 
 NEAR_WHOLE = 1e-9  # levels this close to a whole number are truncated by chance of rounding
 

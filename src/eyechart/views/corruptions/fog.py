@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from eyechart.views.corruptions.kind import Given, Kind
+from eyechart.views.corruptions.piecewise import in_pieces
 
 FIRST = 100.0  # of the coarsest level: chance is multiplied by its square
 LEAST = 2  # side of a landscape: one point cannot be rescaled
@@ -21,9 +22,16 @@ def fog(given: Given, weight: float, decay: float) -> torch.Tensor:
     height, width = given.pixels.shape[-2:]
     side = 1 << (max(height, width, LEAST) - 1).bit_length()
     chance = given.drawn(f"{side}", lambda g: 2 * g.random((side, side), np.float32) - 1)
-    haze = fractal(chance, decay)[:, None, :height, :width]
-    brightest = given.pixels.amax((1, 2, 3), keepdim=True)
-    return torch.add(given.pixels, haze, alpha=weight).mul_(brightest / (brightest + weight))
+
+    def foggy(pixels: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
+        brightest = pixels.amax((1, 2, 3), keepdim=True)
+        haze = fractal(chance, decay)[:, :height, :width]
+        shown = torch.empty_like(pixels)
+        for channel in range(pixels.shape[1]):  # one after the other: a fifth of the time of all at once
+            torch.add(pixels[:, channel], haze, alpha=weight, out=shown[:, channel])
+        return shown.mul_(brightest / (brightest + weight))
+
+    return in_pieces(given, foggy, chance)
 
 
 def fractal(chance: torch.Tensor, decay: float) -> torch.Tensor:
