@@ -19,7 +19,8 @@ def brightness(given: Given, amount: float) -> torch.Tensor:
     Frames of another number of channels than three are grey: ``amount`` is added.
     """
 
-    def brighter(x: torch.Tensor) -> torch.Tensor:
+    def brighter(levels: torch.Tensor) -> torch.Tensor:
+        x = levels.div_(255)
         if x.shape[1] != 3:
             return x.add_(amount).clamp_(0, 1).mul_(255)
         hue, saturation, value = to_hsv(x)
@@ -36,8 +37,8 @@ def saturate(given: Given, factor: float, offset: float) -> torch.Tensor:
     if given.pixels.shape[1] != 3:
         return given.pixels.clone()
 
-    def stronger(x: torch.Tensor) -> torch.Tensor:
-        hue, saturation, value = to_hsv(x)
+    def stronger(levels: torch.Tensor) -> torch.Tensor:
+        hue, saturation, value = to_hsv(levels.div_(255))
         return from_hsv(hue, saturation.mul_(factor).add_(offset).clamp_(0, 1), value).mul_(255)
 
     return exactly(given, stronger)
@@ -46,8 +47,8 @@ def saturate(given: Given, factor: float, offset: float) -> torch.Tensor:
 def contrast(given: Given, factor: float) -> torch.Tensor:
     """Differences from each channel's mean over the image are multiplied by ``factor``."""
 
-    def weaker(x: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
-        return x.sub_(mean).mul_(factor).add_(mean).clamp_(0, 1).mul_(255)
+    def weaker(levels: torch.Tensor, mean: torch.Tensor) -> torch.Tensor:
+        return levels.div_(255).sub_(mean).mul_(factor).add_(mean).clamp_(0, 1).mul_(255)
 
     return exactly(given, weaker, _means(given.levels, factor))
 

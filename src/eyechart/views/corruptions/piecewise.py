@@ -43,14 +43,14 @@ def exactly(given: Given, work: Work, *each: torch.Tensor) -> torch.Tensor:
 
     Args:
         given: the images.
-        work: (x, *each) -> levels, float64 in 0 to 255. x is (m, c, h, w) float64, whole numbers divided by 255 if the pixels
-            were 8 bit, and may be written into.
+        work: (levels, *each) -> levels, float64 in 0 to 255. Given are (m, c, h, w), whole numbers if the pixels were 8 bit;
+            they may be written into.
         each: of the same images, whatever else ``work`` needs.
     """
     made = _empty(given)
     for piece in pieces(made):
-        x = given.levels[piece].to(finest(made.device), copy=True).div_(255)
-        levels = work(x, *(part[piece] for part in each))
+        exact = given.levels[piece].to(finest(made.device), copy=True)
+        levels = work(exact, *(part[piece] for part in each))
         made[piece] = levels if given.whole else levels.div_(255)  # to uint8 by truncation
     return made
 
