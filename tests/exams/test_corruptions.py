@@ -26,9 +26,12 @@ from eyechart.exams.corruptions_spectra import change_energy, edges
 from eyechart.images.arrays import ArraySet
 from eyechart.images.cifar10 import CLASSES
 from eyechart.images.corrupted import CORRUPTIONS
+from eyechart.images.labels import LabelTable, relabel
 from eyechart.images.load import load_images
 from eyechart.run.subject import subject_of
+from eyechart.stimuli.make import make_stimuli
 from eyechart.views.corruptions.corrupted import Corrupted, kind_of
+from eyechart.views.corruptions.picture import GENERATOR
 from eyes import (
     ConstantEye,
     HighPassEye,
@@ -290,6 +293,31 @@ def test_files_give_what_its_own_pictures_give(small: tuple[ArraySet, nn.Module]
     assert {e.at["set"] for e in found} == {"files"}
     assert "those of the files" in exam.findings(found)[-1].sentence
     exam.charts(found)
+
+
+def test_a_set_written_here_gives_the_same_and_says_that_it_is_not_the_published_one(
+    small: tuple[ArraySet, nn.Module], tmp_path: Path
+) -> None:
+    images, eye = small
+    named = relabel(images, LabelTable({"label": images.targets["label"]}, CLASSES, ()))
+    for name, severity in (("gaussian_noise", 2), ("gaussian_noise", 4), ("fog", 2)):
+        out = tmp_path / "set" / name / str(severity)
+        make_stimuli("corruption", named, out=out, settings={"corruption": name, "severity": severity}, workers=0)
+    make_stimuli("plain", named, out=tmp_path / "set" / "clean" / "0", workers=0)
+    about = json.loads((tmp_path / "set/fog/2/stimuli.json").read_text())["identity"]
+    assert about["set"].startswith("-C-like")
+    assert (about["generator"], about["column"], about["seed"]) == (GENERATOR, "cifar", 0)
+    assert about["settings"] | {"corruption": "fog", "severity": 2, "jpeg85": False} == about["settings"]
+    files = load_images(f"imagenetc:{tmp_path / 'set'}")
+    assert any("-C-like set" in remark for remark in files.remarks)
+    model = seen_by(eye, (32, 32), class_names=CLASSES)
+    exam = Corruptions(corruptions=("gaussian_noise", "fog"), frequencies=False)
+    own = sitting(exam, model, images).estimates
+    run = examined(model, files, [exam], tmp_path / "run")
+    for name, severity in (("gaussian_noise", 2), ("gaussian_noise", 4), ("fog", 2)):
+        at = {"corruption": name, "severity": severity}
+        assert value(run.estimates, "error", **at) == value(own, "error", **at)
+    assert value(run.estimates, "clean_error") == value(own, "clean_error")
 
 
 def test_a_run_on_files_shows_every_picture_and_says_what_is_missing(
