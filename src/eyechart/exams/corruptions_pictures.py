@@ -20,7 +20,7 @@ def charts(estimates: Estimates, names: Sequence[Name], severity: int) -> Sequen
     ]
     found += [*_by_frequency(estimates), *_bands(estimates), *_table(estimates)]
     if estimates.of("agreement"):  # pictures are drawn of clean images alone
-        found += [_example(names, severity), _mild(estimates)]
+        found += [*_examples(names, severity), _mild(estimates)]
     return found
 
 
@@ -134,7 +134,6 @@ def _by_frequency(estimates: Estimates) -> Iterator[Dots]:
             _series("of images, answered wrongly", errors),
         ],
         x_range=(0.0, 1.0),
-        ends=("coarse change, few errors", "fine change, many errors"),
         caption=f"At severity {at['severity']}, from the finest change to the coarsest: how much of the squared change of "
         "pixel values lies in fine detail. If errors went along with it, both marks would move together.",
     )
@@ -150,14 +149,14 @@ def _bands(estimates: Estimates) -> Iterator[Table]:
         name = size.at["corruption"]
         own = [estimates.one("change_share", corruption=name, radius_nyquist=edge) for edge in bands]
         rows.append((titled(name), size.value, *(e.value if e else None for e in own)))
-    headings = ["brightness" if edge == 0 else "to the corners" if edge is None else f"to {edge:.4g}" for edge in bands]
+    headings = ["mean" if edge == 0 else "beyond" if edge is None else f"to {edge:.4g}" for edge in bands]
     yield Table(
         title="Where the spectrum changes",
         columns=("corruption", "change", *headings),
         rows=rows,
         formats=(None, "number", *percents(len(bands))),
         caption=f"At severity {sizes[0].at['severity']}. Change: root of the mean squared change of pixel values (0 to 1). "
-        "Then the share of the squared change by bands, up to so much of n/2 each.",
+        "Then the share of the squared change by bands: of the picture's mean alone, up to so much of n/2 each, and beyond.",
     )
 
 
@@ -177,10 +176,10 @@ def _table(estimates: Estimates) -> Iterator[Table]:
     more = ("CE",) if with_ce else ()
     yield Table(
         title="All errors",
-        columns=("corruption", "family", *(f"severity {s}" for s in severities), "mean", "half gone at", *more),
+        columns=("corruption", "family", *(f"at {s}" for s in severities), "mean", "half at", *more),
         rows=rows,
         formats=(None, None, *percents(len(severities)), "percent", "integer", *numbers(len(more))),
-        caption="Half gone at: the first severity at which half of the accuracy on the images as they are is lost."
+        caption="Errors at each severity. Half at: the first at which half of the accuracy on the images as they are is gone."
         + (" CE: 100 times the errors by those of AlexNet." if with_ce else ""),
     )
 
@@ -195,16 +194,20 @@ def numbers(count: int) -> Sequence[Format]:
     return ["number"] * count
 
 
-def _example(names: Sequence[Name], severity: int) -> Gallery:
-    return Gallery(
-        title="One image under all corruptions",
-        key=EXAMPLE,
-        pictures=[("plain", "as it is"), *((name, titled(name)) for name in names)],
-        lines=["{plain}", *(f"{{{name}}}" for name in names)],
-        most=1,
-        caption=f"At severity {severity}, with what the model says of it. Which image, its name draws, from those right as "
-        "they are.",
-    )
+def _examples(names: Sequence[Name], severity: int) -> Iterator[Gallery]:
+    """One image, in two rows: all corruptions beside one another are wider than a page."""
+    told = f"At severity {severity}, with what the model says of it. Which image, its name draws, from those right as they are."
+    for title, families in (("noise and blur", FAMILIES[:2]), ("weather and digital change", FAMILIES[2:])):
+        mine = [name for family in families for name in names if FAMILY[name] == family]
+        if mine:
+            yield Gallery(
+                title=f"One image under {title}",
+                key=EXAMPLE,
+                pictures=[("plain", "as it is"), *((name, titled(name)) for name in mine)],
+                lines=["{plain}", *(f"{{{name}}}" for name in mine)],
+                most=1,
+                caption=told,
+            )
 
 
 def _mild(estimates: Estimates) -> Gallery:
