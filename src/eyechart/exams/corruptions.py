@@ -15,7 +15,7 @@ from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.settings import Distinct
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
-from eyechart.exams.corruptions_cases import KEPT, example, mild
+from eyechart.exams.corruptions_cases import KEPT, MILD, example, mild
 from eyechart.exams.corruptions_cells import EXTRAS, PUBLISHED, SEVERITIES, Cell, Cells, Name
 from eyechart.exams.corruptions_estimates import Told, gaps, unlabelled
 from eyechart.exams.corruptions_files import any_of, columns, in_files
@@ -74,8 +74,8 @@ class Corruptions(Exam):
     squared change, corruption by corruption, by bands). Of files one row a picture: ``top1``, ``truth``, ``corruption`` (its
     place in the published order, 19 = clean, -1 = unknown), ``severity``, ``source``.
 
-    Kept: one image under all corruptions, drawn by its name from those right as they are; images right as they are that are
-    missed with most confidence at the least severity.
+    Kept: one image under all corruptions, drawn by its name from those right as they are; under each corruption the image right
+    as it is that is missed with most confidence at the least severity.
     """
 
     name: ClassVar[str] = "corruptions"
@@ -165,7 +165,7 @@ class Corruptions(Exam):
         if cells is not None:
             about = Told(self.estimate, cells, at, 1 / max(1, subject.n_classes), self._made(subject))
             found += about.figures()
-            if self.reference != "none":
+            if self.reference != "none" or self.reference_clean_error is not None:
                 found += about.beside(self.reference, self.reference_clean_error, subject.n_classes)
         if not in_files(subject):
             found += unlabelled(self.estimate, rows, self._cells(subject), at)
@@ -191,7 +191,7 @@ class Corruptions(Exam):
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The image as it is and corrupted."""
-        if case.key.startswith("corruptions/mild"):
+        if case.key.startswith(MILD):
             return {"plain": CLEAN.view, "corrupted": self._view(case.facts["corruption"], case.facts["severity"])}
         return {"plain": CLEAN.view, **{name: self._view(name, self._middle) for name in self._names}}
 

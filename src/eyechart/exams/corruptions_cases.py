@@ -13,8 +13,8 @@ from eyechart.core.tally import Kept
 from eyechart.exams.corruptions_cells import Cell, Name, titled
 from eyechart.exams.corruptions_files import number_of
 
-EXAMPLE, MILD = "corruptions/example", "corruptions/mild"
-KEPT = 6
+EXAMPLE, MILD = "corruptions/example", "corruptions/mild/"
+KEPT = 1
 
 
 def example(
@@ -31,7 +31,7 @@ def example(
 
 
 def mild(plain: Answer, asked: Mapping[Cell, Answer], batch: Batch) -> Iterator[Kept]:
-    """Right as they are, and missed at the least severity."""
+    """Right as they are, and missed at the least severity: a list for each corruption."""
     right, least = plain.top1 == batch.labels, min(severity for _, severity in asked)
     for (name, severity), answer in asked.items():
         for i in np.flatnonzero(right & (answer.top1 != plain.top1)) if severity == least else ():
@@ -44,4 +44,4 @@ def mild(plain: Answer, asked: Mapping[Cell, Answer], batch: Batch) -> Iterator[
                 "p_before": float(plain.confidence[i]),
                 "p_after": float(answer.confidence[i]),
             }
-            yield Kept(MILD, float(answer.confidence[i]), batch.ids[i], facts)
+            yield Kept(f"{MILD}{name}", float(answer.confidence[i]), batch.ids[i], facts)

@@ -32,6 +32,7 @@ from eyechart.stats.intervals import Interval, ratios, share_of
 
 Set = Literal["generated", "files"]
 NO_CLEAN = "the set does not hold the images as they are"
+NO_ROW = "it is not said which of AlexNet's errors it goes by (reference)"
 NO_ALEXNET_CLEAN = "AlexNet's error on clean images is not given (reference_clean_error)"
 NOT_HALVED = "at no severity is half of its accuracy gone"
 GUESSING = "half of its accuracy on clean images is no more than guessing gives"
@@ -138,9 +139,11 @@ class Told:
 
     def beside(self, reference: Reference, clean: float | None, outputs: int) -> Iterator[Estimate]:
         """By AlexNet's errors: of each corruption, and their mean; only of whole sets."""
-        row = ALEXNET[reference]
-        why = NOT_IMAGENET if outputs < OUTPUTS else ""
         at = {**self.about, "reference": reference}
+        if reference == "none":
+            yield self._beside("relative_mce", np.full(1, np.nan), 1.0, at, NO_ROW)
+            return
+        row, why = ALEXNET[reference], NOT_IMAGENET if outputs < OUTPUTS else ""
         whole = {"ce": _Mean(), "relative_ce": _Mean()}
         for name in (name for name in self._names if name in row):
             columns = self.cells.columns((name,))

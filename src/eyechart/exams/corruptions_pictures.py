@@ -217,5 +217,5 @@ def _mild(estimates: Estimates) -> Gallery:
         key=MILD,
         pictures=[("plain", "as it is"), ("corrupted", "corrupted")],
         lines=["{before} {p_before:.0%}", "{after} {p_after:.0%}: {named}"],
-        caption=f"Images right as they are that are answered otherwise with most confidence, at severity {least}.",
+        caption=f"At severity {least}, under each corruption the image, right as it is, that is missed with most confidence.",
     )
