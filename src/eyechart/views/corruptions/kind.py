@@ -7,6 +7,7 @@ counts wherever the result is a whole number: where nothing changes, and in plai
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,7 +20,9 @@ from eyechart.core.view import Pixels
 Column = Literal["cifar", "tiny", "imagenet"]
 Family = Literal["noise", "blur", "weather", "digital"]
 Parameters = tuple[Any, ...]
+Array = np.ndarray[Any, Any]
 SIDES: Mapping[Column, int] = {"cifar": 32, "tiny": 64, "imagenet": 224}
+SIDE_BY_SIDE = 20_000  # numbers an image, from which on threads pay
 SLACK = 1e-4  # of a grey level: float32 errs by less than half of it, and 8-bit values lie 1 apart
 
 
@@ -49,7 +52,8 @@ class Given:
         def made() -> torch.Tensor:
             levels = self.pixels * 255
             whole = levels.round()
-            return torch.where((levels - whole).abs_() < SLACK, whole, levels)
+            apart = levels.sub(whole).abs_()
+            return whole if bool(apart.amax() < SLACK) else torch.where(apart < SLACK, whole, levels)
 
         return self.batch.shared("grey levels", made)
 
@@ -62,13 +66,23 @@ class Given:
         """One an image, always from its start; ``part`` names what is drawn, so that draws do not depend on one another."""
         return [generator(self.batch.seed, f"{self.stream}/{part}", i) for i in self.batch.ids]
 
-    def drawn(self, part: str, draw: Callable[[np.random.Generator], np.ndarray[Any, Any]]) -> torch.Tensor:
+    def drawn(self, part: str, draw: Callable[[np.random.Generator], Array]) -> torch.Tensor:
         """``draw`` of each image's generator, stacked (n, ...) on the device; drawn once for all severities."""
 
         def made() -> torch.Tensor:
-            return torch.from_numpy(np.stack([draw(g) for g in self.generators(part)])).to(self.pixels.device)
+            return torch.from_numpy(np.stack(_each(draw, self.generators(part)))).to(self.pixels.device)
 
         return self.batch.shared(("corruption", self.stream, part), made)
+
+
+def _each(draw: Callable[[np.random.Generator], Array], generators: Sequence[np.random.Generator]) -> list[Array]:
+    """Drawn side by side on as many threads as torch has, if there is much to draw: numpy lets go of the interpreter then."""
+    first = draw(generators[0])
+    threads = min(torch.get_num_threads(), len(generators) - 1)
+    if threads < 2 or first.size < SIDE_BY_SIDE:
+        return [first, *map(draw, generators[1:])]
+    with ThreadPoolExecutor(threads) as pool:
+        return [first, *pool.map(draw, generators[1:])]
 
 
 def finest(device: torch.device) -> torch.dtype:
