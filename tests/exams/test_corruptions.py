@@ -115,7 +115,25 @@ def test_a_constant_eye_has_one_error_everywhere() -> None:
     assert value(found, "mean_agreement") == 1
     assert not [e for e in found.of("halved_at") if e.value is not None]
     assert value(found, "commonest_answer_share") == 1
-    assert not [f for f in exam.findings(found) if f.verdict != "note"]
+    findings = exam.findings(found)
+    assert {f.verdict for f in findings} == {"note"}
+    assert sum("which guessing might be" in f.sentence for f in findings) == 1
+    assert sum("one and the same answer 100.0%" in f.sentence for f in findings) == 1
+
+
+def test_only_what_has_something_to_lose_is_praised() -> None:
+    n = 300
+    levels = np.arange(n) % 2 * 100 + 78
+    images = flat_images(levels)
+    exam = Corruptions(corruptions=("contrast", "pixelate"), severities=(1, 2), frequencies=False)
+    for eye, labels, praised in (
+        (BrightEye(), levels > 127, True),
+        (BrightEye(), np.arange(n) // 2 % 2, False),
+        (ConstantEye(1, 0, 0), np.arange(n) // (n - 1), False),  # nearly all of one class: far above guessing
+    ):
+        found = sitting(exam, seen_by(eye), image_set(images, labels)).estimates
+        assert value(found, "mean_error_increase") == 0
+        assert ("strong" in {f.verdict for f in exam.findings(found)}) is praised
 
 
 def test_eyes_for_coarse_and_for_fine_detail_are_hurt_by_opposite_corruptions() -> None:

@@ -135,8 +135,12 @@ class Corruptions(Exam):
             return None
         if in_files(subject):
             return (FILES,)
-        pixels = (PIXELS, *(self._pixels(name) for name in self._names)) if self.frequencies else ()
-        return tuple(dict.fromkeys((CLEAN, *(Query(self._view(*cell)) for cell in self._cells(subject)), *pixels)))
+        asked = [CLEAN, *([PIXELS] if self.frequencies else [])]
+        for name, severity in self._cells(subject):
+            asked.append(Query(self._view(name, severity)))
+            if self.frequencies and severity == self._middle:  # at once, as they share what was drawn by chance
+                asked.append(self._pixels(name))
+        return tuple(asked)
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry for each corruption and severity."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from eyechart.core.chart import Finding
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.findings import above_chance, judged
+from eyechart.core.findings import called_out, guessed, judged
 from eyechart.core.words import number, percent, points
 from eyechart.exams.corruptions_cells import FAMILIES, Family, titled
 from eyechart.stats.intervals import together
@@ -42,16 +43,28 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         return [*_unlabelled(estimates), *_facts(estimates)]
     if mean.value is None:
         return [Finding("note", f"No mean error can be told: {mean.reason}."), *_facts(estimates)]
-    guessing = list(_guessing(estimates))
+    usual, accuracy = estimates.one("commonest_answer_share"), _clean_accuracy(estimates)
+    wary = [
+        *guessed(accuracy, "corruptions can cost little"),
+        *called_out(usual, "what is left of its accuracy says little", "Under corruptions it"),
+    ]
     return [
-        *(_overall(estimates, mean, praise=not guessing)),
-        *guessing,
-        *(_families(estimates) if not guessing else ()),
+        *_overall(estimates, mean, praise=not wary),
+        *wary,
+        *(() if wary else _families(estimates)),
         *_halved(estimates),
         *_frequencies(estimates),
         *_beside_alexnet(estimates),
         *_facts(estimates),
     ]
+
+
+def _clean_accuracy(estimates: Estimates) -> Estimate | None:
+    """On the images as they are, if these were shown."""
+    clean = estimates.one("clean_error")
+    if clean is None or clean.value is None or clean.low is None or clean.high is None:
+        return None
+    return replace(clean, value=1 - clean.value, low=1 - clean.high, high=1 - clean.low)
 
 
 def _overall(estimates: Estimates, mean: Estimate, praise: bool) -> Iterator[Finding]:
@@ -63,15 +76,6 @@ def _overall(estimates: Estimates, mean: Estimate, praise: bool) -> Iterator[Fin
         return
     told = f"{sentence}, of the same images as they are {percent(clean)}: {points(more)} more; {mean.n:,} images."
     yield judged(told, more, MUCH, LITTLE, MIXED, praise=praise)
-
-
-def _guessing(estimates: Estimates) -> Iterator[Finding]:
-    """A model that guesses loses nothing."""
-    clean = estimates.one("clean_error")
-    if clean and clean.value is not None and not above_chance(1 - clean.value, clean.at["chance"], clean.n):
-        yield Finding(
-            "note", "As they are, it is right no more often than guessing might be: corruptions can cost little."
-        )
 
 
 def _families(estimates: Estimates) -> Iterator[Finding]:
