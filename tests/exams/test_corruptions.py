@@ -191,8 +191,8 @@ def test_bands_of_change_add_up_to_the_mean_squared_change(size: tuple[int, int]
 
 
 def alexnets(row: Any, cells: int = 5) -> Cells:
-    """Answers of 40,000 images, as wrong as AlexNet: to the last image where its errors are."""
-    n = 10_000
+    """Answers of 2,500 images, as wrong as AlexNet, to the nearest image."""
+    n = 2_500
     names = tuple((name, severity) for name in PUBLISHED for severity in range(1, cells + 1))
     wrong = np.zeros((n, 1 + len(names)))
     for k, (name, severity) in enumerate(names, 1):
@@ -211,11 +211,11 @@ def test_by_alexnets_errors_alexnet_has_one_hundred(row: Any) -> None:
     assert float(np.mean([relative(e + np.linspace(-0.1, 0.1, 5), np.array([e])) for e in own])) == pytest.approx(100)
     told = Told(say, alexnets(row), {"set": "files"}, 1e-3)
     found = Estimates(told.beside(row, 0.25, 1000))
-    assert value(found, "mce") == pytest.approx(100, abs=0.01)
-    assert value(found, "relative_mce") == pytest.approx(100, abs=0.02)
+    assert value(found, "mce") == pytest.approx(100, abs=0.03)
+    assert value(found, "relative_mce") == pytest.approx(100, abs=0.06)
     assert len(found.of("ce")) == len(found.of("relative_ce")) == 15
     for e in found.of("ce"):
-        assert e.value == pytest.approx(100, abs=0.02)
+        assert e.value == pytest.approx(100, abs=0.06)
 
 
 def test_mce_is_undefined_where_it_would_mislead() -> None:
