@@ -37,6 +37,9 @@ def test_names_and_columns() -> None:
     for wrong in (("rain", 1), ("fog", 6), ("fog", -1)):
         with pytest.raises(ValueError, match="no such corruption"):
             Corrupted(*wrong)
+    for settings in ({"rounding": "up"}, {"column": "svhn"}):
+        with pytest.raises(ValueError, match="no such rounding or column"):
+            Corrupted("fog", 1, **settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", THERE)
@@ -65,7 +68,18 @@ def test_goes_by_seed_and_image_and_leaves_what_it_was_given(name: str) -> None:
     assert torch.equal(alone, together[2:3])
 
 
-CHANCE = ("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur")
+@pytest.mark.parametrize("name", THERE)
+def test_threads_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = frames(80, 72)  # enough for threads to be worth while
+    alone = levels(x, name, 3, column="imagenet")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    assert (levels(x, name, 3, column="imagenet") == alone).all()
+
+
+CHANCE = (
+    *("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur"),
+    *("snow", "frost", "fog", "elastic_transform", "spatter"),
+)
 
 
 @pytest.mark.parametrize("name", [name for name in THERE if name in CHANCE])

@@ -12,6 +12,7 @@ from scipy.fft import next_fast_len
 from torch.nn.functional import pad
 
 from eyechart.views.corruptions.kind import Given, Kind
+from eyechart.views.corruptions.piecewise import exactly
 
 Kernel = np.ndarray[Any, np.dtype[np.float64]]
 FEW = 50  # weights up to which shifted copies are summed faster than Fourier transforms are taken
@@ -58,7 +59,7 @@ def _along(planes: torch.Tensor, axis: int, weights: list[float]) -> torch.Tenso
 
 def gaussian_blur(given: Given, sigma: float) -> torch.Tensor:
     """Smoothed."""
-    return smoothed(given.precise, sigma)
+    return exactly(given, lambda levels: smoothed(levels.div_(255), sigma).clamp_(0, 1).mul_(255))
 
 
 def disk(radius: float, softness: float) -> Kernel:
@@ -84,14 +85,16 @@ def disk(radius: float, softness: float) -> Kernel:
 
 
 def _softened(kernel: np.ndarray[Any, Any], axis: int, rim: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Along one axis, mirrored at the border; products are not rounded before they are added, as in OpenCV."""
+    """Along one axis, mirrored at the border, as OpenCV sums: all but the first product are added before they are rounded."""
     half, length = len(rim) - 1, kernel.shape[axis]
     framed = np.take(kernel, mirrored(length, half), axis)
     shifted = [np.take(framed, np.arange(k, k + length), axis) for k in range(2 * half + 1)]
-    found: np.ndarray[Any, Any] = shifted[half] * rim[0]
-    for k in range(1, half + 1):
-        pair = shifted[half - k] + shifted[half + k]
-        found = (pair.astype(np.float64) * rim[k] + found).astype(np.float32)
+    pairs = [(shifted[half - k] + shifted[half + k], rim[k]) for k in range(1, half + 1)]
+    middle = (shifted[half], rim[0])
+    (first, weight), *others = [pairs[0], middle, *pairs[1:]] if axis == 1 else [middle, *pairs]
+    found: np.ndarray[Any, Any] = first * weight
+    for values, weight in others:
+        found = (values.astype(np.float64) * weight + found).astype(np.float32)
     return found
 
 

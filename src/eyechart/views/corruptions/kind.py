@@ -7,7 +7,6 @@ counts wherever the result is a whole number: where nothing changes, and in plai
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,13 +15,13 @@ import torch
 
 from eyechart.core.chance import generator
 from eyechart.core.view import Pixels
+from eyechart.views.threads import in_threads
 
 Column = Literal["cifar", "tiny", "imagenet"]
 Family = Literal["noise", "blur", "weather", "digital"]
 Parameters = tuple[Any, ...]
 Array = np.ndarray[Any, Any]
 SIDES: Mapping[Column, int] = {"cifar": 32, "tiny": 64, "imagenet": 224}
-SIDE_BY_SIDE = 20_000  # numbers an image, from which on threads pay
 SLACK = 1e-4  # of a grey level: float32 errs by less than half of it, and 8-bit values lie 1 apart
 
 
@@ -70,19 +69,18 @@ class Given:
         """``draw`` of each image's generator, stacked (n, ...) on the device; drawn once for all severities."""
 
         def made() -> torch.Tensor:
-            return torch.from_numpy(np.stack(_each(draw, self.generators(part)))).to(self.pixels.device)
+            generators = self.generators(part)
+            first = draw(generators[0])
+            every = np.empty((len(generators), *first.shape), first.dtype)
+            every[0] = first
+
+            def fill(image: int) -> None:
+                every[image + 1] = draw(generators[image + 1])
+
+            in_threads(fill, len(generators) - 1, first.size)
+            return torch.from_numpy(every).to(self.pixels.device)
 
         return self.batch.shared(("corruption", self.stream, part), made)
-
-
-def _each(draw: Callable[[np.random.Generator], Array], generators: Sequence[np.random.Generator]) -> list[Array]:
-    """Drawn side by side on as many threads as torch has, if there is much to draw: numpy lets go of the interpreter then."""
-    first = draw(generators[0])
-    threads = min(torch.get_num_threads(), len(generators) - 1)
-    if threads < 2 or first.size < SIDE_BY_SIDE:
-        return [first, *map(draw, generators[1:])]
-    with ThreadPoolExecutor(threads) as pool:
-        return [first, *pool.map(draw, generators[1:])]
 
 
 def finest(device: torch.device) -> torch.dtype:
