@@ -239,4 +239,5 @@ class Corruptions(Exam):
 
     def _spectra(self, rows: Mapping[str, Array], subject: Subject) -> Spectra:
         energy = rows["change_energy"].reshape(-1, len(self._names), len(edges(self.high)))
-        return Spectra(self.estimate, self._names, self._middle, energy, self.high, max(subject.size) / 2)
+        half, about = max(subject.size) / 2, self._set(subject)
+        return Spectra(self.estimate, self._names, self._middle, energy, self.high, half, about)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -59,6 +59,7 @@ class Spectra:
         energy: (n, corruptions, bands), see ``change_energy``.
         high: where fine detail begins, as a share of n/2.
         half: n/2 of the frame, in cycles per image.
+        about: coordinates of every figure.
     """
 
     say: Say
@@ -67,12 +68,13 @@ class Spectra:
     energy: Array
     high: float
     half: float
+    about: Mapping[str, Any]
 
     def told(self, cells: Cells | None) -> Iterator[Estimate]:
         """By corruption, then how errors go along with it; ``cells`` None: nothing has a label."""
         shares, sizes = [], []
         for k, name in enumerate(self.names):
-            bands, at = self.energy[:, k].astype(np.float64), {"corruption": name, "severity": self.severity}
+            bands, at = self.energy[:, k].astype(np.float64), {"corruption": name, **self._shared}
             size = of_means(lambda m: np.sqrt(np.maximum(m[..., 0], 0)), bands.sum(1, keepdims=True))
             yield self.say("change_rms", unit="pixel values from 0 to 1", at=at, **figure(size))
             yield from self._bands(bands, at)
@@ -86,6 +88,10 @@ class Spectra:
             errors = [float(cells.errors[0, c[0]]) if c else None for c in columns]
             yield self._correlation("high_share_correlation", shares, errors, self._at(self.high))
             yield self._correlation("change_rms_correlation", sizes, errors, {})
+
+    @property
+    def _shared(self) -> dict[str, Any]:
+        return {"severity": self.severity, **self.about}
 
     @property
     def _above(self) -> list[int]:
@@ -111,5 +117,5 @@ class Spectra:
         columns = np.array(pairs, np.float64).reshape(-1, 2)
         found = rank_correlation(columns[:, 0], columns[:, 1])
         why = "" if found.value is not None else TOO_FEW
-        where = {"severity": self.severity, **at}
+        where = {**self._shared, **at}
         return self.say(measure, unit="rank correlation", over="corruptions", at=where, **figure(found, why))
