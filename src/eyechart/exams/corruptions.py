@@ -38,7 +38,7 @@ class Corruptions(Exam):
 
     On clean images it draws the corruptions itself, in the model's frame, with each image's own chance, the same for all
     severities. Such pictures are like those of CIFAR-10-C and ImageNet-C and are not them: ``generator`` is the version of what
-    draws them, ``column`` whose parameters are taken (cifar, tiny, imagenet: that of the nearest size), ``jpeg85`` whether they
+    draws them, ``column`` whose parameters are taken (cifar, tiny, imagenet: that of the nearest size), ``saved`` whether they
     are saved as JPEG once more, as the published pictures of 64 and 224 pixels are. Images that bring the columns
     ``corruption`` and ``severity`` along, such as ``cifar10c:DIR`` and ``imagenetc:DIR``, are shown as they are in the files,
     nothing cut off (ImageNet-C: without the 256/224 crop); those of one ``source`` are one unit. Every figure says which:
@@ -235,7 +235,7 @@ class Corruptions(Exam):
         if in_files(subject):
             return {}
         column = nearest_column(*subject.size) if self.column == "auto" else self.column
-        return {"column": column, "jpeg85": "yes" if self.jpeg85 else "no", "generator": GENERATOR}
+        return {"column": column, "saved": "jpeg85" if self.jpeg85 else "lossless", "generator": GENERATOR}
 
     def _spectra(self, rows: Mapping[str, Array], subject: Subject) -> Spectra:
         energy = rows["change_energy"].reshape(-1, len(self._names), len(edges(self.high)))

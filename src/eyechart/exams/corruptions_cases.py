@@ -10,7 +10,7 @@ import numpy as np
 from eyechart.core.exam import Batch
 from eyechart.core.query import Answer
 from eyechart.core.tally import Kept
-from eyechart.exams.corruptions_cells import Cell, Name, titled
+from eyechart.exams.corruptions_cells import Cell, Name, named
 from eyechart.exams.corruptions_files import number_of
 
 EXAMPLE, MILD = "corruptions/example", "corruptions/mild/"
@@ -38,7 +38,7 @@ def mild(plain: Answer, asked: Mapping[Cell, Answer], batch: Batch) -> Iterator[
             facts = {
                 "corruption": name,
                 "severity": severity,
-                "named": titled(name),
+                "named": named(name),
                 "before": batch.subject.class_name(int(plain.top1[i])),
                 "after": batch.subject.class_name(int(answer.top1[i])),
                 "p_before": float(plain.confidence[i]),

@@ -55,9 +55,14 @@ UNDEFINED = 1 / 40  # of the resamples
 ROUNDING = 1e-9
 
 
+def named(name: str) -> str:
+    """What people call a corruption, within a sentence: ``motion blur``, ``Gaussian noise``, ``JPEG compression``."""
+    return name.replace("_", " ").replace("gaussian", "Gaussian").replace("jpeg", "JPEG")
+
+
 def titled(name: str) -> str:
-    """What people call a corruption: ``Gaussian noise``, ``JPEG compression``."""
-    words = name.replace("_", " ").replace("gaussian", "Gaussian").replace("jpeg", "JPEG")
+    """The same at the beginning of a line: ``Motion blur``."""
+    words = named(name)
     return words[:1].upper() + words[1:]
 
 

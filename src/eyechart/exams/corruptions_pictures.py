@@ -119,23 +119,23 @@ def _kept(estimates: Estimates) -> Iterator[Bars]:
 
 
 def _by_frequency(estimates: Estimates) -> Iterator[Dots]:
-    shares = [e for e in estimates.of("high_share") if e.value is not None]
-    shares.sort(key=lambda e: -(e.value or 0.0))
+    """One mark a corruption, so that several models can be laid over one another."""
+    shares = sorted(
+        (e for e in estimates.of("high_share") if e.value is not None), key=lambda e: (-(e.value or 0.0), str(e.at))
+    )
     errors = [estimates.one("error", **{k: e.at[k] for k in ("corruption", "severity")}) for e in shares]
     if not shares or not all(errors):
         return
     at = shares[0].at
     yield Dots(
-        title="Error, and how fine the change is",
-        x_label="share",
-        categories=[titled(e.at["corruption"]) for e in shares],
-        series=[
-            _series(f"of the change, above {at['radius']:.3g} waves ({at['radius_nyquist']:.0%} of n/2)", shares),
-            _series("of images, answered wrongly", errors),
-        ],
+        title="Error, from fine change to coarse",
+        x_label="share of images answered wrongly",
+        categories=[f"{titled(e.at['corruption'])} {e.value or 0.0:.0%}" for e in shares],
+        series=[_series("this model", errors)],
         x_range=(0.0, 1.0),
-        caption=f"At severity {at['severity']}, from the finest change to the coarsest: how much of the squared change of "
-        "pixel values lies in fine detail. If errors went along with it, both marks would move together.",
+        caption=f"At severity {at['severity']}. Behind each name: how much of the squared change of pixel values lies in fine "
+        f"detail, above {at['radius']:.3g} waves ({at['radius_nyquist']:.0%} of n/2). If frequency is what counts, marks move to "
+        "one side on the way down.",
     )
 
 

@@ -9,7 +9,7 @@ from eyechart.core.chart import Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.findings import called_out, guessed, judged
 from eyechart.core.words import number, percent, points
-from eyechart.exams.corruptions_cells import FAMILIES, Family, titled
+from eyechart.exams.corruptions_cells import FAMILIES, Family, named
 from eyechart.stats.intervals import together
 
 MUCH, LITTLE = 0.1, 0.03  # more errors on corrupted images than on clean ones: verdicts
@@ -119,7 +119,7 @@ def _halved(estimates: Estimates) -> Iterator[Finding]:
     if not found:
         return
     soonest = min(e.value or 0.0 for e in found)
-    names = [titled(e.at["corruption"]) for e in found if e.value == soonest]
+    names = [named(e.at["corruption"]) for e in found if e.value == soonest]
     listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
     of = len(estimates.of("halved_at"))
     yield Finding(
@@ -134,13 +134,14 @@ def _frequencies(estimates: Estimates) -> Iterator[Finding]:
     if rho is None or rho.value is None or rho.low is None or rho.high is None:
         return
     about = f"rank correlation {number(rho)} over {rho.n} corruptions at severity {rho.at['severity']}"
+    first, second = ("fine detail", "coarse shapes") if rho.value > 0 else ("coarse shapes", "fine detail")
+    told = f"Corruptions that change {first} hurt it more than those that change {second}: {about}."
     if rho.low <= 0 <= rho.high:
-        yield Finding(
-            "note", f"Whether fine or coarse change hurts it more cannot be told from so few corruptions: {about}."
-        )
-        return
-    more, less = ("fine detail", "coarse shapes") if rho.value > 0 else ("coarse shapes", "fine detail")
-    yield Finding("note", f"Corruptions that change {more} hurt it more than those that change {less}: {about}.")
+        told = f"Whether fine or coarse change hurts it more cannot be told from so few corruptions: {about}."
+    size = estimates.one("change_rms_correlation")
+    if size is not None and (size.low or 0.0) > 0:
+        told += f" It errs more where pixel values change more (rank correlation {number(size)})."
+    yield Finding("note", told)
 
 
 def _beside_alexnet(estimates: Estimates) -> Iterator[Finding]:
@@ -159,7 +160,7 @@ def _unlabelled(estimates: Estimates) -> Iterator[Finding]:
     worst = min((e for e in estimates.of("agreement")), key=lambda e: e.value or 0.0)
     yield Finding(
         "note",
-        f"It keeps its answer to {percent(kept)} of corrupted images, least under {titled(worst.at['corruption'])} at severity "
+        f"It keeps its answer to {percent(kept)} of corrupted images, least under {named(worst.at['corruption'])} at severity "
         f"{worst.at['severity']}: {percent(worst)}.",
     )
 
@@ -176,7 +177,7 @@ def _facts(estimates: Estimates) -> Iterator[Finding]:
             "note", f"The pictures are those of the files; figures of images corrupted here are not like these.{part}"
         )
         return
-    jpeg = "saved as JPEG once more" if mean.at["jpeg85"] == "yes" else "not saved as JPEG"
+    jpeg = "saved as JPEG once more" if mean.at["saved"] == "jpeg85" else "not saved as JPEG"
     yield Finding(
         "note",
         f"The images were corrupted here, by the parameters for {COLUMNS[mean.at['column']]} pixels, {jpeg} (generator "
