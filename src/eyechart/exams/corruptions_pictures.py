@@ -134,8 +134,8 @@ def _by_frequency(estimates: Estimates) -> Iterator[Dots]:
         series=[_series("this model", errors)],
         x_range=(0.0, 1.0),
         caption=f"At severity {at['severity']}. Behind each name: how much of the squared change of pixel values lies in fine "
-        f"detail, above {at['radius']:.3g} waves ({at['radius_nyquist']:.0%} of n/2). If frequency is what counts, marks move to "
-        "one side on the way down.",
+        f"detail, above {at['radius']:.3g} waves ({at['radius_nyquist']:.0%} of n/2). If frequency is what counts, marks "
+        "move to one side on the way down.",
     )
 
 

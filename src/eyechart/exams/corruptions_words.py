@@ -140,7 +140,7 @@ def _frequencies(estimates: Estimates) -> Iterator[Finding]:
         told = f"Whether fine or coarse change hurts it more cannot be told from so few corruptions: {about}."
     size = estimates.one("change_rms_correlation")
     if size is not None and (size.low or 0.0) > 0:
-        told += f" It errs more where pixel values change more (rank correlation {number(size)})."
+        told += f" It errs more where pixel values change more: {number(size)}."
     yield Finding("note", told)
 
 
