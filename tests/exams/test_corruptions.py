@@ -302,7 +302,7 @@ def test_files_give_what_its_own_pictures_give(small: tuple[ArraySet, nn.Module]
         if e.at.get("given") == "correct" or e.measure in ("mean_corruption_error", "agreement", "mean_agreement"):
             continue
         at = {**e.at, "set": "files"}
-        if e.at.get("set") and e.measure != "commonest_answer_share":
+        if e.at.get("set") and e.measure not in ("commonest_answer_share", "unanswered"):
             (other,) = found.of(e.measure, **at)
             assert (other.value, other.low, other.high, other.n) == (e.value, e.low, e.high, e.n), (e, other)
             compared += 1
@@ -388,20 +388,28 @@ def test_columns_of_a_table_do_as_well_and_odd_ones_are_left_out(small: tuple[Ar
 def test_without_labels_it_tells_whether_answers_stay() -> None:
     exam = Corruptions(corruptions=QUICK)
     found = sitting(exam, seen_by(LowPassEye(4, 16)), image_set(noise_images(N))).estimates
-    kept = {"agreement", "mean_agreement", "commonest_answer_share", "change_rms", "change_share", "high_share"}
+    kept = {"agreement", "mean_agreement", "commonest_answer_share", "unanswered"}
+    kept |= {"change_rms", "change_share", "high_share"}
     assert {e.measure for e in found} == kept
     assert "keeps its answer" in exam.findings(found)[0].sentence
     assert exam.charts(found)[0].title == "Answers kept"
 
 
-def test_a_net_that_fails_on_bright_pictures_loses_those_images(tmp_path: Path) -> None:
-    levels = np.linspace(40, 200, 12)
+def test_an_answer_that_is_not_finite_costs_that_picture_alone(tmp_path: Path) -> None:
+    levels = np.linspace(40, 200, 12).astype(np.uint8)
     eye = NaNEye(BrightEye(), 0.75)
-    exam = Corruptions(corruptions=("brightness",), severities=(3,), frequencies=False)
-    run = examined(seen_by(eye), image_set(flat_images(levels), levels > 127), [exam], tmp_path / "run", max_bad=12)
-    bad = int((np.clip(levels.astype(np.uint8) / 255 + 0.15, 0, 1) > 0.75).sum())
-    assert 0 < bad < 12
-    assert one(run.estimates, "clean_error").n == 12 - bad
+    exam = Corruptions(corruptions=("brightness", "pixelate"), severities=(3,))
+    run = examined(seen_by(eye), image_set(flat_images(levels), levels > 127), [exam], tmp_path / "run", max_bad=1)
+    plain, shown = levels / 255 <= 0.75, np.clip(levels / 255 + 0.15, 0, 1) <= 0.75
+    assert (plain.sum(), shown.sum()) == (11, 8)
+    assert one(run.estimates, "clean_error").n == one(run.estimates, "error", corruption="pixelate").n == 11
+    assert one(run.estimates, "error", corruption="brightness").n == 8
+    wrong = ((levels / 255 + 0.15 > 0.5) != (levels > 127))[shown].mean()
+    assert value(run.estimates, "error", corruption="brightness") == pytest.approx(wrong)
+    assert value(run.estimates, "mean_corruption_error", given="all") == pytest.approx(wrong / 2)
+    assert value(run.estimates, "unanswered") == pytest.approx(3 / 22)
+    page = (tmp_path / "run" / "page.json").read_text()
+    assert "is not finite; they count nowhere else" in page
 
 
 def test_a_model_less_itself_is_nothing_and_less_another_is_the_difference() -> None:

@@ -60,6 +60,7 @@ class Corruptions(Exam):
             of AlexNet; needs ``reference_clean_error``.
         agreement {corruption, severity}, mean_agreement: answers that are those to the image as it is (no labels needed).
         commonest_answer_share: answers to corrupted images that are the commonest class.
+        unanswered: of the corrupted images, those with an answer that is not finite; they are left out of all other figures.
     Of what is drawn here, at the middle of the severities, what a corruption changes in the picture's spectrum (radii are true
     circles, {radius, radius_nyquist} in cycles per image and as a share of n/2):
         change_rms {corruption, severity}: root of the mean squared change of pixel values.
@@ -70,9 +71,9 @@ class Corruptions(Exam):
     Where several models sit it: mean_corruption_error_gap, family_error_gap {less}.
     Intervals resample test images, with all that was shown of each.
 
-    Rows: ``truth`` (the label), ``top1`` (an entry for each corruption and severity), ``image_top1``, ``change_energy`` (mean
-    squared change, corruption by corruption, by bands). Of files one row a picture: ``top1``, ``truth``, ``corruption`` (its
-    place in the published order, 19 = clean, -1 = unknown), ``severity``, ``source``.
+    Rows: ``truth`` (the label), ``top1`` (an entry for each corruption and severity, -1 = none finite), ``image_top1``,
+    ``change_energy`` (mean squared change, corruption by corruption, by bands). Of files one row a picture: ``top1``,
+    ``truth``, ``corruption`` (its place in the published order, 19 = clean, -1 = unknown), ``severity``, ``source``.
 
     Kept: one image under all corruptions, drawn by its name from those right as they are; under each corruption the image right
     as it is that is missed with most confidence at the least severity.
@@ -142,6 +143,10 @@ class Corruptions(Exam):
                 asked.append(self._pixels(name))
         return tuple(asked)
 
+    def tolerates(self, query: Query) -> bool:
+        """An answer that is not finite costs the image that one corruption, not the others."""
+        return query not in (CLEAN, FILES)
+
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """One row an image, an entry for each corruption and severity."""
         truth = batch.labels.astype(np.int32)
@@ -152,7 +157,7 @@ class Corruptions(Exam):
         rows: dict[str, Array] = {
             "image_top1": plain.top1.astype(np.int32),
             "truth": truth,
-            "top1": np.stack([a.top1 for a in asked.values()], 1).astype(np.int32),
+            "top1": np.stack([np.where(a.finite, a.top1, -1) for a in asked.values()], 1).astype(np.int32),
         }
         if self.frequencies:
             frames = answers.signal(PIXELS).values

@@ -24,9 +24,8 @@ def example(
     fit = (plain.top1 == batch.labels) | (not batch.subject.labelled)
     ranked = sorted(np.flatnonzero(fit).tolist(), key=lambda i: (-number_of(batch.ids[i]), batch.ids[i]))
     for i in ranked[:1]:
-        said = batch.subject.class_name
-        facts: dict[str, Any] = {"plain": said(int(plain.top1[i])), "severity": severity}
-        facts |= {name: said(int(asked[name, severity].top1[i])) for name in names}
+        facts: dict[str, Any] = {"plain": _said(plain, i, batch), "severity": severity}
+        facts |= {name: _said(asked[name, severity], i, batch) for name in names}
         yield Kept(EXAMPLE, float(number_of(batch.ids[i])), batch.ids[i], facts)
 
 
@@ -34,7 +33,7 @@ def mild(plain: Answer, asked: Mapping[Cell, Answer], batch: Batch) -> Iterator[
     """Right as they are, and missed at the least severity: a list for each corruption."""
     right, least = plain.top1 == batch.labels, min(severity for _, severity in asked)
     for (name, severity), answer in asked.items():
-        for i in np.flatnonzero(right & (answer.top1 != plain.top1)) if severity == least else ():
+        for i in np.flatnonzero(right & answer.finite & (answer.top1 != plain.top1)) if severity == least else ():
             facts = {
                 "corruption": name,
                 "severity": severity,
@@ -45,3 +44,7 @@ def mild(plain: Answer, asked: Mapping[Cell, Answer], batch: Batch) -> Iterator[
                 "p_after": float(answer.confidence[i]),
             }
             yield Kept(f"{MILD}{name}", float(answer.confidence[i]), batch.ids[i], facts)
+
+
+def _said(answer: Answer, i: int, batch: Batch) -> str:
+    return batch.subject.class_name(int(answer.top1[i])) if answer.finite[i] else "no finite answer"

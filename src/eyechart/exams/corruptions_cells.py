@@ -77,7 +77,7 @@ class Cells:
     Attributes:
         cells: (corruption, severity) of the columns.
         wrong: (images, 1 + cells) 0/1, the image as it is first; 0 where it was not shown.
-        there: likewise, whether it was shown.
+        there: likewise, whether it was shown and answered.
     """
 
     cells: tuple[Cell, ...]
@@ -86,9 +86,10 @@ class Cells:
 
     @staticmethod
     def of_answers(cells: Sequence[Cell], plain: Array, shown: Array, truth: Array) -> Cells:
-        """From top classes: of the images as they are (n,), under each of the cells (n, cells); all have a label."""
+        """From top classes: of the images as they are (n,), under each of the cells (n, cells), -1 = none; all have a label."""
         top1 = np.concatenate([plain[:, None], shown], axis=1)
-        return Cells(tuple(cells), (top1 != truth[:, None]).astype(np.float64), np.ones(top1.shape, bool))
+        there = top1 >= 0
+        return Cells(tuple(cells), ((top1 != truth[:, None]) & there).astype(np.float64), there)
 
     @staticmethod
     def of_files(cells: Sequence[Cell], rows: Mapping[str, Array], truth: Array) -> Cells:

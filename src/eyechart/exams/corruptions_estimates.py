@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, Literal
 
@@ -217,19 +217,22 @@ class _Mean:
 def unlabelled(say: Say, rows: Mapping[str, Array], cells: Sequence[Cell], at: Mapping[str, Any]) -> Iterator[Estimate]:
     """What needs no labels: whether answers stay, and how often they are the commonest."""
     plain, shown = rows["image_top1"], rows["top1"]
-    same = shown == plain[:, None]
+    same, told = shown == plain[:, None], shown >= 0
     for k, (name, severity) in enumerate(cells):
         where = {"corruption": name, "severity": severity, **at}
-        yield say("agreement", at=where, **figure(share_of(same[:, k])))
-    pairs = np.full((len(same), 2), len(cells))
-    most = np.bincount(shown.ravel()).argmax() if shown.size else 0
-    kept, usual = ratios(np.stack([same.sum(1), (shown == most).sum(1)], 1), pairs, share=True)
-    yield say("mean_agreement", at=at, **figure(kept))
-    yield say("commonest_answer_share", at=at, **figure(usual))
+        yield say("agreement", at=where, **figure(share_of(same[told[:, k], k])))
+    most = np.bincount(shown[told]).argmax() if told.any() else 0
+    events = np.stack([same.sum(1), (shown == most).sum(1), (~told).sum(1)], 1)
+    pairs = np.stack([told.sum(1), told.sum(1), np.full(len(told), len(cells))], 1)
+    names = "mean_agreement", "commonest_answer_share", "unanswered"
+    for measure, share in zip(names, ratios(events, pairs, share=True), strict=True):
+        yield say(measure, at=at, **figure(share))
 
 
 def gaps(say: Say, own: Cells, other: Cells, at: Mapping[str, Any]) -> Iterator[Estimate]:
     """Errors of a model less those of another on the same pictures: over all, and by family."""
+    both = own.there & other.there
+    own, other = (replace(one, wrong=one.wrong * both, there=both) for one in (own, other))
     ways: list[tuple[str, Sequence[Name], dict[str, Any]]] = [("mean_corruption_error_gap", PUBLISHED, {})]
     ways += [("family_error_gap", [n for n in OF_FAMILY[f] if n not in EXTRAS], {"family": f}) for f in FAMILIES]
     for measure, names, more in ways:

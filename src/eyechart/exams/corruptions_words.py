@@ -50,6 +50,7 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     ]
     return [
         *_overall(estimates, mean, praise=not wary),
+        *_unanswered(estimates),
         *wary,
         *(() if wary else _families(estimates)),
         *_halved(estimates),
@@ -57,6 +58,14 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         *_beside_alexnet(estimates),
         *_facts(estimates),
     ]
+
+
+def _unanswered(estimates: Estimates) -> Iterator[Finding]:
+    """That errors are missing."""
+    none = estimates.one("unanswered")
+    if none is not None and none.value:
+        told = f"To {percent(none)} of corrupted images its answer is not finite; they count nowhere else."
+        yield Finding("weak", told, "Look for overflow or a division by zero in the model: such pictures will come.")
 
 
 def _clean_accuracy(estimates: Estimates) -> Estimate | None:
