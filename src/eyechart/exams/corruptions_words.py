@@ -77,7 +77,8 @@ def _clean_accuracy(estimates: Estimates) -> Estimate | None:
 
 
 def _overall(estimates: Estimates, mean: Estimate, praise: bool) -> Iterator[Finding]:
-    shown = f"{mean.at['corruptions']} corruptions, {mean.at['cells']} with their severities"
+    count = mean.at["corruptions"]
+    shown = f"{count} corruption{'s' if count > 1 else ''}, {mean.at['cells']} with their severities"
     clean, more = estimates.one("clean_error"), estimates.one("mean_error_increase")
     sentence = f"Of corrupted images ({shown}) it gets {percent(mean)} wrong"
     if clean is None or more is None or more.value is None:
@@ -130,7 +131,7 @@ def _halved(estimates: Estimates) -> Iterator[Finding]:
     soonest = min(e.value or 0.0 for e in found)
     names = [named(e.at["corruption"]) for e in found if e.value == soonest]
     listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-    of = len(estimates.of("halved_at"))
+    of = sum(e.value is not None for e in estimates.of("corruption_error", given="all"))
     yield Finding(
         "note",
         f"Half of its accuracy is gone under {len(found)} of {of} corruptions, soonest, at severity {soonest:g}, in {listed}.",
