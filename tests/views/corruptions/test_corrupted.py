@@ -76,6 +76,16 @@ def test_threads_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert (levels(x, name, 3, column="imagenet") == alone).all()
 
 
+@pytest.mark.parametrize("name", [name for name in THERE if kind_of(name).family == "blur"])
+@pytest.mark.parametrize("grey", [0, 130, 255])
+def test_blurs_leave_a_plain_picture(name: str, grey: int) -> None:
+    plain = np.full((1, 40, 33, 3), grey, np.uint8)
+    for column in SIDES:
+        for severity in range(1, 6):
+            brighter = 2 if (name, column) == ("defocus_blur", "imagenet") and severity > 3 else 1  # see ``disk``
+            assert np.abs(levels(plain, name, severity, column=column) - grey).max() <= brighter + 1e-4
+
+
 CHANCE = (
     *("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur"),
     *("snow", "frost", "fog", "elastic_transform", "spatter"),

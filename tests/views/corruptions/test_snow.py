@@ -44,7 +44,7 @@ def snowy(image: Array, number: int, parameters: tuple[float, ...]) -> Array:
     )
     layer = clipped_zoom((noise * np.float32(spread) + np.float32(mean)).astype(float), zoom)
     layer = np.floor(255 * np.clip(np.where(layer < threshold, 0, layer), 0, 1))
-    angle = generator(5, "corruption/snow/angle", f"image {number}").uniform(-135, -45, 1)[0]
+    angle = generator(5, "corruption/snow/angle", f"image {number}").uniform(-135, -45, 1).astype(np.float32)[0]
     layer = drawn_out(layer, int(radius), sigma, angle)[..., None] / 255
     x = image / 255.0
     grey = x @ np.array([[0.299], [0.587], [0.114]]) if channels == 3 else x

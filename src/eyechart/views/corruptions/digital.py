@@ -37,8 +37,8 @@ def pixelate(given: Given, scale: float) -> torch.Tensor:
 
 
 def pillow_is_near(pixels: torch.Tensor) -> bool:
-    """Whether Pillow should do it: for what is on the CPU, and for frames whose two directions it may take in another order."""
-    return pixels.device.type == "cpu" or pixels.shape[2] > pixels.shape[3]
+    """Whether Pillow should do it: for all but CUDA, and for frames whose two directions it may take in another order."""
+    return pixels.device.type != "cuda" or pixels.shape[2] > pixels.shape[3]
 
 
 def reduced(levels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

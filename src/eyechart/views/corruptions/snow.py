@@ -32,7 +32,7 @@ def snow(
     """
     height, width = given.pixels.shape[-2:]
     noise = given.drawn(f"{height}.{width}", lambda g: g.standard_normal((1, height, width), np.float32))
-    angles = given.drawn("angle", lambda g: g.uniform(-135, -45, 1))
+    angles = given.drawn("angle", lambda g: g.uniform(-135, -45, 1).astype(np.float32))
 
     def snowy(pixels: torch.Tensor, noise: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
         thick = zoomed(noise.mul(spread).add_(mean), zoom)
