@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -55,7 +55,7 @@ def nearest(given: int, wanted: int) -> Array:
     return ((np.arange(wanted) + 0.5) * (given / wanted)).astype(np.int64)
 
 
-@cache
+@lru_cache(maxsize=32)
 def box_weights(given: int, wanted: int) -> torch.Tensor:
     """(wanted, given) float64, whole numbers: what each pixel given weighs in each wanted, in units of 2^-22."""
     scale = given / wanted
