@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +30,6 @@ from eyechart.exams.corruptions_cells import (
 from eyechart.exams.corruptions_reference import ALEXNET, OUTPUTS, Reference, relative
 from eyechart.stats.intervals import Interval, ratios, share_of
 
-Set = Literal["generated", "files"]
 NO_CLEAN = "the set does not hold the images as they are"
 NO_ROW = "it is not said which of AlexNet's errors it goes by (reference)"
 NO_ALEXNET_CLEAN = "AlexNet's error on clean images is not given (reference_clean_error)"
@@ -68,9 +67,7 @@ class Told:
         yield from self.means("all", cells)
         if cells.known_clean:
             right = cells.there[:, 0] & (cells.wrong[:, 0] == 0)
-            if (
-                self.about["set"] == "generated"
-            ):  # of files, an image is many rows: models cannot be set side by side so
+            if self.about["set"] == "generated":  # in files an image is many rows, so that models share no such images
                 yield from self.means("correct", cells.where(right))
             yield from self._increases()
             yield from self._halved()
@@ -120,9 +117,9 @@ class Told:
             columns = self.cells.columns((name,))
             severities = np.array([self.cells.cells[k - 1][1] for k in columns], np.float64)
             below = accuracy[:, columns] <= half[:, None]
-            first = (
-                np.where(below.any(1), severities[below.argmax(1)], np.inf) if columns else np.full(len(half), np.inf)
-            )
+            first = np.full(len(half), np.inf)
+            if columns:
+                first = np.where(below.any(1), severities[below.argmax(1)], np.inf)
             why = GUESSING if half[0] <= self.chance else "" if np.isfinite(first[0]) else NOT_HALVED
             at = {"corruption": name, **self.about}
             yield self.say("halved_at", unit="severity", at=at, **figure(as_first(first, self.cells.n), why))
