@@ -9,7 +9,7 @@ from eyechart.core.chart import Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.findings import called_out, guessed, judged
 from eyechart.core.words import number, percent, points
-from eyechart.exams.corruptions_cells import FAMILIES, Family, named
+from eyechart.exams.corruptions_cells import EXTRAS, FAMILIES, FAMILY, Family, named
 from eyechart.stats.intervals import together
 
 MUCH, LITTLE = 0.1, 0.03  # more errors on corrupted images than on clean ones: verdicts
@@ -30,8 +30,8 @@ ADVICE: Mapping[Family, str] = {
 NAMED: Mapping[Family, str] = {
     "noise": "Noise",
     "blur": "Blur",
-    "weather": "Weather (snow, frost, fog, brightness)",
-    "digital": "Digital change (contrast, distortion, pixels, JPEG)",
+    "weather": "Weather",
+    "digital": "Digital change",
 }
 COLUMNS = {"cifar": "32", "tiny": "64", "imagenet": "224"}
 
@@ -102,12 +102,13 @@ def _families(estimates: Estimates) -> Iterator[Finding]:
         return
     low, high = together(gap.value, gap.low, gap.high, len(means) - 1)  # the first of several was chosen by its error
     ends = (low, high) if sign > 0 else (-high, -low)
-    told = f"{NAMED[first]} hurts most: {percent(means[0])} wrong"
+    most, next_ = _called(estimates, first), _called(estimates, second)
+    told = f"{most} hurts most: {percent(means[0])} wrong"
     beyond = (
-        f"{100 * abs(gap.value):.1f} points ({100 * ends[0]:.1f} to {100 * ends[1]:.1f}) more than {_within(second)}"
+        f"{100 * abs(gap.value):.1f} points ({100 * ends[0]:.1f} to {100 * ends[1]:.1f}) more than {_within(next_)}"
     )
     if ends[0] <= 0:
-        names = f"{NAMED[first]} and {_within(second)}"
+        names = f"{most} and {_within(next_)}"
         wrong = f"{percent(means[0])} and {percent(means[1])} wrong"
         yield Finding("note", f"{names} hurt most, and it cannot be told which more: {wrong}.")
         return
@@ -118,9 +119,18 @@ def _families(estimates: Estimates) -> Iterator[Finding]:
         yield Finding("note", f"{told}, {beyond}.")
 
 
-def _within(family: Family) -> str:
-    """Within a sentence."""
-    return NAMED[family][:1].lower() + NAMED[family][1:]
+def _called(estimates: Estimates, family: Family) -> str:
+    """A family at the beginning of a sentence, with what stood for it where its name does not say that."""
+    if family in ("noise", "blur"):
+        return NAMED[family]
+    shown = [e.at["corruption"] for e in estimates.of("corruption_error", given="all") if e.value is not None]
+    mine = [named(name) for name in shown if FAMILY[name] == family and name not in EXTRAS]
+    return f"{NAMED[family]} ({', '.join(mine)})"
+
+
+def _within(sentence: str) -> str:
+    """A beginning, within a sentence."""
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _halved(estimates: Estimates) -> Iterator[Finding]:
