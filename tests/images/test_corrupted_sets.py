@@ -73,6 +73,12 @@ def test_what_is_not_there_is_told(cifar: Path) -> None:
     assert "1 arrays are no corruption and passed over (clouds.npy)" in remarks
 
 
+def test_the_folder_may_be_the_one_that_holds_it(cifar: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    above = tmp_path_factory.mktemp("above")
+    (above / "CIFAR-10-C").symlink_to(cifar)
+    assert load_images(f"cifar10c:{above}#fog").fingerprint == load_images(f"cifar10c:{cifar}#fog").fingerprint
+
+
 def test_some_corruptions_alone(cifar: Path) -> None:
     images = load_images(f"cifar10c:{cifar}#frost")
     assert set(images.targets["corruption"]) == {"frost"}

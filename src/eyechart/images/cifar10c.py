@@ -83,7 +83,7 @@ class MappedSet(ImageSet):
 
 
 def open_cifar10c(where: str) -> MappedSet:
-    """Read ``DIR``, or ``DIR#fog,frost`` for some corruptions alone.
+    """Read ``DIR`` or its folder ``CIFAR-10-C``, or ``DIR#fog,frost`` for some corruptions alone.
 
     Targets beside the label: ``corruption``, ``severity`` (1 to 5), ``source`` (the test image's number). ``clean.npy``, which
     is ours and need not be there, holds the test images as they are, (10000, 32, 32, 3): corruption ``clean``, severity 0.
@@ -93,7 +93,9 @@ def open_cifar10c(where: str) -> MappedSet:
         ImagesError: there is no such set, or its files are broken or do not fit together.
     """
     place, names = chosen(where, "cifar10c")
-    folder = Path(place)
+    folder = (
+        Path(place) / "CIFAR-10-C" if os.path.isfile(os.path.join(place, "CIFAR-10-C", "labels.npy")) else Path(place)
+    )
     labels = _labels(folder, where)
     count = len(labels)
     blocks = [block for name in names for block in _blocks(folder, name, count, where)]
