@@ -266,7 +266,8 @@ class Sitting:
     def part(self, chosen: Array) -> Tally:
         """What the exam reads of some of the images: ``chosen`` (n,) bool."""
         ids = tuple(i for i, c in zip(self.batch.ids, chosen, strict=True) if c)
-        fewer = Batch(ids, self.batch.labels[chosen], self.subject)
+        others = {name: column[chosen] for name, column in self.batch.targets.items()}
+        fewer = Batch(ids, self.batch.labels[chosen], self.subject, others)
         return self.exam.read(self.answers.where(chosen), fewer)
 
     @property
@@ -282,14 +283,16 @@ class Sitting:
 def sitting(exam: Exam, model: ImageModel, images: ArraySet, seed: int = 0, training: bool = False) -> Sitting:
     """Answers to the first questions of an exam, none if it asks nothing, without the engine."""
     labels = np.full(len(images), -1) if images.labels is None else images.labels
-    subject, ids = subject_of(model, bool((labels >= 0).any()), training), tuple(images.ids)
+    known = bool((labels >= 0).any()), training, tuple(images.targets)
+    subject, ids = subject_of(model, *known), tuple(images.ids)
+    others = {name: column for name, column in images.targets.items() if name != "label"}
     queries = tuple(exam.ask(subject, ()) or ())
     if not queries:
-        return Sitting(exam, subject, Answers({}), Batch(ids, labels, subject))
+        return Sitting(exam, subject, Answers({}), Batch(ids, labels, subject, others))
     views = source_views(queries)
     job = Jobs(images, labels, np.arange(len(ids)), model.preprocessing, seed).of(range(len(ids)), views)
     answers = Forwarder(model, 64, seed).answers(queries, views, draw(job), ids, labels)
-    return Sitting(exam, subject, answers, Batch(ids, labels, subject))
+    return Sitting(exam, subject, answers, Batch(ids, labels, subject, others))
 
 
 def one(found: Estimates, measure: str, **at: object) -> Estimate:

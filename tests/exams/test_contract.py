@@ -102,6 +102,7 @@ OTHERWISE: dict[str, dict[str, object]] = {
     "clean": {"ece_bins": 2, "ece_debiased": True},
     "partial_invariance": {"neighbour": 3, "parts": 3},
     "loss_landscape": {"distance": 0.9},
+    "corruptions": {"reference": "canonical", "reference_clean_error": 0.4},
     "hybrids": {"max_clipped": 0.0},
     "jitter": {"neighbourhood": 1, "flip_reference": (("walk", 0.5),), "top5_reference": (("walk", 2.0),)},
 }

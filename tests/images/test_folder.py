@@ -98,7 +98,7 @@ def test_what_cannot_be_opened(spec: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_near_miss_of_a_scheme() -> None:
-    with pytest.raises(UnknownNameError, match=r"= cifar:\) Did you mean cifar10:\?"):
+    with pytest.raises(UnknownNameError, match=r"= cifar:\) Did you mean cifar10: or cifar10c:\?"):
         load_images("cifar:/data")
     with pytest.raises(ImagesError, match="Nothing follows"):
         load_images("npz:")

@@ -16,7 +16,8 @@ def test_every_kind_can_be_made(name: str) -> None:
     needed = [setting for setting, default in settings_of_kind(name).items() if default == "(needed)"]
     within = KINDS[name].within
     given = {setting: max(1, within.get(setting, (1, 1))[0]) for setting in needed}
-    made = recipe(name, {setting: "file" if setting in ("weights", "decoder") else v for setting, v in given.items()})
+    words = {"weights": "file", "decoder": "file", "corruption": "fog"}
+    made = recipe(name, {setting: words.get(setting, value) for setting, value in given.items()})
     assert set(made.settings) == {*settings_of_kind(name), *made.kind.fixed}
     assert made.kind.about
 
@@ -39,6 +40,9 @@ def test_settings_are_checked_and_typed() -> None:
         ("silhouette", {"ground": 7}, SettingError, "Give 0 to 1"),
         ("edges", {"low": -3}, SettingError, "percentiles from 0 to 100"),
         ("edges", {"low": 95}, SettingError, "the lower one first"),
+        ("corruption", {"severity": 1}, SettingError, "corruption needs corruption"),
+        ("corruption", {"corruption": "fgo", "severity": 1}, SettingError, "one of gaussian_noise, shot_noise"),
+        ("corruption", {"corruption": "fog", "severity": 0}, SettingError, "from 1 to 5"),
         ("hybrid", {"radius": "wide"}, SettingError, "hybrid.radius"),
         ("hybrid", {"raduis": 3}, UnknownNameError, "Did you mean radius"),
         ("low-pass", {"radius": 3, "band": "high"}, UnknownNameError, "settings of low-pass"),

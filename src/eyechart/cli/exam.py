@@ -28,7 +28,10 @@ SHOWN_CLASSES = 10
 class Asked(BaseModel):
     """What to examine, and on what."""
 
-    images: str = Field("", description="DIR with class folders, cifar10:DIR, npz:FILE, parquet:GLOB or demo.")
+    images: str = Field(
+        "",
+        description="DIR with class folders, cifar10:DIR, cifar10c:DIR, imagenetc:DIR, npz:FILE, parquet:GLOB or demo.",
+    )
     exams: str | None = Field(None, description="Exams to run, separated by commas; see: eyechart list exams.")
 
     @field_validator("exams", mode="before")

@@ -19,7 +19,8 @@ class Estimate:
         low, high: ends of the 95 % interval, None where there is none.
         n: number of units.
         unit: of ``value``: ``share``, ``nats``, ``probability``, ``count``, ``pixels`` ...
-        over: what the interval varies: ``images``, ``observers``, ``seeds``, or ``kernels`` of a layer (whole filters).
+        over: what the interval varies: ``images``, ``observers``, ``seeds``, ``corruptions``, or ``kernels`` of a layer (whole
+            filters).
         method: of the interval, such as ``wilson``.
         reason: why the value is undefined.
         model: filled in by the engine.
@@ -33,7 +34,7 @@ class Estimate:
     low: float | None = None
     high: float | None = None
     unit: str = "share"
-    over: Literal["images", "observers", "seeds", "kernels"] = "images"
+    over: Literal["images", "observers", "seeds", "kernels", "corruptions"] = "images"
     method: str = ""
     at: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""

@@ -42,6 +42,7 @@ class Subject:
         geometry: by layer, its stride and receptive field, found when first asked for.
         convolutions: names of the convolutions' kernels, in the order of use.
         weights: the net's parameters and floating buffers before folding, by name; float32 tensors on the CPU when asked for.
+        targets: names of the columns that the images bring along, such as ``corruption``.
     """
 
     size: tuple[int, int]
@@ -55,6 +56,7 @@ class Subject:
     geometry: Mapping[str, LayerGeometry] = field(default_factory=dict, compare=False, repr=False)
     weights: Mapping[str, torch.Tensor] = field(default_factory=dict, compare=False, repr=False)
     class_ids: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
 
     def class_name(self, index: int) -> str:
         """The name of class ``index``."""

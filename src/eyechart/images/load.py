@@ -14,9 +14,11 @@ from eyechart.images.masks import with_masks
 SCHEMES = {
     "npz": "eyechart.images.npz:open_npz",
     "cifar10": "eyechart.images.cifar10:open_cifar10",
+    "cifar10c": "eyechart.images.cifar10c:open_cifar10c",
+    "imagenetc": "eyechart.images.imagenetc:open_imagenetc",
     "parquet": "eyechart.images.tables:open_parquet",
 }
-_HINT = "Images are a folder, npz:FILE, cifar10:DIR, parquet:GLOB or demo."
+_HINT = "Images are a folder, npz:FILE, cifar10:DIR, cifar10c:DIR, imagenetc:DIR, parquet:GLOB or demo."
 
 
 def load_images(
@@ -25,8 +27,8 @@ def load_images(
     """Open the images that ``spec`` names.
 
     Args:
-        spec: a folder, ``npz:FILE``, ``cifar10:DIR`` (``DIR#train`` for the training images), ``parquet:GLOB``, or
-            ``demo``. A folder called ``demo`` is ``./demo``.
+        spec: a folder, ``npz:FILE``, ``cifar10:DIR`` (``DIR#train`` for the training images), ``parquet:GLOB``, ``demo``, or
+            corrupted pictures, ``cifar10c:DIR`` and ``imagenetc:DIR``. A folder called ``demo`` is ``./demo``.
         labels: a CSV file, a template such as ``{label}_{_}.jpg``, or ``regex:...``; read by ``read_labels``.
         masks: a folder of masks of the objects, see ``with_masks``.
 

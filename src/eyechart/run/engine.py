@@ -85,7 +85,7 @@ class Engine:
         self.model, self.images, self.labels, self.order, self.n = model, images, labels, order, n
         self.identity = identity
         self.folder, self.slot, self.options, self.reporter, self.rank = folder, slot, options, reporter, rank
-        self.subject = subject_of(model, bool((labels >= 0).any()), training)
+        self.subject = subject_of(model, bool((labels >= 0).any()), training, tuple(images.targets))
         self._forwarder = Forwarder(
             model, options.batch_size, options.seed, reporter.advance, self._first_frames, options.precision
         )

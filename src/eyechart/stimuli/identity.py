@@ -10,6 +10,7 @@ from eyechart.images.image_set import ImageSet
 from eyechart.stimuli.painter import Format, Painter
 from eyechart.stimuli.pairing import Pairing
 from eyechart.stimuli.transfer import Transfer
+from eyechart.views.corruptions.picture import CorruptedPicture
 
 
 def identity(
@@ -28,6 +29,7 @@ def identity(
         "size": painter.side,
         "format": format,
         "seed": seed,
+        **(make.made_as(painter.side) if isinstance(make, CorruptedPicture) else {}),
     }
 
 

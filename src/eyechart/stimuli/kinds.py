@@ -152,6 +152,11 @@ KINDS: Mapping[str, Kind] = {
         {"number": 0},
         within={"share": (0.05, 1), "grid": (1, ANY)},
     ),
+    "corruption": Kind(
+        "eyechart.views.corruptions.picture:CorruptedPicture",
+        "noise, blur, weather or compression, like those of CIFAR-10-C and ImageNet-C",
+        needed=("corruption", "severity"),
+    ),
     "style": Kind("eyechart.stimuli.gatys:Gatys", "style transfer by optimisation (Gatys), with your VGG-19"),
     "adain": Kind("eyechart.stimuli.adain:AdaIN", "style transfer in one pass, with your encoder and decoder"),
 }

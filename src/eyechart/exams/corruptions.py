@@ -1,0 +1,248 @@
+"""Errors under common corruptions of growing severity (Hendrycks & Dietterich, ICLR 2019)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from eyechart.core.chart import Chart, Finding
+from eyechart.core.estimate import Estimate, Estimates
+from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.query import CLEAN, Answers, Query
+from eyechart.core.settings import Distinct
+from eyechart.core.tally import Kept, Tally, best
+from eyechart.core.view import View
+from eyechart.exams.corruptions_cases import KEPT, MILD, example, mild
+from eyechart.exams.corruptions_cells import EXTRAS, PUBLISHED, SEVERITIES, Cell, Cells, Name
+from eyechart.exams.corruptions_estimates import Told, gaps, unlabelled
+from eyechart.exams.corruptions_files import any_of, columns, in_files
+from eyechart.exams.corruptions_pictures import charts
+from eyechart.exams.corruptions_reference import Reference
+from eyechart.exams.corruptions_spectra import Spectra, change_energy, edges
+from eyechart.exams.corruptions_words import findings
+from eyechart.images.image_set import ImageSet
+from eyechart.views.corruptions.corrupted import Corrupted, nearest_column
+from eyechart.views.corruptions.kind import Column
+from eyechart.views.corruptions.picture import GENERATOR
+from eyechart.views.jpeg import SavedAsJpeg
+from eyechart.views.whole import Whole
+
+PIXELS, FILES = Query(reading="pixels"), Query(Whole())
+
+
+class Corruptions(Exam):
+    """Errors under fifteen common corruptions at five severities (Hendrycks & Dietterich, ICLR 2019, arXiv 1903.12261).
+
+    On clean images it draws the corruptions itself, in the model's frame, with each image's own chance, the same for all
+    severities. Such pictures are like those of CIFAR-10-C and ImageNet-C and are not them: ``generator`` is the version of what
+    draws them, ``column`` whose parameters are taken (cifar, tiny, imagenet: that of the nearest size), ``saved`` whether they
+    are saved as JPEG once more, as the published pictures of 64 and 224 pixels are. Images that bring the columns
+    ``corruption`` and ``severity`` along, such as ``cifar10c:DIR`` and ``imagenetc:DIR``, are shown as they are in the files,
+    nothing cut off (ImageNet-C: without the 256/224 crop); those of one ``source`` are one unit. Every figure says which:
+    {set: generated | files}; the two do not belong in one table.
+
+    Measures, shares of images unless said otherwise:
+        clean_error {chance}: on the images as they are, beside one answer in so many classes. Files may bring them along.
+        error {corruption, severity}.
+        corruption_error {corruption}, family_error {family: noise | blur | weather | digital}, mean_corruption_error
+            {corruptions, cells}: plain means over corruptions and severities (the mean corruption error that is given for
+            CIFAR-10-C), with {given: all | correct}: correct, of images that are right as they are. The four extra corruptions
+            are in no mean of several.
+        error_increase {corruption}, family_error_increase {family}, mean_error_increase {corruptions, cells}: those less the
+            error on the images as they are.
+        family_difference {family, against}: error of one family less that of another.
+        halved_at {corruption}: the first severity at which half of its accuracy is gone.
+        ce {corruption, reference}, mce {reference}: 100 times the errors over the severities by those of AlexNet on ImageNet-C,
+            and the mean over the fifteen, of whole sets alone. relative_ce, relative_mce: of errors less clean errors, by those
+            of AlexNet; needs ``reference_clean_error``.
+        agreement {corruption, severity}, mean_agreement: answers that are those to the image as it is (no labels needed).
+        commonest_answer_share: answers to corrupted images that are the commonest class.
+        unanswered: of the corrupted images, those with an answer that is not finite; they are left out of all other figures.
+    Of what is drawn here, at the middle of the severities, what a corruption changes in the picture's spectrum (radii are true
+    circles, {radius, radius_nyquist} in cycles per image and as a share of n/2):
+        change_rms {corruption, severity}: root of the mean squared change of pixel values.
+        change_share {inner_nyquist, radius}: of the squared change, by bands: zero frequency, then octaves to the corners.
+        high_share {radius}: of the squared change, above that radius (``high``).
+        high_share_correlation, change_rms_correlation {severity}: Spearman's, with the errors at that severity, over
+            corruptions: these are what its interval resamples, so that few of them tell little.
+    Where several models sit it: mean_corruption_error_gap, family_error_gap {less}.
+    Intervals resample test images, with all that was shown of each.
+
+    Rows: ``truth`` (the label), ``top1`` (an entry for each corruption and severity, -1 = none finite), ``image_top1``,
+    ``change_energy`` (mean squared change, corruption by corruption, by bands). Of files one row a picture: ``top1``,
+    ``truth``, ``corruption`` (its place in the published order, 19 = clean, -1 = unknown), ``severity``, ``source``.
+
+    Kept: one image under all corruptions, drawn by its name from those right as they are; under each corruption the image right
+    as it is that is missed with most confidence at the least severity.
+    """
+
+    name: ClassVar[str] = "corruptions"
+    headline: ClassVar[tuple[str, ...]] = ("mean_corruption_error", "clean_error", "family_error", "mce")
+    right_by: ClassVar[str] = "image_top1"
+    only_estimates: ClassVar[tuple[str, ...]] = ("reference", "reference_clean_error")
+    title: ClassVar[str] = "Noise, blur, weather, compression"
+    explanation: ClassVar[str] = (
+        "The images with noise, out of focus, in snow and fog, compressed and so on, each mildly first and then more. People "
+        "hardly notice the mild ones; a model in use meets them every day."
+    )
+
+    corruptions: Annotated[tuple[Name, ...], Distinct] = Field(PUBLISHED, min_length=1, description="Which are drawn.")
+    extras: bool = Field(
+        False, description="Also the four that are meant for validation: speckle, Gaussian blur, spatter, saturate."
+    )
+    severities: Annotated[tuple[int, ...], Distinct] = Field(SEVERITIES, min_length=1, description="From 1 to 5.")
+    rounding: Literal["truncated", "none"] = Field(
+        "truncated", description="To whole 8-bit values, as published, or not."
+    )
+    column: Column | Literal["auto"] = Field(
+        "auto", description="Parameters: of 32, 64 or 224 pixels; auto: the nearest."
+    )
+    jpeg85: bool = Field(False, description="Save each as JPEG of quality 85 and read it again.")
+    frequencies: bool = Field(True, description="Look where in the spectrum each corruption changes the picture.")
+    high: float = Field(0.5, gt=0, lt=1.4, description="Where fine detail begins, as a share of n/2.")
+    reference: Reference = Field("none", description="AlexNet's errors for ce and mce: canonical or robustbench.")
+    reference_clean_error: float | None = Field(None, ge=0, le=1, description="AlexNet's, for relative_mce.")
+    images: int = Field(1000, ge=1, description="At most so many images, the first of the seeded order; of files all.")
+
+    @field_validator("severities")
+    @classmethod
+    def _known_severities(cls, severities: tuple[int, ...]) -> tuple[int, ...]:
+        if not set(severities) <= set(SEVERITIES):
+            raise ValueError("give severities from 1 to 5")
+        return tuple(sorted(severities))
+
+    def most(self, subject: Subject) -> int | None:
+        """``images``; of pictures in files all."""
+        return None if in_files(subject) else self.images
+
+    def unsuited(self, subject: Subject, images: ImageSet) -> str:
+        """Pictures in files, of which no one knows what they should be, or none of which is asked for."""
+        if not in_files(subject):
+            return ""
+        if not subject.labelled:
+            return "of pictures that were corrupted before, it needs labels"
+        return (
+            ""
+            if any_of(self._cells(subject), images.targets)
+            else "it holds none of the corruptions that are asked for"
+        )
+
+    def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
+        """The image as it is, then under all corruptions, and the pixels of some; of files the pictures in them."""
+        if so_far:
+            return None
+        if in_files(subject):
+            return (FILES,)
+        asked = [CLEAN, *([PIXELS] if self.frequencies else [])]
+        for name, severity in self._cells(subject):
+            asked.append(Query(self._view(name, severity)))
+            if self.frequencies and severity == self._middle:  # at once, as they share what was drawn by chance
+                asked.append(self._pixels(name))
+        return tuple(asked)
+
+    def tolerates(self, query: Query) -> bool:
+        """An answer that is not finite costs the image that one corruption, not the others."""
+        return query not in (CLEAN, FILES)
+
+    def read(self, answers: Answers, batch: Batch) -> Tally:
+        """One row an image, an entry for each corruption and severity."""
+        truth = batch.labels.astype(np.int32)
+        if in_files(batch.subject):
+            return Tally({"top1": answers[FILES].top1[:, None].astype(np.int32), "truth": truth, **columns(batch)})
+        plain, cells = answers[CLEAN], self._cells(batch.subject)
+        asked = {cell: answers[Query(self._view(*cell))] for cell in cells}
+        rows: dict[str, Array] = {
+            "image_top1": plain.top1.astype(np.int32),
+            "truth": truth,
+            "top1": np.stack([np.where(a.finite, a.top1, -1) for a in asked.values()], 1).astype(np.int32),
+        }
+        if self.frequencies:
+            frames = answers.signal(PIXELS).values
+            changes = [change_energy(frames, answers.signal(self._pixels(n)).values, self.high) for n in self._names]
+            rows["change_energy"] = np.concatenate(changes, axis=1)
+        kept = (*example(plain, asked, batch, self._names, self._middle), *mild(plain, asked, batch))
+        return Tally(rows, kept=best(KEPT, kept), limit=KEPT)
+
+    def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
+        """By cell, by corruption, by family, over all, beside AlexNet, and by frequency."""
+        rows, at, known = tally.rows, self._set(subject), labels >= 0
+        found: list[Estimate] = []
+        cells = self._answers(rows, labels, subject) if known.any() else None
+        if cells is not None:
+            about = Told(self.estimate, cells, at, 1 / max(1, subject.n_classes), self._made(subject))
+            found += about.figures()
+            if self.reference != "none" or self.reference_clean_error is not None:
+                found += about.beside(self.reference, self.reference_clean_error, subject.n_classes)
+        if not in_files(subject):
+            found += unlabelled(self.estimate, rows, self._cells(subject), at)
+            if self.frequencies:
+                found += self._spectra(rows, subject).told(cells)
+        return Estimates(found)
+
+    def estimates_against(self, tally: Tally, other: Tally, subject: Subject, opponent: Subject) -> Estimates:
+        """Errors of one model less those of the other on the same pictures."""
+        known = tally.rows["truth"] >= 0
+        if not known.any():
+            return Estimates()
+        own, others = (self._answers(t.rows, t.rows["truth"], subject) for t in (tally, other))
+        return Estimates(gaps(self.estimate, own, others, self._set(subject)))
+
+    def charts(self, estimates: Estimates) -> Sequence[Chart]:
+        """Errors by corruption, family and severity, beside where the spectrum changes; pictures."""
+        return charts(estimates, self._names, self._middle)
+
+    def findings(self, estimates: Estimates) -> Sequence[Finding]:
+        """How much it loses, to what most, and what the figures may be compared with."""
+        return findings(estimates)
+
+    def pictures(self, case: Kept) -> Mapping[str, View]:
+        """The image as it is and corrupted."""
+        if case.key.startswith(MILD):
+            return {"plain": CLEAN.view, "corrupted": self._view(case.facts["corruption"], case.facts["severity"])}
+        return {"plain": CLEAN.view, **{name: self._view(name, self._middle) for name in self._names}}
+
+    @property
+    def _names(self) -> tuple[Name, ...]:
+        return tuple(dict.fromkeys((*self.corruptions, *(EXTRAS if self.extras else ()))))
+
+    @property
+    def _middle(self) -> int:
+        return self.severities[(len(self.severities) - 1) // 2]
+
+    def _cells(self, subject: Subject) -> tuple[Cell, ...]:
+        """Of files those extras, too, that are there: they have been shown."""
+        names = dict.fromkeys((*self._names, *EXTRAS)) if in_files(subject) else self._names
+        return tuple((name, severity) for name in names for severity in self.severities)
+
+    def _view(self, name: Name, severity: int) -> View:
+        shown = Corrupted(name, severity, self.rounding, self.column)
+        return shown.then(SavedAsJpeg()) if self.jpeg85 else shown
+
+    def _pixels(self, name: Name) -> Query:
+        return Query(self._view(name, self._middle), "pixels")
+
+    def _answers(self, rows: Mapping[str, Array], labels: Array, subject: Subject) -> Cells:
+        if in_files(subject):
+            return Cells.of_files(self._cells(subject), rows, labels).without_absent(EXTRAS)
+        known = labels >= 0
+        return Cells.of_answers(
+            self._cells(subject), rows["image_top1"][known], rows["top1"][known], np.asarray(labels)[known]
+        )
+
+    def _set(self, subject: Subject) -> dict[str, str]:
+        return {"set": "files" if in_files(subject) else "generated"}
+
+    def _made(self, subject: Subject) -> dict[str, Any]:
+        """How pictures were made that are drawn here."""
+        if in_files(subject):
+            return {}
+        column = nearest_column(*subject.size) if self.column == "auto" else self.column
+        return {"column": column, "saved": "jpeg85" if self.jpeg85 else "lossless", "generator": GENERATOR}
+
+    def _spectra(self, rows: Mapping[str, Array], subject: Subject) -> Spectra:
+        energy = rows["change_energy"].reshape(-1, len(self._names), len(edges(self.high)))
+        half, about = max(subject.size) / 2, self._set(subject)
+        return Spectra(self.estimate, self._names, self._middle, energy, self.high, half, about)

@@ -1,0 +1,52 @@
+"""Pictures that were corrupted before: what their targets say of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+
+import numpy as np
+
+from eyechart.core.exam import Array, Batch, Subject
+from eyechart.exams.corruptions_cells import CODES, SEVERITIES, STRANGE, Cell
+
+
+def in_files(subject: Subject) -> bool:
+    """Whether the images say themselves what was done to them."""
+    return {"corruption", "severity"} <= {*subject.targets}
+
+
+def any_of(cells: Iterable[Cell], targets: Mapping[str, Array]) -> bool:
+    """Whether one picture or more is of these corruptions and severities."""
+    corruption, severity = _codes(targets)
+    wanted = {(CODES[name], s) for name, s in cells}
+    return not wanted.isdisjoint(zip(corruption.tolist(), severity.tolist(), strict=True))
+
+
+def columns(batch: Batch) -> dict[str, Array]:
+    """Of each picture ``corruption``, its place in the published order, ``severity``, and ``source``, its test image."""
+    corruption, severity = _codes(batch.targets)
+    return {"corruption": corruption, "severity": severity, "source": _sources(batch)}
+
+
+def _codes(targets: Mapping[str, Array]) -> tuple[Array, Array]:
+    """(n,) places in the published order, and severities; -1 where either is none."""
+    names = [CODES.get(str(name).strip().lower(), STRANGE) for name in targets["corruption"]]
+    severities = [_LEVELS.get(str(value).strip().removesuffix(".0"), STRANGE) for value in targets["severity"]]
+    return np.array(names, np.int8), np.array(severities, np.int8)
+
+
+def _sources(batch: Batch) -> Array:
+    """(n,) numbers of the test images: as they are given, else by their names; a picture by itself where nothing is."""
+    given = batch.targets.get("source", np.array(batch.ids, dtype=object))
+    if given.dtype.kind in "iu":
+        return np.asarray(given.astype(np.int64) & 0xFFFFFFFF, np.uint32)
+    return np.array([number_of(str(name)) for name in given], np.uint32)
+
+
+def number_of(name: str) -> int:
+    """A number below 2^32, drawn by a name."""
+    return int.from_bytes(blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).digest(), "little")
+
+
+_LEVELS = {str(severity): severity for severity in (0, *SEVERITIES)}
