@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 from eyechart.stats.intervals import wilson
 from eyechart.stats.worst_of import lowest, lowest_by_chance, mean_of
@@ -18,19 +18,27 @@ def counts(shares: np.ndarray, size: int, samples: int) -> np.ndarray:
 
 def test_of_one_group_it_is_that_group() -> None:
     worst, found = lowest(np.array([7]), np.array([10]))
-    alone = wilson(7, 10)
+    exact = binomtest(7, 10).proportion_ci(method="exact")
     assert worst == 0
-    assert (found.value, found.low, found.high) == (0.7, alone.low, pytest.approx(alone.high))
+    assert (found.value, found.low, found.high) == (0.7, pytest.approx(exact.low), pytest.approx(exact.high))
 
 
+def test_none_and_all_have_ends_on_one_side() -> None:
+    assert lowest(np.array([0, 10]), np.array([10, 10]))[1].low == 0
+    full = lowest(np.array([10, 20]), np.array([10, 20]))[1]
+    assert (full.value, full.high) == (1, 1)
+    assert full.low == pytest.approx(binomtest(10, 10).proportion_ci(method="exact").low)
+
+
+@pytest.mark.parametrize("size", [20, 100])
 @pytest.mark.parametrize("shares", [ALIKE, APART])
-def test_the_interval_covers_the_lowest_true_share(shares: np.ndarray) -> None:
-    sizes, hits, naive = np.full(10, 100), [], []
-    for drawn in counts(shares, 100, 600):
-        worst, found = lowest(drawn, sizes)
+def test_the_interval_covers_the_lowest_true_share(shares: np.ndarray, size: int) -> None:
+    hits, naive = [], []
+    for drawn in counts(shares, size, 600):
+        worst, found = lowest(drawn, np.full(10, size))
         hits.append(found.low <= shares.min() <= found.high)
-        naive.append(wilson(drawn[worst], 100).high >= shares.min())
-    assert np.mean(hits) > 0.93
+        naive.append(wilson(drawn[worst], size).high >= shares.min())
+    assert np.mean(hits) > 0.94
     if shares is ALIKE:
         assert np.mean(naive) < 0.9  # the interval of the group that was found lowest does not
 

@@ -6,12 +6,13 @@ from math import hypot
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom, norm
+from scipy.stats import beta, binom
 
 from eyechart.stats.intervals import Interval, wilson
 
 Array = np.ndarray[Any, Any]
 
+METHOD = "clopper-pearson, sidak above"
 STEPS = 60  # of a search by halves: far beyond what two shares can differ by
 
 
@@ -21,17 +22,17 @@ def lowest(successes: Array, sizes: Array) -> tuple[int, Interval]:
     Args:
         successes, sizes: (groups,), each size above 0.
 
-    The lower end is the lowest of Wilson's lower ends: the truly worst group is below its own in 2.5 % of samples, and the
-    lowest end of all is no higher. The upper end is the lowest of upper ends that hold for all independent groups at once in
-    97.5 % of samples (Sidak, JASA 1967): the lowest true share then lies below each of them. ``n`` is that of all groups.
+    Exact limits of single shares (Clopper & Pearson, Biometrika 1934), since Wilson's fail in the tails of small groups. The
+    lower end is the lowest lower limit: the truly worst group is below its own in 2.5 % of samples at most, and the lowest
+    of all is no higher. The upper end is the lowest of upper limits that hold for all independent groups at once in 97.5 % of
+    samples (Sidak, JASA 1967): the lowest true share then lies below each of them. ``n`` is that of all groups.
     """
-    groups = len(sizes)
-    each = [wilson(float(k), int(n)) for k, n in zip(successes, sizes, strict=True)]
-    wide = float(norm.ppf(0.975 ** (1 / groups)))
-    upper = [wilson(float(k), int(n), wide).high or 0.0 for k, n in zip(successes, sizes, strict=True)]
-    worst = int(np.argmin(np.asarray(successes) / np.asarray(sizes)))
-    low = min(e.low or 0.0 for e in each)
-    return worst, Interval(each[worst].value, low, min(upper), int(np.sum(sizes)), "wilson, sidak above")
+    k, n = np.asarray(successes, np.float64), np.asarray(sizes, np.float64)
+    together = 0.975 ** (1 / len(n))
+    low = np.where(k > 0, beta.ppf(0.025, np.maximum(k, 1), n - k + 1), 0.0)
+    high = np.where(k < n, beta.ppf(together, k + 1, np.maximum(n - k, 1)), 1.0)
+    worst = int(np.argmin(k / n))
+    return worst, Interval(float(k[worst] / n[worst]), float(low.min()), float(high.min()), int(n.sum()), METHOD)
 
 
 def lowest_by_chance(share: float, sizes: Array) -> float:
