@@ -12,7 +12,7 @@ from typing import Literal
 import torch
 
 from eyechart.core.view import InputView, Pixels, Shown
-from eyechart.views.corruptions.kind import SIDES, Column, Given, Kind
+from eyechart.views.corruptions.kind import SIDES, Column, Given, Kind, cut
 
 # The published order: fifteen for the mean corruption error, then the four meant for validation.
 CORRUPTIONS: Mapping[str, str] = {
@@ -60,7 +60,7 @@ class Corrupted(InputView):
     Attributes:
         corruption: one of ``CORRUPTIONS``.
         severity: 1 to 5; 0 leaves the image as it is.
-        rounding: ``truncated``: 255 times the result is cut to whole numbers, as the published generator does;
+        rounding: ``truncated``: the result is of 8 bit, 255 times it cut to whole numbers as in the published generator;
             ``none``: it stays a real number.
         column: whose parameters; ``auto``: see ``nearest_column``.
     """
@@ -85,8 +85,7 @@ class Corrupted(InputView):
             return Shown(batch.tensor.clone(memory_format=torch.channels_last))
         column = nearest_column(*batch.tensor.shape[-2:]) if self.column == "auto" else self.column
         kind = kind_of(self.corruption)
-        given = Given(batch.tensor, batch, self.stream, column)
-        shown = kind.apply(given, *kind.levels[column][self.severity - 1]).clamp(0, 1)
-        if self.rounding == "truncated":
-            shown = shown.mul(255).floor_().div_(255)
+        given = Given(batch.tensor, batch, self.stream, column, whole=self.rounding == "truncated")
+        corrupted = kind.apply(given, *kind.levels[column][self.severity - 1])
+        shown = cut(corrupted).div_(255) if given.whole else corrupted.clamp(0, 1).to(torch.float32)
         return Shown(shown.contiguous(memory_format=torch.channels_last))

@@ -1,4 +1,8 @@
-"""What a corruption is: a function of a batch and of parameters, which a severity and the frame's size choose."""
+"""What a corruption is: a function of a batch and of parameters, which a severity and the frame's size choose.
+
+The published generator computes in float64 from 8-bit images and cuts 255 times the result to whole numbers. So the last bit
+counts wherever the result is a whole number: where nothing changes, and in plain areas. See ``Given.precise`` and ``cut``.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ Column = Literal["cifar", "tiny", "imagenet"]
 Family = Literal["noise", "blur", "weather", "digital"]
 Parameters = tuple[Any, ...]
 SIDES: Mapping[Column, int] = {"cifar": 32, "tiny": 64, "imagenet": 224}
+SLACK = 1e-4  # of a grey level: float32 errs by less than half of it, and 8-bit values lie 1 apart
 
 
 @dataclass(frozen=True)
@@ -27,12 +32,31 @@ class Given:
         batch: where it comes from, to share what severities have in common (``batch.shared``).
         stream: of the corruption; all its severities draw the same numbers.
         column: whose parameters are used.
+        whole: the result will be cut to 8 bit, so a corruption that ends with a codec or a rounding of its own does so;
+            otherwise it leaves its last rounding out.
     """
 
     pixels: torch.Tensor
     batch: Pixels
     stream: str
     column: Column
+    whole: bool = True
+
+    @property
+    def levels(self) -> torch.Tensor:
+        """(n, c, h, w) float32, 255 times the pixels; whole numbers where the pixels are 8-bit. Not to be written into."""
+
+        def made() -> torch.Tensor:
+            levels = self.pixels * 255
+            whole = levels.round()
+            return torch.where((levels - whole).abs_() < SLACK, whole, levels)
+
+        return self.batch.shared("grey levels", made)
+
+    @property
+    def precise(self) -> torch.Tensor:
+        """(n, c, h, w) float64: the pixels as the published generator has them, k / 255 to the last bit; a new tensor."""
+        return in_unit(self.levels)
 
     def generators(self, part: str = "") -> list[np.random.Generator]:
         """One an image, always from its start; ``part`` names what is drawn, so that draws do not depend on one another."""
@@ -47,6 +71,32 @@ class Given:
         return self.batch.shared(("corruption", self.stream, part), made)
 
 
+def finest(device: torch.device) -> torch.dtype:
+    """float64, but for devices that have none."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
+def in_unit(levels: torch.Tensor) -> torch.Tensor:
+    """Grey levels in units of [0, 1], float64, a new tensor."""
+    return levels.to(finest(levels.device), copy=True).div_(255)
+
+
+def cut(corrupted: torch.Tensor) -> torch.Tensor:
+    """Grey levels 0 to 255, whole, of what a corruption returned: clipped, and the rest of 255 times it cut off.
+
+    Args:
+        corrupted: float64: cut as it is, as the published generator does; float32: what lies below a whole number by no more
+            than float32 errs (1e-4 of a grey level) is that number; uint8: is levels already.
+
+    Returns:
+        The same shape, float32.
+    """
+    if corrupted.dtype == torch.uint8:
+        return corrupted.to(torch.float32)
+    levels = corrupted.clamp(0, 1).mul_(255)
+    return levels.floor_().to(torch.float32) if levels.dtype == torch.float64 else levels.add_(SLACK).floor_()
+
+
 Apply = Callable[..., torch.Tensor]
 
 
@@ -55,7 +105,8 @@ class Kind:
     """One corruption.
 
     Attributes:
-        apply: (given, *parameters) -> (n, c, h, w), float in units of [0, 1], before clipping.
+        apply: (given, *parameters) -> (n, c, h, w) in units of [0, 1], before clipping, float32 or float64; or uint8 grey
+            levels, if ``given.whole``. See ``cut``.
         family: noise, blur, weather or digital.
         levels: by column, the parameters at severities 1 to 5.
         extra: one of the four meant for validation, which take no part in a mean corruption error.

@@ -1,0 +1,86 @@
+"""Motion blur as ImageMagick does it: along a line, to one side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil, cos, exp, hypot, radians, sin
+
+import torch
+
+from eyechart.views.corruptions.kind import Given, Kind, finest
+
+Taps = Mapping[tuple[int, int], float]
+
+
+def taps(radius: int, sigma: float, angle: float) -> Taps:
+    """Weight of each pixel that is looked at: (rows down, columns right) -> weight, together 1.
+
+    Args:
+        radius: there are 2 * radius + 1 steps of one pixel, from the place itself on.
+        sigma: the i-th step weighs exp(-i^2 / (2 sigma^2)).
+        angle: degrees, from rightwards to downwards; each step is rounded to whole pixels on both axes.
+    """
+    steps = 2 * radius + 1
+    weights = [exp(-(i**2) / (2 * sigma**2)) for i in range(steps)]
+    down, right = steps * sin(radians(angle)), steps * cos(radians(angle))
+    length, whole = hypot(down, right), sum(weights)
+    found: dict[tuple[int, int], float] = {}
+    for i, weight in enumerate(weights):
+        place = ceil(i * down / length - 0.5), ceil(i * right / length - 0.5)
+        found[place] = found.get(place, 0.0) + weight / whole
+    return found
+
+
+def motion_blurred(planes: torch.Tensor, radius: int, sigma: float, angles: Sequence[float]) -> torch.Tensor:
+    """Each image blurred along its own angle (``MagickMotionBlurImage``, without its rounding); edges are repeated outwards.
+
+    Args:
+        planes: (n, c, h, w), any unit.
+        radius, sigma: see ``taps``.
+        angles: n, in degrees.
+
+    Returns:
+        (n, c, h, w) float64, channels_last.
+    """
+    rows = planes.to(finest(planes.device)).permute(0, 2, 3, 1)
+    blurred = torch.empty(rows.shape, dtype=rows.dtype, device=rows.device)
+    for image, into, angle in zip(rows, blurred, angles, strict=True):  # every image has offsets of its own
+        _weighted(image, taps(radius, sigma, angle), into)
+    return blurred.permute(0, 3, 1, 2)
+
+
+def _weighted(image: torch.Tensor, weights: Taps, into: torch.Tensor) -> None:
+    """Sum of the shifted copies of one image (h, w, c)."""
+    (top, bottom), (left, right) = ((min(reach), max(reach)) for reach in zip(*weights, strict=True))
+    framed = repeated(repeated(image, 0, top, bottom), 1, left, right)
+    height, width = image.shape[:2]
+    into.zero_()
+    for (y, x), weight in weights.items():
+        into.add_(framed[y - top : y - top + height, x - left : x - left + width], alpha=weight)
+
+
+def repeated(picture: torch.Tensor, axis: int, before: int, after: int) -> torch.Tensor:
+    """``picture`` from ``before`` (0 or less) to length + ``after`` along an axis, its edges repeated outwards."""
+    length = picture.shape[axis]
+    places = torch.arange(before, length + after, device=picture.device).clamp_(0, length - 1)
+    return picture.index_select(axis, places)
+
+
+def motion_blur(given: Given, radius: int, sigma: float) -> torch.Tensor:
+    """Angle uniform within 45 degrees of rightwards; levels are rounded, not cut, as ImageMagick does."""
+    angles = [g.uniform(-45, 45) for g in given.generators("angle")]
+    blurred = motion_blurred(given.levels, radius, sigma, angles)
+    return blurred.add_(0.5).floor_().clamp_(0, 255).to(torch.uint8) if given.whole else blurred.div_(255)
+
+
+KINDS: Mapping[str, Kind] = {
+    "motion_blur": Kind(
+        motion_blur,
+        "blur",
+        {
+            "cifar": ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
+            "tiny": ((10, 1), (10, 1.5), (10, 2), (10, 2.5), (12, 3)),
+            "imagenet": ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
+        },
+    )
+}

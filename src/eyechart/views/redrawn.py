@@ -1,0 +1,64 @@
+"""8-bit pictures of a batch, each changed by Pillow: for codecs and filters that must be the library's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+Array = np.ndarray[Any, Any]
+WORTH_A_THREAD = 64 * 64 * 3  # values of an image: below, Python's share of the work is the larger one
+Change = Callable[[Image.Image], Array]
+
+
+def redrawn(pixels: torch.Tensor, change: Change) -> torch.Tensor:
+    """``change`` of every image, in as many threads as torch uses: Pillow lets others work meanwhile.
+
+    Args:
+        pixels: (n, c, h, w) in [0, 1]. Three channels are one picture in colour; any other number are as many grey ones.
+        change: gives the levels (h, w) or (h, w, 3) of a picture of the same size and mode.
+
+    Returns:
+        (n, c, h, w) uint8 levels, channels_last.
+    """
+    frames = pixels.detach().permute(0, 2, 3, 1).cpu().numpy()
+    changed = np.empty(frames.shape, np.uint8)
+
+    def work(images: Array) -> None:
+        for image in images:
+            changed[image] = _redrawn(frames[image], change)
+
+    threads = torch.get_num_threads() if frames[:1].size >= WORTH_A_THREAD else 1
+    if threads == 1:
+        work(np.arange(len(frames)))
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, np.array_split(np.arange(len(frames)), threads)))
+    return torch.from_numpy(changed).to(pixels.device).permute(0, 3, 1, 2)
+
+
+def _redrawn(frame: Array, change: Change) -> Array:
+    """One image (h, w, c), rounded to 8 bit."""
+    levels = (frame * 255 + 0.5).astype(np.uint8)
+    if levels.shape[2] == 3:
+        return change(Image.fromarray(levels))
+    planes = np.ascontiguousarray(levels.transpose(2, 0, 1))
+    return np.stack([change(Image.fromarray(plane)) for plane in planes], axis=-1)
+
+
+def saved_as_jpeg(picture: Image.Image, quality: int) -> Array:
+    """Saved and read again, with Pillow's defaults: colour is kept at half the resolution (4:2:0)."""
+    file = BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def jpeg(quality: int) -> Change:
+    """``saved_as_jpeg`` at that quality, 1 to 95."""
+    return partial(saved_as_jpeg, quality=quality)
