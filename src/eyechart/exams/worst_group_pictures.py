@@ -101,7 +101,7 @@ def _dots(estimates: Estimates, by: str) -> Chart:
     accuracy, chance = estimates.one("accuracy", by=by), estimates.one("worst_by_chance", by=by)
     rules = [Rule(accuracy.value, "all images")] if accuracy and accuracy.value is not None else []
     if chance and chance.value is not None:
-        rules.append(Rule(chance.value, "the lowest, were all alike"))
+        rules.append(Rule(chance.value, "chance"))
     of = len(estimates.of("group_accuracy", by=by))
     some = f" The {len(found)} lowest of {of:,}." if of > len(found) else ""
     return Dots(
@@ -111,8 +111,8 @@ def _dots(estimates: Estimates, by: str) -> Chart:
         series=[Series("right", *ends(found))],
         rules=rules,
         x_range=(0.0, 1.0),
-        caption=f"From the worst. Each interval is of that group alone; of many groups one is lowest by chance, down to the "
-        f"left line (in 39 of 40 such samples it lies right of it).{some}",
+        caption="From the worst. Each interval is of that group alone. Of groups that are all alike one is lowest by chance: "
+        f"in 39 of 40 samples it lies right of the line of chance.{some}",
     )
 
 

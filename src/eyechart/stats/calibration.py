@@ -46,15 +46,7 @@ def ece(
         return Interval(None, None, None, 0, "basic bootstrap")
     order = np.lexsort((correct, confidence))  # so that the order of the images makes no difference
     conf, hit = np.asarray(confidence, np.float64)[order], np.asarray(correct, np.float64)[order]
-    binned = _Binned(conf, None if clusters is None else clusters[order], bins)
-    n, columns = binned.n, (np.ones(len(conf)), hit, conf)
-    added = binned.adder(columns)
-    design = binned.design(hit) if debiased else None
-
-    def error(weights: Array) -> Array:
-        size, right, confident = added(weights)
-        return _error(size, right, confident, design)
-
+    error, n = _error_of(conf, hit, bins, None if clusters is None else clusters[order], debiased=debiased)
     value = float(error(np.ones((1, n)))[0])
     if n < FEWEST:
         return Interval(value, None, None, n, "")
@@ -89,6 +81,63 @@ def ece_if_calibrated(
     return float(np.percentile(found, 97.5))
 
 
+def ece_removed(
+    before: Array,
+    after: Array,
+    correct: Array,
+    bins: int = 15,
+    *,
+    debiased: bool = False,
+    clusters: Array | None = None,
+    seed: int = 0,
+) -> Interval:
+    """``ece`` of the confidences before less that of those after, of the same answers (n,); basic bootstrap, paired."""
+    if len(correct) == 0:
+        return Interval(None, None, None, 0, "basic bootstrap")
+    own = np.arange(len(correct)) if clusters is None else clusters
+    errors, n = [], 0
+    for confidence in (before, after):
+        order = np.argsort(confidence, kind="stable")
+        error, n = _error_of(confidence[order], correct[order], bins, own[order], debiased=debiased)
+        errors.append(error)
+    value = float(np.subtract(*(error(np.ones((1, n)))[0] for error in errors)))
+    if n < FEWEST:
+        return Interval(value, None, None, n, "")
+    gaps = [np.subtract(*(error(weights) for error in errors)) for weights in resamples(n, _draws(n), seed)]
+    low, high = np.percentile(np.concatenate(gaps), [2.5, 97.5])
+    return Interval(
+        value, min(value, 2 * value - float(high)), max(value, 2 * value - float(low)), n, "basic bootstrap"
+    )
+
+
+def _error_of(
+    confidence: Array, correct: Array, bins: int, clusters: Array | None, *, debiased: bool
+) -> tuple[Callable[[Array], Array], int]:
+    """What gives the errors (draws,) for weights (draws, clusters), of sorted samples, and the number of clusters."""
+    hit = np.asarray(correct, np.float64)
+    binned = _Binned(confidence, clusters, bins)
+    added = binned.adder((np.ones(len(hit)), hit, confidence))
+    design = binned.design(hit) if debiased else None
+
+    def error(weights: Array) -> Array:
+        size, right, confident = added(weights)
+        return _error(size, right, confident, design)
+
+    return error, binned.n
+
+
+def equal_mass(confidence: Array, bins: int) -> Array:
+    """The bin of each of (n,) confidences, from 0, the least sure: of equal mass, but equal confidences stay together.
+
+    >>> equal_mass(np.array([0.9, 0.5, 0.6, 0.6]), 2).tolist()
+    [1, 0, 1, 1]
+    """
+    values, equal, size = np.unique(confidence, return_inverse=True, return_counts=True)
+    middle = np.cumsum(size) - size / 2  # of a sample, or of those of one confidence: sorted apart, they would tell
+    place = (middle / max(len(confidence), 1) * min(bins, len(confidence))).astype(np.int64)
+    return np.asarray(np.unique(place, return_inverse=True)[1][equal] if len(values) else equal)
+
+
 class _Binned:
     """Sorted samples in equal-mass bins, and whose they are.
 
@@ -99,13 +148,9 @@ class _Binned:
     """
 
     def __init__(self, confidence: Array, clusters: Array | None, bins: int) -> None:
-        m = len(confidence)
-        bins = min(bins, m)
         self.alone = clusters is None
-        self.own = np.arange(m) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-        _, first, equal, size = np.unique(confidence, return_index=True, return_inverse=True, return_counts=True)
-        middle = (first + size / 2)[equal]  # of a sample, or of those of one confidence: sorted apart, they would tell
-        _, self.place = np.unique((middle / m * bins).astype(np.int64), return_inverse=True)
+        self.own = np.arange(len(confidence)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+        self.place = equal_mass(confidence, bins)
         self.bins, self.n = int(self.place.max()) + 1, int(self.own.max()) + 1
 
     def total(self, column: Array) -> Array:
