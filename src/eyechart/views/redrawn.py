@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from io import BytesIO
 from typing import Any
@@ -12,13 +11,14 @@ import numpy as np
 import torch
 from PIL import Image
 
+from eyechart.views.threads import in_threads
+
 Array = np.ndarray[Any, Any]
-WORTH_A_THREAD = 64 * 64 * 3  # values of an image: below, Python's share of the work is the larger one
 Change = Callable[[Image.Image], Array]
 
 
 def redrawn(pixels: torch.Tensor, change: Change) -> torch.Tensor:
-    """``change`` of every image, in as many threads as torch uses: Pillow lets others work meanwhile.
+    """``change`` of every image, in threads.
 
     Args:
         pixels: (n, c, h, w) in [0, 1]. Three channels are one picture in colour; any other number are as many grey ones.
@@ -30,16 +30,10 @@ def redrawn(pixels: torch.Tensor, change: Change) -> torch.Tensor:
     frames = pixels.detach().permute(0, 2, 3, 1).cpu().numpy()
     changed = np.empty(frames.shape, np.uint8)
 
-    def work(images: Array) -> None:
-        for image in images:
-            changed[image] = _redrawn(frames[image], change)
+    def work(image: int) -> None:
+        changed[image] = _redrawn(frames[image], change)
 
-    threads = torch.get_num_threads() if frames[:1].size >= WORTH_A_THREAD else 1
-    if threads == 1:
-        work(np.arange(len(frames)))
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(work, np.array_split(np.arange(len(frames)), threads)))
+    in_threads(work, len(frames), frames[:1].size)
     return torch.from_numpy(changed).to(pixels.device).permute(0, 3, 1, 2)
 
 

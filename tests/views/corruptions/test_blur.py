@@ -52,10 +52,10 @@ def test_out_of_focus_kernel_is_that_of_opencv(radius: float, softness: float) -
     plain = np.array(across**2 + across[:, None] ** 2 <= radius**2, np.float32)
     plain /= plain.sum()
     theirs = cv2.GaussianBlur(plain, ksize=(3, 3) if radius <= 8 else (5, 5), sigmaX=softness)
-    if radius < 8:
-        assert (disk(radius, softness) == theirs).all()
-    else:  # its sums there are in another order, by the place in its vectors
-        np.testing.assert_allclose(disk(radius, softness), theirs, rtol=3e-7)
+    np.testing.assert_allclose(disk(radius, softness), theirs, rtol=3e-7)
+    assert (disk(radius, softness) != theirs).mean() < (
+        0.05 if radius > 8 else 1e-9
+    )  # columns beyond its vectors differ
 
 
 @pytest.mark.parametrize(("column", "severity", "side"), SIZES)

@@ -65,7 +65,10 @@ def test_goes_by_seed_and_image_and_leaves_what_it_was_given(name: str) -> None:
     assert torch.equal(alone, together[2:3])
 
 
-CHANCE = ("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur")
+CHANCE = (
+    *("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise", "glass_blur", "motion_blur"),
+    *("snow", "frost", "fog", "elastic_transform", "spatter"),
+)
 
 
 @pytest.mark.parametrize("name", [name for name in THERE if name in CHANCE])

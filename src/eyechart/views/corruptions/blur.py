@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.fft import next_fast_len
+from torch.nn.functional import pad
 
 from eyechart.views.corruptions.kind import Given, Kind
-from eyechart.views.corruptions.motion import repeated
+from eyechart.views.corruptions.piecewise import exactly
 
 Kernel = np.ndarray[Any, np.dtype[np.float64]]
 FEW = 50  # weights up to which shifted copies are summed faster than Fourier transforms are taken
@@ -35,19 +36,19 @@ def smoothed(planes: torch.Tensor, sigma: float) -> torch.Tensor:
         sigma: in pixels.
 
     Returns:
-        (n, c, h, w) float64, channels_last.
+        (n, c, h, w) float64.
     """
     weights = gaussian_weights(sigma)
-    rows = planes.permute(0, 2, 3, 1)
-    for axis in (1, 2):
-        rows = _along(rows, axis, weights)
-    return rows.permute(0, 3, 1, 2)
+    for axis in (2, 3):
+        planes = _along(planes, axis, weights)
+    return planes
 
 
-def _along(rows: torch.Tensor, axis: int, weights: list[float]) -> torch.Tensor:
+def _along(planes: torch.Tensor, axis: int, weights: list[float]) -> torch.Tensor:
     """Along one axis: the middle, then pairs from the outermost inwards. Products are rounded before they are added."""
-    reach, length = len(weights) - 1, rows.shape[axis]
-    framed = repeated(rows, axis, -reach, reach)
+    reach, length = len(weights) - 1, planes.shape[axis]
+    margins = (0, 0, reach, reach) if axis == 2 else (reach, reach, 0, 0)
+    framed = pad(planes.contiguous(), margins, mode="replicate")
     found = framed.narrow(axis, reach, length) * weights[0]
     pair = torch.empty_like(found)
     for k in range(reach, 0, -1):
@@ -58,7 +59,7 @@ def _along(rows: torch.Tensor, axis: int, weights: list[float]) -> torch.Tensor:
 
 def gaussian_blur(given: Given, sigma: float) -> torch.Tensor:
     """Smoothed."""
-    return smoothed(given.precise, sigma)
+    return exactly(given, lambda levels: smoothed(levels.div_(255), sigma).clamp_(0, 1).mul_(255))
 
 
 def disk(radius: float, softness: float) -> Kernel:
@@ -84,14 +85,16 @@ def disk(radius: float, softness: float) -> Kernel:
 
 
 def _softened(kernel: np.ndarray[Any, Any], axis: int, rim: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Along one axis, mirrored at the border; products are not rounded before they are added, as in OpenCV."""
+    """Along one axis, mirrored at the border, as OpenCV sums: all but the first product are added before they are rounded."""
     half, length = len(rim) - 1, kernel.shape[axis]
     framed = np.take(kernel, mirrored(length, half), axis)
     shifted = [np.take(framed, np.arange(k, k + length), axis) for k in range(2 * half + 1)]
-    found: np.ndarray[Any, Any] = shifted[half] * rim[0]
-    for k in range(1, half + 1):
-        pair = shifted[half - k] + shifted[half + k]
-        found = (pair.astype(np.float64) * rim[k] + found).astype(np.float32)
+    pairs = [(shifted[half - k] + shifted[half + k], rim[k]) for k in range(1, half + 1)]
+    middle = (shifted[half], rim[0])
+    (first, weight), *others = [pairs[0], middle, *pairs[1:]] if axis == 1 else [middle, *pairs]
+    found: np.ndarray[Any, Any] = first * weight
+    for values, weight in others:
+        found = (values.astype(np.float64) * weight + found).astype(np.float32)
     return found
 
 
@@ -111,29 +114,40 @@ def filtered(planes: torch.Tensor, kernel: Kernel) -> torch.Tensor:
     there = np.argwhere(np.abs(kernel) > 1e-18)  # lighter ones change no bit
     reach = int(np.abs(there - len(kernel) // 2).max())
     inner = kernel[len(kernel) // 2 - reach :, len(kernel) // 2 - reach :][: 2 * reach + 1, : 2 * reach + 1]
-    for axis in (2, 3):
+    framed = _framed(planes, reach)
+    return _summed(framed, inner) if len(there) <= FEW else _transformed(framed, inner)
+
+
+def _framed(planes: torch.Tensor, reach: int) -> torch.Tensor:
+    """With a mirrored margin."""
+    planes = planes.contiguous()
+    if reach < min(planes.shape[2:]):
+        return pad(planes, (reach,) * 4, mode="reflect")
+    for axis in (2, 3):  # mirrored more than once
         places = torch.from_numpy(mirrored(planes.shape[axis], reach)).to(planes.device)
         planes = planes.index_select(axis, places)
-    return _summed(planes, inner) if len(there) <= FEW else _transformed(planes, inner)
+    return planes
 
 
 def _summed(framed: torch.Tensor, kernel: Kernel) -> torch.Tensor:
     """One shifted copy a weight."""
     height, width = (length - len(kernel) + 1 for length in framed.shape[2:])
-    found = framed.new_zeros((*framed.shape[:2], height, width)).contiguous(memory_format=torch.channels_last)
+    found = framed.new_zeros((*framed.shape[:2], height, width))
     for y, x in np.argwhere(np.abs(kernel) > 1e-18).tolist():
         found.add_(framed[:, :, y : y + height, x : x + width], alpha=float(kernel[y, x]))
     return found
 
 
 def _transformed(framed: torch.Tensor, kernel: Kernel) -> torch.Tensor:
-    """By Fourier transforms, on a size that these are fast on."""
+    """By Fourier transforms, on a size that these are fast on: two planes at a time, one as the imaginary part of the other."""
     height, width = (length - len(kernel) + 1 for length in framed.shape[2:])
-    size = tuple(next_fast_len(length, real=True) for length in framed.shape[2:])
-    spectrum = torch.fft.rfft2(torch.from_numpy(kernel).to(framed.device, framed.dtype), s=size)
-    product = torch.fft.rfft2(framed, s=size).mul_(spectrum.conj())
-    found: torch.Tensor = torch.fft.irfft2(product, s=size)[..., :height, :width]
-    return found
+    n, c, *sides = framed.shape
+    size = tuple(next_fast_len(side) for side in sides)
+    weights = torch.fft.fft2(torch.from_numpy(kernel).to(framed.device, framed.dtype), s=size).conj()
+    planes = framed.flatten(0, 1)
+    pairs = torch.complex(planes[: (n * c + 1) // 2], planes[n * c // 2 :])  # an odd one is its own partner
+    blurred = torch.fft.ifft2(torch.fft.fft2(pairs, s=size).mul_(weights))[:, :height, :width]
+    return torch.cat([blurred.real, blurred.imag[n * c % 2 :]]).reshape(n, c, height, width)
 
 
 def defocus_blur(given: Given, radius: float, softness: float) -> torch.Tensor:

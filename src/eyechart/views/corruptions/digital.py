@@ -25,7 +25,7 @@ def pixelate(given: Given, scale: float) -> torch.Tensor:
     height, width = given.pixels.shape[-2:]
     small = max(1, int(height * scale)), max(1, int(width * scale))
     rows, columns = (nearest(*sides) for sides in zip(small, (height, width), strict=True))
-    if given.pixels.device.type != "cpu" and height <= width:
+    if not pillow_is_near(given.pixels):
         down, across = (torch.from_numpy(places).to(given.pixels.device) for places in (rows, columns))
         return _shown(given, reduced(given.levels.round(), small)[:, :, down][:, :, :, across])
 
@@ -34,6 +34,11 @@ def pixelate(given: Given, scale: float) -> torch.Tensor:
         return np.take(np.take(levels, columns, 1), rows, 0)
 
     return _shown(given, redrawn(given.pixels, change))
+
+
+def pillow_is_near(pixels: torch.Tensor) -> bool:
+    """Whether Pillow should do it: for what is on the CPU, and for frames whose two directions it may take in another order."""
+    return pixels.device.type == "cpu" or pixels.shape[2] > pixels.shape[3]
 
 
 def reduced(levels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

@@ -13,13 +13,13 @@ from PIL import Image
 
 from eyechart.views.corruptions.kind import Column, Given, Kind
 from eyechart.views.corruptions.piecewise import exactly
+from eyechart.views.luminance import LUMA
 
 Array = np.ndarray[Any, Any]
 
 # The published generator draws from the first five of its six files; its second and third hold the very same pixels.
 PICTURES = ("frost1.webp", "frost2.webp", "frost2.webp", "frost4.jpg", "frost5.jpg")
 SCALES: Mapping[Column, float] = {"cifar": 0.2, "tiny": 0.3, "imagenet": 1.0}
-GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601
 FINE = 2**11  # OpenCV's weights are whole numbers of 2^-11
 
 
@@ -44,7 +44,7 @@ def _parts(given: Given) -> torch.Tensor:
         [part_of_ice(generator, (height, width), SCALES[given.column]) for generator in given.generators()]
     )
     if given.pixels.shape[1] != 3:
-        parts = parts @ np.array([[weight] for weight in GREY])
+        parts = parts @ np.array([[weight] for weight in LUMA])
     return torch.from_numpy(parts).to(given.pixels.device).permute(0, 3, 1, 2)
 
 

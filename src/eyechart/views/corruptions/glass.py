@@ -10,6 +10,7 @@ import torch
 
 from eyechart.views.corruptions.blur import smoothed
 from eyechart.views.corruptions.kind import Given, Kind, in_unit
+from eyechart.views.corruptions.piecewise import exactly
 
 
 def sources(offsets: torch.Tensor, height: int, width: int, reach: int) -> torch.Tensor:
@@ -68,8 +69,12 @@ def glass_blur(given: Given, sigma: float, reach: int, rounds: int) -> torch.Ten
         return generator.integers(-reach, reach, size, dtype=np.int8)
 
     drawn = [given.drawn(f"offsets/{reach}/{k}", offsets) for k in range(rounds)]
-    levels = smoothed(given.precise, sigma).mul_(255).to(torch.uint8)
-    return smoothed(in_unit(shuffled(levels, drawn, reach)), sigma)
+
+    def seen(levels: torch.Tensor, *rounds: torch.Tensor) -> torch.Tensor:
+        smooth = smoothed(levels.div_(255), sigma).mul_(255).to(torch.uint8)
+        return smoothed(in_unit(shuffled(smooth, rounds, reach)), sigma).clamp_(0, 1).mul_(255)
+
+    return exactly(given, seen, *drawn)
 
 
 KINDS: Mapping[str, Kind] = {

@@ -15,10 +15,12 @@ import torch
 
 from eyechart.core.chance import generator
 from eyechart.core.view import Pixels
+from eyechart.views.threads import in_threads
 
 Column = Literal["cifar", "tiny", "imagenet"]
 Family = Literal["noise", "blur", "weather", "digital"]
 Parameters = tuple[Any, ...]
+Array = np.ndarray[Any, Any]
 SIDES: Mapping[Column, int] = {"cifar": 32, "tiny": 64, "imagenet": 224}
 SLACK = 1e-4  # of a grey level: float32 errs by less than half of it, and 8-bit values lie 1 apart
 
@@ -49,7 +51,8 @@ class Given:
         def made() -> torch.Tensor:
             levels = self.pixels * 255
             whole = levels.round()
-            return torch.where((levels - whole).abs_() < SLACK, whole, levels)
+            apart = levels.sub(whole).abs_()
+            return whole if bool(apart.amax() < SLACK) else torch.where(apart < SLACK, whole, levels)
 
         return self.batch.shared("grey levels", made)
 
@@ -62,11 +65,20 @@ class Given:
         """One an image, always from its start; ``part`` names what is drawn, so that draws do not depend on one another."""
         return [generator(self.batch.seed, f"{self.stream}/{part}", i) for i in self.batch.ids]
 
-    def drawn(self, part: str, draw: Callable[[np.random.Generator], np.ndarray[Any, Any]]) -> torch.Tensor:
+    def drawn(self, part: str, draw: Callable[[np.random.Generator], Array]) -> torch.Tensor:
         """``draw`` of each image's generator, stacked (n, ...) on the device; drawn once for all severities."""
 
         def made() -> torch.Tensor:
-            return torch.from_numpy(np.stack([draw(g) for g in self.generators(part)])).to(self.pixels.device)
+            generators = self.generators(part)
+            first = draw(generators[0])
+            every = np.empty((len(generators), *first.shape), first.dtype)
+            every[0] = first
+
+            def fill(image: int) -> None:
+                every[image + 1] = draw(generators[image + 1])
+
+            in_threads(fill, len(generators) - 1, first.size)
+            return torch.from_numpy(every).to(self.pixels.device)
 
         return self.batch.shared(("corruption", self.stream, part), made)
 

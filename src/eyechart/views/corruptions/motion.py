@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import ceil, cos, exp, hypot, radians, sin
 
 import torch
+from torch.nn.functional import pad
 
 from eyechart.views.corruptions.kind import Given, Kind, finest
 
@@ -40,30 +41,23 @@ def motion_blurred(planes: torch.Tensor, radius: int, sigma: float, angles: Sequ
         angles: n, in degrees.
 
     Returns:
-        (n, c, h, w) float64, channels_last.
+        (n, c, h, w) float64.
     """
-    rows = planes.to(finest(planes.device)).permute(0, 2, 3, 1)
-    blurred = torch.empty(rows.shape, dtype=rows.dtype, device=rows.device)
-    for image, into, angle in zip(rows, blurred, angles, strict=True):  # every image has offsets of its own
+    exact = planes.to(finest(planes.device), memory_format=torch.contiguous_format)
+    blurred = torch.empty_like(exact)
+    for image, into, angle in zip(exact, blurred, angles, strict=True):  # every image has offsets of its own
         _weighted(image, taps(radius, sigma, angle), into)
-    return blurred.permute(0, 3, 1, 2)
+    return blurred
 
 
 def _weighted(image: torch.Tensor, weights: Taps, into: torch.Tensor) -> None:
-    """Sum of the shifted copies of one image (h, w, c)."""
+    """Sum of the shifted copies of one image (c, h, w)."""
     (top, bottom), (left, right) = ((min(reach), max(reach)) for reach in zip(*weights, strict=True))
-    framed = repeated(repeated(image, 0, top, bottom), 1, left, right)
-    height, width = image.shape[:2]
+    framed = pad(image[None], (-left, right, -top, bottom), mode="replicate")[0]
+    height, width = image.shape[1:]
     into.zero_()
     for (y, x), weight in weights.items():
-        into.add_(framed[y - top : y - top + height, x - left : x - left + width], alpha=weight)
-
-
-def repeated(picture: torch.Tensor, axis: int, before: int, after: int) -> torch.Tensor:
-    """``picture`` from ``before`` (0 or less) to length + ``after`` along an axis, its edges repeated outwards."""
-    length = picture.shape[axis]
-    places = torch.arange(before, length + after, device=picture.device).clamp_(0, length - 1)
-    return picture.index_select(axis, places)
+        into.add_(framed[:, y - top : y - top + height, x - left : x - left + width], alpha=weight)
 
 
 def motion_blur(given: Given, radius: int, sigma: float) -> torch.Tensor:

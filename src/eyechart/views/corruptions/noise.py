@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any
 
 import numpy as np
 import torch
 
-from eyechart.views.corruptions.kind import Given, Kind
-from eyechart.views.corruptions.poisson import counts
+from eyechart.views.corruptions.kind import Given, Kind, cut, finest
+from eyechart.views.corruptions.poisson import counts, flat
 
 Array = np.ndarray[Any, Any]
 
@@ -39,7 +40,15 @@ def shot_noise(given: Given, photons: float) -> torch.Tensor:
     """As many photons counted as a Poisson process with this mean at full brightness gives."""
     # Signed, since torch has few operations on unsigned numbers of 32 bits
     drawn = _drawn(given, "photons", lambda g, size: g.integers(-(1 << 31), 1 << 31, size, dtype=np.int32))
-    return counts(given.levels, drawn, photons).div_(photons)
+    counted = counts(given.levels, drawn, photons)
+    if not given.whole or counted.is_floating_point():
+        return counted.to(finest(counted.device)) / photons
+    known = cut(torch.arange(ceil(photons) + 1).to(finest(counted.device)) / photons).to(counted.device, torch.uint8)
+    return (
+        known.index_select(0, flat(counted).to(torch.int32))
+        .reshape(counted.permute(0, 2, 3, 1).shape)
+        .permute(0, 3, 1, 2)
+    )
 
 
 def impulse_noise(given: Given, amount: float) -> torch.Tensor:

@@ -59,20 +59,24 @@ def counts(levels: torch.Tensor, drawn: torch.Tensor, photons: float) -> torch.T
         photons: mean at full brightness.
 
     Returns:
-        The same shape, float64.
+        The same shape, whole numbers: int16, or float64 if levels are no whole numbers.
     """
     if bool((levels != levels.round()).any()):
         return _of_reals(levels, drawn, photons)
     known = table(photons, levels.device)
-    places = (levels.permute(0, 2, 3, 1).to(torch.int64) << 32) + (
-        drawn.permute(0, 2, 3, 1).to(torch.int64) + PARTS // 2
-    )
-    flat = places.reshape(-1)
-    found = known.coarse.index_select(0, flat >> 32 - COARSE)
-    open_ = (found < 0).nonzero().squeeze(1)
-    exact = torch.searchsorted(known.bounds, flat[open_], right=True) - (flat[open_] >> 32) * known.each
-    found[open_] = exact.to(found.dtype)
-    return found.reshape(places.shape).permute(0, 3, 1, 2).to(finest(levels.device))
+    grey, parts = (flat(each).to(torch.int32) for each in (levels, drawn))
+    found = known.coarse.index_select(0, (grey << COARSE) + (parts >> 32 - COARSE) + (1 << COARSE - 1))
+    unsure = (found < 0).nonzero().squeeze(1)
+    level = grey[unsure].to(torch.int64)
+    place = (level << 32) + parts[unsure] + PARTS // 2
+    found[unsure] = (torch.searchsorted(known.bounds, place, right=True) - level * known.each).to(found.dtype)
+    n, c, h, w = levels.shape
+    return found.reshape(n, h, w, c).permute(0, 3, 1, 2)
+
+
+def flat(planes: torch.Tensor) -> torch.Tensor:
+    """(n, c, h, w), channels_last, as one row of numbers."""
+    return planes.permute(0, 2, 3, 1).reshape(-1)
 
 
 def _of_reals(levels: torch.Tensor, drawn: torch.Tensor, photons: float) -> torch.Tensor:

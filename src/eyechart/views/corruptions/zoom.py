@@ -46,29 +46,43 @@ def zoomed(planes: torch.Tensor, factor: float) -> torch.Tensor:
         factor: 1 or more.
 
     Returns:
-        (n, c, h, w) float64, channels_last.
+        (n, c, h, w) float64.
     """
-    rows = planes.to(finest(planes.device)).permute(0, 2, 3, 1)
-    for axis in (1, 2):
-        rows = _stretched(rows, axis, between(rows.shape[axis], factor))
-    return rows.permute(0, 3, 1, 2)
+    places = _by_place(planes)
+    return _of_planes(_stretched(places, factor, places.new_empty((3, *places.shape))), planes.shape)
 
 
-def _stretched(rows: torch.Tensor, axis: int, at: Between) -> torch.Tensor:
-    """Along one axis."""
-    lower, upper = (torch.from_numpy(i).to(rows.device) for i in (at.lower, at.upper))
-    share = torch.from_numpy(at.share).to(rows.device, rows.dtype).reshape(-1, *(1,) * (rows.ndim - 1 - axis))
-    return torch.lerp(rows.index_select(axis, lower), rows.index_select(axis, upper), share)
+def _by_place(planes: torch.Tensor) -> torch.Tensor:
+    """(h, w, n * c) float64: what belongs to one place lies together, so that places are picked in long pieces."""
+    return planes.permute(2, 3, 0, 1).to(finest(planes.device)).flatten(2)
+
+
+def _of_planes(places: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """(n, c, h, w) again."""
+    return places.reshape(*shape[2:], *shape[:2]).permute(2, 3, 0, 1)
+
+
+def _stretched(places: torch.Tensor, factor: float, room: torch.Tensor) -> torch.Tensor:
+    """Rows, then columns, of (h, w, m), in three such pieces of room: new memory for each factor would take longest."""
+    low, high, found = room
+    for axis in (0, 1):
+        at = between(places.shape[axis], factor)
+        lower, upper = (torch.from_numpy(index).to(places.device) for index in (at.lower, at.upper))
+        share = torch.from_numpy(at.share).to(places.device, places.dtype).reshape(-1, *(1,) * (2 - axis))
+        torch.index_select(places, axis, lower, out=low)
+        torch.index_select(places, axis, upper, out=high)
+        places = torch.lerp(low, high, share, out=found)
+    return places
 
 
 def zoom_blur(given: Given, factors: Factors) -> torch.Tensor:
     """Mean of the image and its enlargements, the first of which is the image; summed and cut in float32, as published."""
-    image = given.precise.to(torch.float32)
-    layers = torch.zeros_like(image)
+    image = _by_place(given.precise.to(torch.float32))
+    layers, room = torch.zeros_like(image, dtype=torch.float32), image.new_empty((3, *image.shape))
     for factor in factors:
-        layers.add_(zoomed(image, factor).to(torch.float32))
-    mean = image.add_(layers).div_(len(factors) + 1)
-    return mean.clamp_(0, 1).mul_(255).to(torch.uint8) if given.whole else mean
+        layers.add_(_stretched(image, factor, room).to(torch.float32))
+    mean = _of_planes(layers.add_(image.to(torch.float32)).div_(len(factors) + 1), given.pixels.shape)
+    return mean.clamp(0, 1).mul_(255).to(torch.uint8) if given.whole else mean
 
 
 def _up_to(end: float, step: float) -> tuple[Factors]:
