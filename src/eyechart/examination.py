@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from eyechart.core.catalogue import SUITES, make_exams
 from eyechart.core.exam import Exam
+from eyechart.core.view import Precision
 from eyechart.errors import SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
@@ -38,6 +39,7 @@ def examine(
     workers: int | Literal["auto"] = "auto",
     max_bad: int = 0,
     classes: Literal["auto", "sorted"] = "auto",
+    precision: Precision = "float32",
     training: ImageSet | str | None = None,
     reporter: Reporter | None = None,
 ) -> Run:
@@ -49,7 +51,7 @@ def examine(
         exams: names, exams with settings, or a suite (``quick``, ``standard``, ``full``).
         settings: exam name -> setting -> value.
         out: run folder, local or an fsspec URL; a new temporary folder if None.
-        limit, seed, batch_size, workers, max_bad: see ``RunOptions``.
+        limit, seed, batch_size, workers, max_bad, precision: see ``RunOptions``.
         classes: how image classes are matched with outputs: by name or wnid, or (``sorted``) by their sorted order.
         training: images that the model was fitted to, for exams that compare with them (``clean``, ``bands``,
             ``partial_invariance``).
@@ -71,7 +73,9 @@ def examine(
         images=load_images(images) if isinstance(images, str) else images,
         exams=_exams(exams, settings or {}),
         folder=folder,
-        options=RunOptions.of(limit=limit, seed=seed, batch_size=batch_size, workers=workers, max_bad=max_bad),
+        options=RunOptions.of(
+            limit=limit, seed=seed, batch_size=batch_size, workers=workers, max_bad=max_bad, precision=precision
+        ),
         reporter=reporter or Silent(),
         classes=classes,
         command=command_line(),

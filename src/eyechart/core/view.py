@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # source views run in decode workers, which must start withou
     from PIL import Image
 
     from eyechart.images.original import Original
+    from eyechart.models.image_model import ImageModel
     from eyechart.models.preprocessing import Preprocessing
 
 Notes = Mapping[str, "np.ndarray[Any, Any]"]
@@ -88,6 +89,24 @@ class Shown:
     valid: np.ndarray[Any, Any] | None = None
 
 
+Precision = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True, eq=False)
+class Attacked:
+    """What an attack is handed beside the pixels.
+
+    Attributes:
+        model: that is asked, with the query's weights.
+        labels: (n,) index of the true class among the model's outputs, -1 where unknown.
+        precision: in which an attack may search; what it claims is confirmed in float32.
+    """
+
+    model: ImageModel
+    labels: np.ndarray[Any, Any]
+    precision: Precision = "float32"
+
+
 class Pixels:
     """A batch in the model's frame, with intermediate results shared between its views.
 
@@ -97,6 +116,8 @@ class Pixels:
         seed: of the run.
         notes: what the views before say about it.
         beside: the frames of other source views of the same images, for views that mix them in.
+        attacked: what attacks are handed; None where nobody asks a model.
+        before: (n, c, h, w), what the source view showed, before all steps.
     """
 
     def __init__(
@@ -107,8 +128,11 @@ class Pixels:
         notes: Notes | None = None,
         beside: Mapping[SourceView, Pixels] | None = None,
         remember: int = 4,
+        attacked: Attacked | None = None,
+        before: torch.Tensor | None = None,
     ) -> None:
         self.tensor, self.ids, self.seed, self.notes = tensor, ids, seed, notes or {}
+        self.attacked, self.before = attacked, tensor if before is None else before
         self.beside: Mapping[SourceView, Pixels] = beside or {}
         self._remember = remember
         self._kept: dict[object, Any] = {}

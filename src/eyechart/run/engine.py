@@ -16,7 +16,7 @@ import torch
 from eyechart.core.exam import Batch, Exam
 from eyechart.core.query import Query
 from eyechart.core.tally import Gathering, Tally
-from eyechart.core.view import Plain, View
+from eyechart.core.view import Attacked, Plain, View
 from eyechart.errors import RunFolderError
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
@@ -86,11 +86,17 @@ class Engine:
         self.identity = identity
         self.folder, self.slot, self.options, self.reporter, self.rank = folder, slot, options, reporter, rank
         self.subject = subject_of(model, bool((labels >= 0).any()), training)
-        self._forwarder = Forwarder(model, options.batch_size, options.seed, reporter.advance, self._first_frames)
+        self._forwarder = Forwarder(
+            model, options.batch_size, options.seed, reporter.advance, self._first_frames, options.precision
+        )
         self.pace = Pace(model, self._forwarder, images.in_memory)
         self._slowest = 0.0
         self._frames: dict[int, torch.Tensor] = {}
         self.jobs = Jobs(images, labels, order, model.preprocessing, options.seed)
+
+    def attacked(self, positions: Sequence[int]) -> Attacked:
+        """What attacks on some of the images are handed."""
+        return Attacked(self.model, self.labels[self.order[np.asarray(positions)]], self.options.precision)
 
     def _first_frames(self, n: int) -> torch.Tensor:
         """The first plain frames of the order that can be decoded, at most n: (n, c, h, w) uint8."""

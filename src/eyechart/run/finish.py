@@ -218,7 +218,8 @@ def _pictured(engine: Engine, exam: Exam, case: Kept) -> dict[str, Any]:
     if not views:  # there may be thousands
         return {**told, "pictures": {}}
     sources = source_views([Query(view) for view in views.values()])
-    job = engine.jobs.of([engine.jobs.position_of(case.id)], sources)
+    position = engine.jobs.position_of(case.id)
+    job = engine.jobs.of([position], sources)
     drawn = draw(job)
     pictures = {}
     if drawn.examined.all():
@@ -226,7 +227,7 @@ def _pictured(engine: Engine, exam: Exam, case: Kept) -> dict[str, Any]:
         shown = {s: Pixels(f, job.ids, job.seed, n) for s, f, n in zip(sources, frames, drawn.notes, strict=True)}
         for name, view in views.items():
             first = shown[split_stages(view)[0]]
-            beside = Pixels(first.tensor, job.ids, job.seed, first.notes, shown)
+            beside = Pixels(first.tensor, job.ids, job.seed, first.notes, shown, attacked=engine.attacked([position]))
             pictures[name] = _webp(show(view, beside)[0][0])
     return {**told, "pictures": pictures}
 

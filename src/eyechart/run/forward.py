@@ -13,7 +13,7 @@ import torch
 
 from eyechart.core.query import COST, Answer, Answers, Features, Query, Reply, Signal
 from eyechart.core.tap import DenseTap
-from eyechart.core.view import Pixels, SourceView, View, sources_of, split_stages
+from eyechart.core.view import Attacked, Pixels, Precision, SourceView, View, sources_of, split_stages
 from eyechart.core.weights import Weights
 from eyechart.models.image_model import ImageModel
 from eyechart.run.altered import OtherWeights
@@ -22,6 +22,7 @@ from eyechart.run.draw import Drawn
 from eyechart.run.features import DenseLayers, PlainLayers, joined
 from eyechart.run.gradients import loss_gradient
 from eyechart.run.render import Remembered, Rendered, show, unit
+from eyechart.run.sheets import Sheet, sheets_of
 
 Array = np.ndarray[Any, Any]
 # Frames rendered together. On CPUs larger tensors cost page faults, and leave the cache between steps; on accelerators each
@@ -55,34 +56,6 @@ class _Found:
         return Signal(torch.cat(self.signals), self.notes, self.valid)
 
 
-@dataclass(frozen=True)
-class _Sheet:
-    """What one source view shows of the images at hand: frames (n, h, w, c) uint8, notes, and where it is valid."""
-
-    frames: Array
-    notes: Mapping[str, Array]
-    valid: Array
-
-    def on(self, device: torch.device) -> torch.Tensor:
-        """The frames (n, c, h, w) uint8, channels_last."""
-        return torch.from_numpy(self.frames).permute(0, 3, 1, 2).to(device, non_blocking=True)
-
-    def about(self, part: slice) -> dict[str, Array]:
-        """Notes on some of the images."""
-        return {name: column[part] for name, column in self.notes.items()}
-
-
-def _sheets(views: Sequence[SourceView], drawn: Drawn) -> dict[SourceView, _Sheet]:
-    """By source view, what was drawn of the images that could be decoded."""
-    kept = np.flatnonzero(drawn.examined)
-    found = {}
-    for v, view in enumerate(views):
-        frames = drawn.frames[v] if len(kept) == drawn.frames.shape[1] else drawn.frames[v][kept]
-        notes = {name: column[kept] for name, column in drawn.notes[v].items()}
-        found[view] = _Sheet(frames, notes, drawn.valid[v][kept])
-    return found
-
-
 class Forwarder:
     """Answers queries for drawn images.
 
@@ -92,6 +65,7 @@ class Forwarder:
         seed: of the run, for views that draw on the device.
         progress: called with the number of frames after each forward.
         calibration: gives the first so many plain frames (n, c, h, w) uint8, for weights that settle on images.
+        precision: in which attacks may search; all answers are float32.
     """
 
     def __init__(
@@ -101,9 +75,10 @@ class Forwarder:
         seed: int = 0,
         progress: Callable[[int], None] = lambda _: None,
         calibration: Callable[[int], torch.Tensor] | None = None,
+        precision: Precision = "float32",
     ) -> None:
         height, width = model.preprocessing.size
-        self.model, self.seed, self._progress = model, seed, progress
+        self.model, self.seed, self._progress, self._precision = model, seed, progress, precision
         self.batch_size = BatchSize(batch_size, 4 * model.preprocessing.channels * height * width)
         self._buffer = model.buffer(self.batch_size.largest)
         self._asked = model
@@ -147,7 +122,7 @@ class Forwarder:
         found: dict[Query, _Found],
     ) -> None:
         """All queries that ask with the weights at hand."""
-        sheets = _sheets(views, drawn)
+        sheets = sheets_of(views, drawn)
         for source, sheet in sheets.items():
             mine = [q for q in queries if split_stages(q.view)[0] == source]
             if not mine:
@@ -169,8 +144,8 @@ class Forwarder:
         self,
         source: SourceView,
         found: Mapping[Query, _Found],
-        sheet: _Sheet,
-        beside: Mapping[SourceView, _Sheet],
+        sheet: Sheet,
+        beside: Mapping[SourceView, Sheet],
         ids: tuple[str, ...],
         labels: Array,
     ) -> None:
@@ -180,36 +155,61 @@ class Forwarder:
         plain = [q for q in found if q.reading == "answer" and not split_stages(q.view)[1]]
         for query in plain:
             self._add(shown, found[query].values)
-        others = [q for q in found if q not in plain]
+        for others, step in self._portions([q for q in found if q not in plain], shown):
+            for start in range(0, len(shown), step):
+                part = slice(start, start + step)
+                mixed = {
+                    v: Pixels(unit(f[part]), ids[part], self.seed, beside[v].about(part))
+                    for v, f in others_shown.items()
+                }
+                handed = Attacked(self._asked, labels[part], self._precision)
+                first = Pixels(unit(shown[part]), ids[part], self.seed, sheet.about(part), mixed, attacked=handed)
+                self._part(others, first, labels[part], part, found, (source, start))
+
+    def _portions(self, queries: Sequence[Query], frames: torch.Tensor) -> list[tuple[list[Query], int]]:
+        """Queries that are rendered together, and of how many images at a time: attacks of as many as a forward takes."""
+        attacks = [q for q in queries if q.view.cost]
+        others = [q for q in queries if not q.view.cost]
         light = all(q.reading in ("answer", "pixels") for q in others)
-        step = together(shown, light)
-        for start in range(0, len(shown) if others else 0, step):
-            part = slice(start, start + step)
-            mixed = {
-                v: Pixels(unit(f[part]), ids[part], self.seed, beside[v].about(part)) for v, f in others_shown.items()
-            }
-            first = Pixels(unit(shown[part]), ids[part], self.seed, sheet.about(part), mixed)
-            layers = PlainLayers(self.model, first.tensor)
-            for query in others:
-                pixels, noted, fine = self._shown((source, query.view, start), query.view, first)
-                mine = found[query]
-                mine.note(part, noted, fine, len(ids))
-                if query.reading == "answer":
-                    self._add(pixels, mine.values[part])
-                elif query.reading == "pixels":
-                    mine.signals.append(pixels)
-                    self._progress(COST["pixels"] * len(pixels))
-                elif isinstance(query.tap, DenseTap):
-                    mine.features.append(self._dense(query.tap, pixels))
-                elif query.tap is not None:
-                    with _full_float32(self.model.device):
-                        mine.features.append(layers.features(query.tap, pixels, self.batch_size.now))
-                    self._progress(COST["layers"] * len(pixels))
-                else:
-                    mine.signals.append(self._gradient(pixels, labels[part], mine.valid[part]))
+        sized = (others, together(frames, light)), (attacks, self.batch_size.now)
+        return [(some, step) for some, step in sized if some]
+
+    def _part(
+        self,
+        queries: Sequence[Query],
+        first: Pixels,
+        labels: Array,
+        part: slice,
+        found: Mapping[Query, _Found],
+        key: tuple[object, int],
+    ) -> None:
+        """Queries of some of the images, the frames ``first``; ``key``: what these frames are."""
+        layers = PlainLayers(self.model, first.tensor)
+        for query in queries:
+            pixels, noted, fine = self._shown((*key, query.view), query.view, first)
+            mine = found[query]
+            mine.note(part, noted, fine, len(mine.valid))
+            if query.reading == "answer":
+                self._add(pixels, mine.values[part])
+            elif query.reading == "pixels":
+                mine.signals.append(pixels)
+                self._progress(COST["pixels"] * len(pixels))
+            elif isinstance(query.tap, DenseTap):
+                mine.features.append(self._dense(query.tap, pixels))
+            elif query.tap is not None:
+                with _full_float32(self.model.device):
+                    mine.features.append(layers.features(query.tap, pixels, self.batch_size.now))
+                self._progress(COST["layers"] * len(pixels))
+            else:
+                mine.signals.append(self._gradient(pixels, labels, mine.valid[part]))
 
     def _shown(self, key: object, view: View, first: Pixels) -> Rendered:
         """What the view shows, from memory if other weights were shown the same."""
+        if view.cost:  # each net is attacked for itself
+            with _full_float32(self.model.device):
+                shown = show(view, first)
+            self._progress(view.cost * len(first.ids))
+            return shown
         if self._remembered is None:
             return show(view, first)
         return self._remembered.get(key, lambda: show(view, first))

@@ -9,15 +9,21 @@ from typing import Any
 
 import numpy as np
 
+from eyechart.core.view import Precision
 from eyechart.errors import IdentityError
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
 
 
 def identity(
-    models: Sequence[ImageModel], labels: Sequence[np.ndarray[Any, Any]], images: ImageSet, seed: int
+    models: Sequence[ImageModel],
+    labels: Sequence[np.ndarray[Any, Any]],
+    images: ImageSet,
+    seed: int,
+    precision: Precision = "float32",
 ) -> dict[str, Any]:
-    """The identity of a run; ``labels`` are the images' labels as each model's output numbers."""
+    """The identity of a run; ``labels`` are the images' labels as each model's output numbers,
+    ``precision`` what attacks search in."""
     return {
         "models": [
             {
@@ -30,7 +36,7 @@ def identity(
         ],
         "images": {"fingerprint": images.fingerprint, "n": len(images)},
         "seed": seed,
-        "precision": "float32",
+        "precision": precision,
         "back_end": "torch",
     }
 

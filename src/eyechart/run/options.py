@@ -7,12 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eyechart.core.settings import misfit
+from eyechart.core.view import Precision
 
 Auto = Literal["auto"]
 
 
 class RunOptions(BaseModel):
-    """How images are run through the exams. None of these changes a decision; ``seed`` and ``limit`` choose."""
+    """How images are run through the exams.
+
+    ``seed`` and ``limit`` choose, ``precision`` may change what attacks find; nothing else changes a decision.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,6 +31,10 @@ class RunOptions(BaseModel):
     )
     workers: Annotated[int, Field(ge=0)] | Auto = Field(
         "auto", description="Decode processes; 0 decodes in the main process."
+    )
+    precision: Precision = Field(
+        "float32",
+        description="What attacks search in: bfloat16 is faster where the processor has it; figures are float32 all the same.",
     )
     max_bad: int = Field(0, ge=0, description="Images that may be unusable before the run counts as failed.")
 

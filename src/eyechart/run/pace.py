@@ -23,6 +23,7 @@ JOB_BYTES = 48 << 20  # of decoded frames
 SIGNAL_BYTES = 256 << 20  # of pixels and gradients, which exams are given all at once
 JOB_FRAMES = 4096
 JOB_IMAGES = {True: 256, False: 32}  # in memory; to be decoded: the first job is what the model waits for
+ATTACKED_IMAGES = 128  # or more, so that a batch is worth asking when most of its images have fallen
 CHANGED_IMAGES = 256  # that share one change of weights
 DECODE_SECONDS = {True: 1e-4, False: 0.02}  # of an image, about
 
@@ -67,6 +68,8 @@ class Pace:
         values = self._model.preprocessing.channels * prod(self._model.preprocessing.size)
         signals = 4 * values * sum(query.reading in ("pixels", "gradient") for query in queries)
         most = CHANGED_IMAGES if _nets(queries) > MOST_KEPT else JOB_IMAGES[self._in_memory]
+        if any(query.view.cost for query in queries):
+            most = max(most, ATTACKED_IMAGES)
         # Each change of weights costs about as much as some forwards: what one net is shown counts, not what all are.
         shown = max(Counter(query.weights for query in queries).values(), default=1)
         most = min(most, max(16, JOB_FRAMES // shown), JOB_BYTES // (values * max(1, len(source_views(queries)))))
@@ -84,6 +87,8 @@ class Pace:
         if nets > MOST_KEPT:  # none is kept from one job to the next
             worth = 2 * nets * self.change / (CHANGING * each)  # 2: half is rounded off
             most = max(most, min(worth, self.together(queries)))
+        if any(query.view.cost for query in queries):
+            most = max(most, ATTACKED_IMAGES)
         return 1 << int(np.clip(np.log2(most), 0, 13))
 
 

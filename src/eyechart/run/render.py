@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,14 +43,22 @@ def unit(frames: torch.Tensor) -> torch.Tensor:
 
 
 def show(view: View, first: Pixels) -> Rendered:
-    """Render the input stages of ``view`` one after another: pixels, notes, which images could be shown."""
+    """Render the input stages of ``view`` one after another: pixels, notes, which images could be shown.
+
+    What asks the model is done once for all views of the batch that go on from it.
+    """
     batch = first
     notes: dict[str, Array] = {}
     fine: Array | None = None
-    for step in split_stages(view)[1]:
-        shown = step.render(batch)
+    steps = split_stages(view)[1]
+    for done, step in enumerate(steps, 1):
+        render = partial(step.render, batch)
+        shown = first.shared(("steps", steps[:done]), render) if step.cost else render()
         notes.update(shown.notes)
         if shown.valid is not None:
             fine = shown.valid if fine is None else fine & shown.valid
-        batch = Pixels(shown.pixels, first.ids, first.seed, {**first.notes, **notes}, first.beside)
+        about = {**first.notes, **notes}
+        batch = Pixels(
+            shown.pixels, first.ids, first.seed, about, first.beside, attacked=first.attacked, before=first.tensor
+        )
     return batch.tensor, dict(notes), fine

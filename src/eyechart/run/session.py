@@ -70,7 +70,7 @@ class Session:
         self.finished = False  # results are written
         matched = [self._matched(model, self.images) for model in self.models]
         self.labels, self.class_lines = [m[0] for m in matched], [m[1] for m in matched]
-        self.identity = identity(self.models, self.labels, self.images, self.options.seed)
+        self.identity = self._identity(self.labels, self.images)
         self.record = Record(self.folder, self.identity)
         # A resumed run keeps its folders, whatever its models are called today.
         self.slots = self.record.slots or slots([model.name for model in self.models])
@@ -86,6 +86,10 @@ class Session:
         match = labels_or_none if all(exam.own_targets for exam in self.exams) else labels_for
         return match(model, images, self.classes)
 
+    def _identity(self, labels: Sequence[Array], images: ImageSet) -> dict[str, Any]:
+        """What makes this run the run it is, on these images."""
+        return identity(self.models, labels, images, self.options.seed, self.options.precision)
+
     def _number(self, images: ImageSet, covered: int) -> int:
         """How many images are examined: as many as asked for, or as the run covers already."""
         asked = min(self.options.limit or len(images), len(images))
@@ -95,7 +99,7 @@ class Session:
 
     def _engines(self, images: ImageSet, labels: Sequence[Array], n: int, training: bool = False) -> list[Engine]:
         """One a model."""
-        keys = digests(identity(self.models, labels, images, self.options.seed))
+        keys = digests(self._identity(labels, images))
         order = seeded_order(images.ids, images.labels, self.options.seed)
         slots = [f"{slot}-training" if training else slot for slot in self.slots]
         fixed = self.options, self.reporter, self.rank, training

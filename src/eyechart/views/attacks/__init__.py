@@ -1,0 +1,1 @@
+"""Attacks: the smallest changes that cost a model its answer, searched for in pixel space, batched on the device."""
