@@ -47,9 +47,9 @@ class Calibration(Exam):
         selective_error {threshold: own | clean}: share of errors among the most confident answers: own, the ``coverage`` of
             these; clean, those that reach the confidence which that share of the answers to clean images reach.
         selective_share {threshold: clean}: how many answers reach it. The thresholds are taken as known.
-    At {shown} and {severity}, and {bin} from the least sure: confidence_in_bin, accuracy_in_bin, the reliability diagram.
+    At {shown}, and {bin} from the least sure: confidence_in_bin, accuracy_in_bin, the reliability diagram.
     Temperature scaling (Guo et al., ICML 2017, arXiv 1706.04599): logits divided by the number that makes the likelihood
-    highest on clean images. Fitted on every other image of each class, judged on the rest, at the same {shown, severity}:
+    highest on clean images. Fitted on every other image of each class, judged on the rest, at {shown} and {shown, severity}:
         temperature: that number, between 1/4 and 8; above 1 the model is too sure.
         held_out_ece, held_out_ece_if_calibrated, held_out_nll, held_out_brier {logits: as_is | scaled}: with and without it.
         ece_removed, nll_removed: as_is less scaled, paired by image; above 0 it helps.

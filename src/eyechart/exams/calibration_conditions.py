@@ -64,7 +64,7 @@ class Group:
     Attributes:
         at: coordinates.
         columns: places among all conditions.
-        whole: whether bins, and what a temperature does, are told of it, too.
+        whole: whether it is also told what a temperature does.
     """
 
     at: dict[str, Any]

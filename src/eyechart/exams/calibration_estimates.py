@@ -15,7 +15,7 @@ from eyechart.core.told import Make
 from eyechart.core.words import figure
 from eyechart.exams.calibration_conditions import Group, shown_of
 from eyechart.stats.calibration import ece, ece_if_calibrated, equal_mass
-from eyechart.stats.intervals import ratios
+from eyechart.stats.intervals import ratios, share_of
 
 NOTHING = "no image with a label could be shown so"
 UNITS = {
@@ -57,7 +57,7 @@ class Believed:
         yield from self._means(group, right, confidence, images, places)
         yield from self.errors("ece", "ece_if_calibrated", group.at, confidence, right, images)
         yield from self._selective(group, confidence, right, images)
-        if group.whole:
+        if set(group.at) == {"shown"}:
             yield from self._reliability(group, confidence, right, images)
 
     def errors(
@@ -70,8 +70,8 @@ class Believed:
             )
             return
         same: dict[str, Any] = {"debiased": self.debiased, "clusters": None if _alone(images) else images}
-        found = ece(confidence, right, self.bins, **same)
         noise = ece_if_calibrated(confidence, self.bins, **same)
+        found = ece(confidence, right, self.bins, limit=noise, **same)
         yield self.make(error, unit="probability", at=at, **figure(found))
         yield self.make(
             limit, unit="probability", at=at, value=noise, n=found.n, method="97.5 % point under calibration"
@@ -108,11 +108,13 @@ class Believed:
         place = equal_mass(confidence, self.bins)
         for k in range(int(place.max()) + 1 if len(place) else 0):
             mine = place == k
-            one, at = np.ones(int(mine.sum())), {**group.at, "bin": k + 1}
-            named = {"accuracy_in_bin": (right[mine] * one, one)}
-            yield from self.say(at, named, images[mine])
+            at, own = {**group.at, "bin": k + 1}, len(np.unique(images[mine]))
+            if own == mine.sum():
+                yield self.make("accuracy_in_bin", at=at, **figure(share_of(right[mine])))
+            else:
+                one = np.ones(int(mine.sum()))
+                yield from self.say(at, {"accuracy_in_bin": (right[mine] * one, one)}, images[mine])
             mean = float(confidence[mine].mean())
-            own = len(np.unique(images[mine]))
             yield self.make("confidence_in_bin", unit="probability", at=at, value=mean, n=own)
 
 

@@ -12,6 +12,9 @@ from eyechart.stats.intervals import BOOTSTRAP_UP_TO, DRAWS, FEWEST, Interval, r
 
 Array = np.ndarray[Any, Any]
 
+ENOUGH = 20  # draws for a variance that varies little
+_CHUNK = 1_000_000
+
 
 def ece(
     confidence: Array,
@@ -20,6 +23,7 @@ def ece(
     *,
     debiased: bool = False,
     clusters: Array | None = None,
+    limit: float | None = None,
     seed: int = 0,
 ) -> Interval:
     """Top-label calibration error: mean over equal-mass bins of |accuracy - mean confidence|, weighted by bin size.
@@ -33,6 +37,7 @@ def ece(
             are all right or all wrong show no noise and get no correction. Answers of one cluster are alike, so that there is
             more noise: the variance of a bin's accuracy is that of whole clusters.
         clusters: (n,) whole numbers from 0, equal for answers to one image; None: each is its own.
+        limit: ``ece_if_calibrated``, if it is known already.
         seed: of the bootstrap.
 
     The interval is the basic bootstrap (2 * value - percentiles) of whole clusters: the error is inflated by noise, and
@@ -53,8 +58,9 @@ def ece(
     drawn = np.concatenate([error(weights) for weights in resamples(n, _draws(n), seed)])
     low, high = np.percentile(drawn, [2.5, 97.5])
     low, high = max(0.0, 2 * value - float(high)), min(1.0, 2 * value - float(low))
-    if value <= ece_if_calibrated(confidence, bins, debiased=debiased, clusters=clusters, seed=seed):
-        low = 0.0
+    if limit is None:
+        limit = ece_if_calibrated(confidence, bins, debiased=debiased, clusters=clusters, seed=seed)
+    low = 0.0 if value <= limit else low
     if hit.min() == hit.max():
         right = wilson(float(hit[0]) * n, n)
         high = max(high, *(abs(float(conf.mean()) - (end or 0.0)) for end in (right.low, right.high)))
@@ -72,12 +78,16 @@ def ece_if_calibrated(
     order = np.argsort(np.asarray(confidence, np.float64), kind="stable")
     conf, rng = np.asarray(confidence, np.float64)[order], np.random.default_rng(seed)
     binned = _Binned(conf, None if clusters is None else clusters[order], bins)
-    size, confident = binned.total(np.ones(len(conf))), binned.total(conf)
-    found = []
-    for _ in range(_draws(binned.n) // 2):
-        hit = rng.random(binned.n)[binned.own] < conf
-        design = binned.design(hit) if debiased else None
-        found.append(float(_error(size[None], binned.total(hit)[None], confident[None], design)[0]))
+    draws, step = _draws(binned.n) // 2, max(1, _CHUNK // len(conf))
+    right: list[Array] = []
+    design: list[Array] = []
+    for at in range(0, draws, step):
+        hits = rng.random((min(step, draws - at), binned.n))[:, binned.own] < conf
+        right.append(binned.totals(hits))
+        if debiased and len(design) < ENOUGH:  # it varies little
+            design += [binned.design(hit) for hit in hits[:ENOUGH]]
+    size, confident = binned.totals(np.stack([np.ones(len(conf)), conf]))
+    found = _error(size, np.concatenate(right), confident, np.mean(design, axis=0) if debiased else None)
     return float(np.percentile(found, 97.5))
 
 
@@ -153,9 +163,10 @@ class _Binned:
         self.place = equal_mass(confidence, bins)
         self.bins, self.n = int(self.place.max()) + 1, int(self.own.max()) + 1
 
-    def total(self, column: Array) -> Array:
-        """Sums over each bin: (bins,)."""
-        return np.bincount(self.place, column, self.bins)
+    def totals(self, columns: Array) -> Array:
+        """Sums over each bin: (m, samples) -> (m, bins)."""
+        starts = np.searchsorted(self.place, np.arange(self.bins))
+        return np.asarray(np.add.reduceat(columns, starts, axis=1, dtype=np.float64))
 
     def by_cluster(self, column: Array) -> Array:
         """Sums over the samples of each cluster in each bin: (clusters, bins)."""
@@ -164,8 +175,7 @@ class _Binned:
     def adder(self, columns: Sequence[Array]) -> Callable[[Array], list[Array]]:
         """What gives, for weights (draws, clusters), the weighted sums of each column: (draws, bins) each."""
         if self.alone:  # no table of all clusters and bins: it would be many times the samples
-            starts = np.searchsorted(self.place, np.arange(self.bins))
-            return lambda weights: [np.add.reduceat(weights * column, starts, axis=1) for column in columns]
+            return lambda weights: [self.totals(weights * column) for column in columns]
         tables = [self.by_cluster(column) for column in columns]
         return lambda weights: [weights @ table for table in tables]
 
@@ -185,7 +195,7 @@ def _draws(n: int) -> int:
 
 
 def _error(size: Array, right: Array, confident: Array, design: Array | None = None) -> Array:
-    """Error from sums per bin, each (m, bins): number, number right, sum of confidences -> (m,); debiased given the designs."""
+    """Error (m,) from sums per bin, each (m, bins) or (bins,): number, number right, sum of confidences; ``design``: debias."""
     held = np.maximum(size, 1.0)
     accuracy = right / held
     gap = np.abs(accuracy - confident / held)
@@ -194,4 +204,4 @@ def _error(size: Array, right: Array, confident: Array, design: Array | None = N
         far = gap / spread
         folded = spread * np.sqrt(2 / np.pi) * np.exp(-(far**2) / 2) + gap * erf(far / np.sqrt(2))
         gap = 2 * gap - folded  # may be negative in a bin: cut off bin by bin, the correction would be half lost
-    return np.asarray(np.maximum(0.0, (gap * size).sum(1) / size.sum(1)))
+    return np.asarray(np.maximum(0.0, (gap * size).sum(-1) / size.sum(-1)))
