@@ -100,7 +100,7 @@ def _errors(estimates: Estimates) -> Iterator[Lines]:
     named = {
         "as it is": _curve(estimates, "held_out_ece", logits="as_is"),
         "with temperature": _curve(estimates, "held_out_ece", logits="scaled"),
-        "noise stays below": _curve(estimates, "held_out_ece_if_calibrated", logits="as_is"),
+        "noise stays below": _curve(estimates, "held_out_ece_if_calibrated", logits="scaled"),
     }
     yield Lines(
         title="What a temperature mends",

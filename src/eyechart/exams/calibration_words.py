@@ -10,6 +10,7 @@ from eyechart.core.words import number, percent, points
 from eyechart.stats.temperature import at_limit
 
 MUCH, LITTLE = 0.05, 0.03  # of probability: verdicts
+SAME = 0.002  # of probability: nearly all of the error is to one side
 ENOUGH = 100  # images: fewer are not enough to praise
 HALF = 0.5  # of the answers: who is right less often is not praised for knowing it
 MEND = (
@@ -53,12 +54,21 @@ def _off(estimates: Estimates, at: dict[str, object], where: str) -> Iterator[Fi
         )
         yield Finding("strong" if enough and able else "note", told)
         return
-    side = " too sure" if (over.low or 0.0) > 0 else " not sure enough" if (over.high or 0.0) < 0 else ""
-    told = f"{sentence}: its confidence is off by {percent(error)}"
-    told += f", and it is{side} by {points(_size(over))}." if side else ", now to one side, now to the other."
+    sentence += f": {_by_how_much(error, over)}."
     weak = (error.low or 0.0) > (LITTLE if at["shown"] == "clean" else MUCH)
     advice = "Scale its logits by a temperature, see below." if at["shown"] == "clean" else MEND
-    yield Finding("weak" if weak else "note", told, advice if weak else "")
+    yield Finding("weak" if weak else "note", sentence, advice if weak else "")
+
+
+def _by_how_much(error: Estimate, over: Estimate) -> str:
+    """The side, where there is one; the error, too, where it is not all to that side."""
+    side = "too sure" if (over.low or 0.0) > 0 else "not sure enough" if (over.high or 0.0) < 0 else ""
+    if not side:
+        return f"its confidence is off by {percent(error)}, now to one side, now to the other"
+    told = f"it is {side} by {points(_size(over))}"
+    if (error.value or 0.0) - abs(over.value or 0.0) < SAME:
+        return told
+    return f"{told}; its confidence is off by {percent(error)}, not always to that side"
 
 
 def _size(e: Estimate) -> Estimate:
