@@ -55,8 +55,8 @@ def corrupt_of_imagecorruptions() -> Corrupt:
     """Its function, with what has gone from its libraries put back."""
     plain = skimage.filters.gaussian
 
-    def gaussian(image: Array, *, multichannel: bool = False, **settings: Any) -> Array:
-        return np.asarray(plain(image, channel_axis=-1 if multichannel else None, **settings))
+    def gaussian(*given: Any, multichannel: bool = False, **settings: Any) -> Array:
+        return np.asarray(plain(*given, channel_axis=-1 if multichannel else None, **settings))
 
     interpolation = types.ModuleType("scipy.ndimage.interpolation")
     interpolation.map_coordinates = scipy.ndimage.map_coordinates  # type: ignore[attr-defined]

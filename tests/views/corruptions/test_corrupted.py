@@ -37,6 +37,9 @@ def test_names_and_columns() -> None:
     for wrong in (("rain", 1), ("fog", 6), ("fog", -1)):
         with pytest.raises(ValueError, match="no such corruption"):
             Corrupted(*wrong)
+    for settings in ({"rounding": "up"}, {"column": "svhn"}):
+        with pytest.raises(ValueError, match="no such rounding or column"):
+            Corrupted("fog", 1, **settings)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", THERE)
@@ -63,6 +66,24 @@ def test_goes_by_seed_and_image_and_leaves_what_it_was_given(name: str) -> None:
     assert torch.equal(Corrupted(name, 3).render(turned).pixels.flip(0), together)
     alone = Corrupted(name, 3).render(pixels(images[2:3], batch.ids[2:3])).pixels
     assert torch.equal(alone, together[2:3])
+
+
+@pytest.mark.parametrize("name", THERE)
+def test_threads_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    x = frames(80, 72)  # enough for threads to be worth while
+    alone = levels(x, name, 3, column="imagenet")
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    assert (levels(x, name, 3, column="imagenet") == alone).all()
+
+
+@pytest.mark.parametrize("name", [name for name in THERE if kind_of(name).family == "blur"])
+@pytest.mark.parametrize("grey", [0, 130, 255])
+def test_blurs_leave_a_plain_picture(name: str, grey: int) -> None:
+    plain = np.full((1, 40, 33, 3), grey, np.uint8)
+    for column in SIDES:
+        for severity in range(1, 6):
+            brighter = 2 if (name, column) == ("defocus_blur", "imagenet") and severity > 3 else 1  # see ``disk``
+            assert np.abs(levels(plain, name, severity, column=column) - grey).max() <= brighter + 1e-4
 
 
 CHANCE = (

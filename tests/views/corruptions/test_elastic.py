@@ -93,7 +93,8 @@ def test_both_in_turn(column: str, size: tuple[int, int]) -> None:
     for severity, (factor, sigma, share) in enumerate(KINDS["elastic_transform"].levels[column], 1):  # type: ignore[index]
         shown = levels(x, "elastic_transform", severity, column=column, rounding="none")
         for number, (image, found) in enumerate(zip(x, shown, strict=True)):
-            corners = generator(5, "corruption/elastic_transform/corners", f"image {number}").uniform(-1, 1, (3, 2))
+            drawn = generator(5, "corruption/elastic_transform/corners", f"image {number}").random((3, 2), np.float32)
+            corners = 2 * drawn - 1
             name = f"corruption/elastic_transform/shifts.{size[0]}.{size[1]}"
             chance = 2 * generator(5, name, f"image {number}").random((2, *size), np.float32) - 1
             down, right = affine_places(torch.from_numpy(corners)[None] * (share * side), *size)

@@ -24,7 +24,7 @@ def clipped_zoom(layer: Array, factor: float) -> Array:
 
 
 def drawn_out(layer: Array, radius: int, sigma: float, angle: float) -> Array:
-    """Motion blur of whole levels, rounded to whole levels."""
+    """Motion blur of whole levels, as ImageMagick writes it."""
     steps = np.arange(2 * radius + 1)
     weights = np.exp(-(steps**2) / (2 * sigma**2))
     y, x = np.indices(layer.shape)
@@ -32,7 +32,7 @@ def drawn_out(layer: Array, radius: int, sigma: float, angle: float) -> Array:
     for i, weight in zip(steps.tolist(), weights / weights.sum(), strict=True):
         down, right = ceil(i * sin(radians(angle)) - 0.5), ceil(i * cos(radians(angle)) - 0.5)
         found += weight * layer[(y + down).clip(0, len(layer) - 1), (x + right).clip(0, layer.shape[1] - 1)]
-    return np.floor(found + 0.5)
+    return np.floor(257 * found + 0.5) // 257
 
 
 def snowy(image: Array, number: int, parameters: tuple[float, ...]) -> Array:
@@ -44,7 +44,7 @@ def snowy(image: Array, number: int, parameters: tuple[float, ...]) -> Array:
     )
     layer = clipped_zoom((noise * np.float32(spread) + np.float32(mean)).astype(float), zoom)
     layer = np.floor(255 * np.clip(np.where(layer < threshold, 0, layer), 0, 1))
-    angle = generator(5, "corruption/snow/angle", f"image {number}").uniform(-135, -45, 1)[0]
+    angle = generator(5, "corruption/snow/angle", f"image {number}").uniform(-135, -45, 1).astype(np.float32)[0]
     layer = drawn_out(layer, int(radius), sigma, angle)[..., None] / 255
     x = image / 255.0
     grey = x @ np.array([[0.299], [0.587], [0.114]]) if channels == 3 else x

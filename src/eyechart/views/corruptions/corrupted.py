@@ -73,6 +73,8 @@ class Corrupted(InputView):
     def __post_init__(self) -> None:
         if self.corruption not in CORRUPTIONS or self.severity not in (0, *SEVERITIES):
             raise ValueError(f"no such corruption: {self.corruption} at severity {self.severity}")
+        if self.rounding not in ("truncated", "none") or self.column not in ("auto", *SIDES):
+            raise ValueError(f"no such rounding or column: {self.rounding}, {self.column}")
 
     @property
     def stream(self) -> str:

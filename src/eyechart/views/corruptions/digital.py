@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -37,8 +37,8 @@ def pixelate(given: Given, scale: float) -> torch.Tensor:
 
 
 def pillow_is_near(pixels: torch.Tensor) -> bool:
-    """Whether Pillow should do it: for what is on the CPU, and for frames whose two directions it may take in another order."""
-    return pixels.device.type == "cpu" or pixels.shape[2] > pixels.shape[3]
+    """Whether Pillow should do it: for all but CUDA, and for frames whose two directions it may take in another order."""
+    return pixels.device.type != "cuda" or pixels.shape[2] > pixels.shape[3]
 
 
 def reduced(levels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
@@ -55,7 +55,7 @@ def nearest(given: int, wanted: int) -> Array:
     return ((np.arange(wanted) + 0.5) * (given / wanted)).astype(np.int64)
 
 
-@cache
+@lru_cache(maxsize=32)
 def box_weights(given: int, wanted: int) -> torch.Tensor:
     """(wanted, given) float64, whole numbers: what each pixel given weighs in each wanted, in units of 2^-22."""
     scale = given / wanted

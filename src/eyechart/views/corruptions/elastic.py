@@ -32,7 +32,7 @@ def elastic_transform(given: Given, shift: float, smoothness: float, affine: flo
     """
     height, width = given.pixels.shape[-2:]
     side = SIDE[given.column] * min(height, width) / SIDES[given.column]
-    corners = given.drawn("corners", lambda g: g.uniform(-1, 1, (3, 2)))
+    corners = given.drawn("corners", lambda g: 2 * g.random((3, 2), np.float32) - 1)
     chance = given.drawn(f"shifts.{height}.{width}", lambda g: 2 * g.random((2, height, width), np.float32) - 1)
 
     def moved(pixels: torch.Tensor, corners: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:

@@ -44,7 +44,7 @@ def _parts(given: Given) -> torch.Tensor:
         [part_of_ice(generator, (height, width), SCALES[given.column]) for generator in given.generators()]
     )
     if given.pixels.shape[1] != 3:
-        parts = parts @ np.array([[weight] for weight in LUMA])
+        parts = parts @ np.array([[weight] for weight in LUMA], np.float32)
     return torch.from_numpy(parts).to(given.pixels.device).permute(0, 3, 1, 2)
 
 

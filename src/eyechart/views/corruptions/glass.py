@@ -55,9 +55,7 @@ def shuffled(levels: torch.Tensor, rounds: Sequence[torch.Tensor], reach: int) -
     found = torch.arange(h * w, device=levels.device).expand(n, -1)
     for offsets in rounds:
         found = found.gather(1, sources(offsets, h, w, reach))
-    everywhere = found + h * w * torch.arange(n, device=levels.device)[:, None]
-    pixels = levels.permute(0, 2, 3, 1).reshape(n * h * w, c)
-    return pixels.index_select(0, everywhere.flatten()).reshape(n, h, w, c).permute(0, 3, 1, 2)
+    return levels.flatten(2).gather(2, found[:, None].expand(-1, c, -1)).reshape(levels.shape)
 
 
 def glass_blur(given: Given, sigma: float, reach: int, rounds: int) -> torch.Tensor:

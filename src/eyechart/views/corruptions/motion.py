@@ -11,6 +11,7 @@ from torch.nn.functional import pad
 from eyechart.views.corruptions.kind import Given, Kind, finest
 
 Taps = Mapping[tuple[int, int], float]
+QUANTA = 257
 
 
 def taps(radius: int, sigma: float, angle: float) -> Taps:
@@ -60,11 +61,20 @@ def _weighted(image: torch.Tensor, weights: Taps, into: torch.Tensor) -> None:
         into.add_(framed[:, y - top : y - top + height, x - left : x - left + width], alpha=weight)
 
 
+def stored(levels: torch.Tensor) -> torch.Tensor:
+    """Whole grey levels that ImageMagick 6 writes: rounded to its quanta of 16 bit, 257 a level, of which the rest is cut off.
+
+    Args:
+        levels: 0 to 255, float64; written over.
+    """
+    return levels.mul_(QUANTA).add_(0.5).floor_().div_(QUANTA).floor_()
+
+
 def motion_blur(given: Given, radius: int, sigma: float) -> torch.Tensor:
-    """Angle uniform within 45 degrees of rightwards; levels are rounded, not cut, as ImageMagick does."""
+    """Angle uniform within 45 degrees of rightwards."""
     angles = [g.uniform(-45, 45) for g in given.generators("angle")]
     blurred = motion_blurred(given.levels, radius, sigma, angles)
-    return blurred.add_(0.5).floor_().clamp_(0, 255).to(torch.uint8) if given.whole else blurred.div_(255)
+    return stored(blurred).to(torch.uint8) if given.whole else blurred.div_(255)
 
 
 KINDS: Mapping[str, Kind] = {

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from eyechart.views.corruptions.kind import Given, Kind, cut, finest
+from eyechart.views.corruptions.piecewise import in_pieces
 from eyechart.views.corruptions.poisson import counts, flat
 
 Array = np.ndarray[Any, Any]
@@ -28,12 +29,12 @@ def _normal(given: Given) -> torch.Tensor:
 
 def gaussian_noise(given: Given, sigma: float) -> torch.Tensor:
     """Normal noise added."""
-    return torch.add(given.pixels, _normal(given), alpha=sigma)
+    return in_pieces(given, lambda pixels, normal: torch.add(pixels, normal, alpha=sigma), _normal(given))
 
 
 def speckle_noise(given: Given, sigma: float) -> torch.Tensor:
     """Normal noise added, in proportion to the value."""
-    return torch.addcmul(given.pixels, given.pixels, _normal(given), value=sigma)
+    return in_pieces(given, lambda pixels, normal: torch.addcmul(pixels, pixels, normal, value=sigma), _normal(given))
 
 
 def shot_noise(given: Given, photons: float) -> torch.Tensor:
@@ -53,8 +54,11 @@ def shot_noise(given: Given, photons: float) -> torch.Tensor:
 
 def impulse_noise(given: Given, amount: float) -> torch.Tensor:
     """A share of the values made 1 or 0, half of them each. What is hit at one severity is hit at the next, and alike."""
-    drawn = _drawn(given, "impulses", lambda g, size: g.random(size, dtype=np.float32))
-    return given.pixels.masked_fill(drawn < amount / 2, 1.0).masked_fill_(drawn >= 1 - amount / 2, 0.0)
+
+    def hit(pixels: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+        return torch.where(drawn < amount / 2, 1.0, torch.where(drawn >= 1 - amount / 2, 0.0, pixels))
+
+    return in_pieces(given, hit, _drawn(given, "impulses", lambda g, size: g.random(size, dtype=np.float32)))
 
 
 def _each(*values: float) -> tuple[tuple[float], ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from eyechart.views.corruptions.kind import Given, Kind
-from eyechart.views.corruptions.motion import motion_blurred
+from eyechart.views.corruptions.motion import motion_blurred, stored
 from eyechart.views.corruptions.piecewise import in_pieces
 from eyechart.views.corruptions.zoom import zoomed
 from eyechart.views.luminance import LUMA
@@ -27,18 +27,18 @@ def snow(
         radius, sigma: of the flakes' motion blur.
         clear: share of the scene that is not whitened; of the rest, each value is at least 1.5 grey + .5.
 
-    The flakes come twice, the second time turned by 180 degrees. Flakes are levels of 8 bit, cut before and rounded after the
-    motion blur. Frames of another number of channels than three are whitened channel by channel.
+    The flakes come twice, the second time turned by 180 degrees. Flakes are levels of 8 bit, cut before the motion blur
+    and, as ImageMagick writes them, after it. Frames of another number of channels than three are whitened channel by channel.
     """
     height, width = given.pixels.shape[-2:]
     noise = given.drawn(f"{height}.{width}", lambda g: g.standard_normal((1, height, width), np.float32))
-    angles = given.drawn("angle", lambda g: g.uniform(-135, -45, 1))
+    angles = given.drawn("angle", lambda g: g.uniform(-135, -45, 1).astype(np.float32))
 
     def snowy(pixels: torch.Tensor, noise: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
         thick = zoomed(noise.mul(spread).add_(mean), zoom)
         flakes = thick.masked_fill(thick < threshold, 0).clamp_(0, 1).mul_(255).floor_()
         blurred = motion_blurred(flakes, radius, sigma, angles[:, 0].tolist())
-        layer = blurred.add_(0.5).floor_().div_(255).float()
+        layer = stored(blurred).div_(255).float()
         shown = _whitened(pixels, clear)
         both = layer.add_(layer.flip(2, 3))[:, 0]
         for channel in range(shown.shape[1]):  # one after the other: a fifth of the time of all at once
