@@ -168,6 +168,16 @@ def test_a_temperature_of_clean_images_does_not_repair_others() -> None:
     assert verdicts["On the images as they are"] != "weak"
 
 
+def test_a_model_that_doubts_too_much_is_told_so_and_where_a_temperature_harms() -> None:
+    """Half the logits that would be honest; small on black four times too many, which a temperature makes worse."""
+    logits, labels = honest(4.0)
+    sat, found = judged(lambda c: (4 if c.shown == "embedded" else 0.5) * logits, labels=labels)
+    told = [f.sentence for f in sat.exam.findings(found)]
+    assert "not sure enough by" in told[0]
+    assert "too sure by" in told[3]
+    assert told[4].endswith("less likely on images small on black.")
+
+
 def test_severities_and_corruptions_are_told_apart() -> None:
     def logits(c: Condition) -> Array:
         right = np.arange(N) // K % 10 < {0: 9, 1: 8, 5: 4}[c.severity] - (c.corruption == "contrast")

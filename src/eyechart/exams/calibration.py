@@ -52,7 +52,7 @@ class Calibration(Exam):
     highest on clean images. Fitted on every other image of each class, judged on the rest, at {shown} and {shown, severity}:
         temperature: that number, between 1/4 and 8; above 1 the model is too sure.
         held_out_ece, held_out_ece_if_calibrated, held_out_nll, held_out_brier {logits: as_is | scaled}: with and without it.
-        ece_removed, nll_removed: as_is less scaled, paired by image; above 0 it helps.
+        ece_removed, nll_removed: as_is less scaled, paired by image; above 0 it helps. The temperature is taken as known.
 
     Rows: ``top1``, ``confidence``, ``nll``, ``brier``, ``valid`` (an entry for each condition: clean; every corruption's
     severities; shifts) and ``odds_against`` (log odds against the top class, 19 a condition: at the temperatures 1/b, b
@@ -63,10 +63,10 @@ class Calibration(Exam):
 
     name: ClassVar[str] = "calibration"
     headline: ClassVar[tuple[str, ...]] = ("ece", "overconfidence", "held_out_ece", "temperature")
-    title: ClassVar[str] = "Can its confidence be believed?"
+    title: ClassVar[str] = "Whether its confidence can be believed"
     explanation: ClassVar[str] = (
         "Of answers that a model gives with 80% confidence, 80% should be right. Here that is checked on images as they are, "
-        "and on corrupted and moved ones, where most models stay sure and are no longer right."
+        "and on corrupted and moved ones, where many models stay sure and are no longer right."
     )
     needs_labels: ClassVar[bool] = True
     only_estimates: ClassVar[tuple[str, ...]] = ("ece_bins", "ece_debiased", "coverage")

@@ -130,7 +130,7 @@ def _by_corruption(estimates: Estimates) -> Iterator[Dots]:
         categories=[at["corruption"].replace("_", " ") for at in ats],
         series=series,
         x_range=SHARE,
-        caption="Over all severities. The farther confidence lies right of accuracy, the less it can be believed.",
+        caption="Over all severities. Where both lie together confidence can be believed; right of accuracy it is too high.",
     )
 
 

@@ -17,7 +17,16 @@ MEND = (
     "Do not take its confidence at its word on images that differ from those it was fitted to: train with such images, average "
     "several models, and fit the temperature on images like those of its use."
 )
+LIKE = "Scale its logits by a temperature fitted on images like those of its use."
+BELOW = "Scale its logits by a temperature, see below."
 SCALE = "Divide its logits by that number; it changes no answer."
+
+WHERE = {
+    "clean": "images as they are",
+    "corrupted": "corrupted images",
+    "crop": "random crops",
+    "embedded": "images small on black",
+}
 
 
 def findings(estimates: Estimates, coverage: float) -> Sequence[Finding]:
@@ -56,7 +65,7 @@ def _off(estimates: Estimates, at: dict[str, object], where: str) -> Iterator[Fi
         return
     sentence += f": {_by_how_much(error, over)}."
     weak = (error.low or 0.0) > (LITTLE if at["shown"] == "clean" else MUCH)
-    advice = "Scale its logits by a temperature, see below." if at["shown"] == "clean" else MEND
+    advice = BELOW if at["shown"] == "clean" else MEND if over.value > 0 else LIKE
     yield Finding("weak" if weak else "note", sentence, advice if weak else "")
 
 
@@ -90,32 +99,34 @@ def _mended(estimates: Estimates) -> Iterator[Finding]:
             "always right, or no better than guessing.",
         )
         return
-    where = {"clean": "images as they are", "corrupted": "corrupted ones"}
-    told = ", ".join(part for part in (_change(estimates, shown, name) for shown, name in where.items()) if part)
+    told = ", ".join(part for part in (_change(estimates, shown) for shown in ("clean", "corrupted")) if part)
     removed = alone(estimates, "nll_removed", shown="clean")
     helps = bool(removed and (removed.low or 0.0) > 0)
-    yield Finding(
-        "note",
+    sentence = (
         f"Logits divided by {number(temperature)}, fitted on half of the images as they are: on the other half its "
-        f"confidence has {told}.",
-        SCALE if helps else "",
     )
+    yield Finding("note", f"{sentence}confidence has {told}.{_worse(estimates)}", SCALE if helps else "")
 
 
-def _change(estimates: Estimates, shown: str, where: str) -> str:
+def _worse(estimates: Estimates) -> str:
+    """Where the temperature costs likelihood."""
+    lost = [e for e in estimates.of("nll_removed") if e.high is not None and e.high < 0]
+    names = [WHERE[e.at["shown"]] + (f" of severity {e.at['severity']}" if "severity" in e.at else "") for e in lost]
+    return f" It makes the labels less likely on {', '.join(names)}." if names else ""
+
+
+def _change(estimates: Estimates, shown: str) -> str:
+    """The error before and after."""
     before, after = (alone(estimates, "held_out_ece", shown=shown, logits=logits) for logits in ("as_is", "scaled"))
     noise = alone(estimates, "held_out_ece_if_calibrated", shown=shown, logits="scaled")
     removed = alone(estimates, "ece_removed", shown=shown)
     if not before or not after or not noise or not removed or before.value is None or after.value is None:
         return ""
-    told = f"an error of {100 * after.value:.1f}% instead of {100 * before.value:.1f}% on {where}"
+    told = f"an error of {100 * after.value:.1f}% instead of {100 * before.value:.1f}% on {WHERE[shown]}"
     if after.value <= (noise.value or 0.0):
         return f"{told} (chance alone gives up to {100 * (noise.value or 0.0):.1f}%)"
-    return (
-        told
-        if removed.low is None or removed.low > 0 or (removed.high or 0.0) < 0
-        else f"{told}, which is no clear change"
-    )
+    unclear = removed.low is not None and removed.high is not None and removed.low <= 0 <= removed.high
+    return f"{told} (no clear change)" if unclear else told
 
 
 def _guarded(estimates: Estimates, coverage: float) -> Iterator[Finding]:

@@ -108,7 +108,7 @@ def _dots(estimates: Estimates, by: str) -> Chart:
         title=f"Right answers: {_named(by)}",
         x_label="share of the group's images",
         categories=[_row(e) for e in found],
-        series=[Series("right", *ends(found))],
+        series=[Series("this model", *ends(found))],
         rules=rules,
         x_range=(0.0, 1.0),
         caption="From the worst. Each interval is of that group alone. Of groups that are all alike one is lowest by chance: "
