@@ -102,6 +102,7 @@ def test_small_groups_are_listed_and_not_the_worst() -> None:
     assert (cellar.value, cellar.n) == (0, 15)
     assert (value(found, "counted_groups"), value(found, "small_groups")) == (3, 1)
     assert one(found, "worst_group_accuracy").value == 1
+    assert "Of 3 groups by group (1 more" in sat.exam.findings(found)[0].sentence
     tables = [c for c in sat.exam.charts(found) if isinstance(c, Table)]
     assert tables[0].rows[-1][0] == "cellar"
     assert tables[0].rows[-1][-1] == "too few to count"

@@ -54,12 +54,14 @@ def _lowest(estimates: Estimates, by: str, accuracy: Estimate, worst: Estimate) 
     """The lowest of all; praise where even the lower end of the lowest is near the mean."""
     counted = estimates.one("counted_groups", by=by)
     number = int(counted.value or 0) if counted else 0
+    few = len(_small(estimates, by))
+    small = f" ({few:,} more are too small to count)" if few else ""
     sentence = (
-        f"Of {number:,} {_named(by)} it does worst on {worst.at['group']}: right {100 * (worst.value or 0.0):.1f}% of the "
+        f"Of {number:,} {_named(by)}{small} it does worst on {worst.at['group']}: right {100 * (worst.value or 0.0):.1f}% of the "
         f"time, {percent(accuracy)} on all images. The lowest true accuracy of any of them lies between "
         f"{100 * (worst.low or 0.0):.1f} and {100 * (worst.high or 0.0):.1f}%."
     )
-    near = (accuracy.low or 0.0) - (worst.low or 0.0) < MUCH
+    near = (accuracy.value or 0.0) - (worst.low or 0.0) < MUCH
     good = near and accuracy.n >= ENOUGH and (accuracy.value or 0.0) > 2 * MUCH
     return Finding("strong" if good else "note", f"{sentence} None is left far behind." if good else sentence)
 
