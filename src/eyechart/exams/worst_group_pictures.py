@@ -57,8 +57,8 @@ def _lowest(estimates: Estimates, by: str, accuracy: Estimate, worst: Estimate) 
     few = len(_small(estimates, by))
     small = f" ({few:,} more are too small to count)" if few else ""
     sentence = (
-        f"Of {number:,} {_named(by)}{small} it does worst on {worst.at['group']}: right {100 * (worst.value or 0.0):.1f}% of the "
-        f"time, {percent(accuracy)} on all images. The lowest true accuracy of any of them lies between "
+        f"Of {number:,} {_named(by)}{small} it does worst on {worst.at['group']}: right {100 * (worst.value or 0.0):.1f}% of "
+        f"the time, {percent(accuracy)} on all images. The lowest true accuracy of any of them lies between "
         f"{100 * (worst.low or 0.0):.1f} and {100 * (worst.high or 0.0):.1f}%."
     )
     near = (accuracy.value or 0.0) - (worst.low or 0.0) < MUCH
