@@ -52,7 +52,7 @@ def contrast(given: Given, factor: float) -> torch.Tensor:
         rows = levels.permute(0, 2, 3, 1).flatten(2)  # (m, h, w * c): long rows are fast
         means = mean.permute(0, 2, 3, 1).expand(-1, -1, width, -1).flatten(2)
         rows = rows.div(255).sub_(means).mul_(factor).add_(means).clamp_(0, 1).mul_(255)
-        return rows.unflatten(2, (width, channels)).permute(0, 3, 1, 2)
+        return rows.reshape(*rows.shape[:2], width, channels).permute(0, 3, 1, 2)
 
     return exactly(given, weaker, _means(given.levels, factor))
 

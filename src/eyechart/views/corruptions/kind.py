@@ -6,7 +6,7 @@ counts wherever the result is a whole number: where nothing changes, and in plai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ Family = Literal["noise", "blur", "weather", "digital"]
 Parameters = tuple[Any, ...]
 Array = np.ndarray[Any, Any]
 SIDES: Mapping[Column, int] = {"cifar": 32, "tiny": 64, "imagenet": 224}
+ON_CPU, ELSEWHERE = 2**17, 2**24  # values worked on at a time; elsewhere, memory is the limit
 SLACK = 1e-4  # of a grey level: float32 errs by less than half of it, and 8-bit values lie 1 apart
 
 
@@ -50,9 +51,12 @@ class Given:
 
         def made() -> torch.Tensor:
             levels = self.pixels * 255
-            whole = levels.round()
-            apart = levels.sub(whole).abs_()
-            return whole if bool(apart.amax() < SLACK) else torch.where(apart < SLACK, whole, levels)
+            for piece in pieces(levels):
+                part = levels[piece]
+                whole = part.round()
+                apart = part.sub(whole).abs_()
+                part.copy_(whole if bool(apart.amax() < SLACK) else torch.where(apart < SLACK, whole, part))
+            return levels
 
         return self.batch.shared("grey levels", made)
 
@@ -81,6 +85,13 @@ class Given:
             return torch.from_numpy(every).to(self.pixels.device)
 
         return self.batch.shared(("corruption", self.stream, part), made)
+
+
+def pieces(images: torch.Tensor) -> Iterator[slice]:
+    """Which images to work on at a time, whole ones."""
+    values = ON_CPU if images.device.type == "cpu" else ELSEWHERE
+    size = max(1, values // max(1, images[:1].numel()))
+    return (slice(start, start + size) for start in range(0, len(images), size))
 
 
 def finest(device: torch.device) -> torch.dtype:

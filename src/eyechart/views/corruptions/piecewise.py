@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 
-from eyechart.views.corruptions.kind import Given, cut, finest
+from eyechart.views.corruptions.kind import Given, cut, finest, pieces
 
 Work = Callable[..., torch.Tensor]
-
-ON_CPU, ELSEWHERE = 2**17, 2**24  # values worked on at a time; elsewhere, memory is the limit
-
-
-def pieces(images: torch.Tensor) -> Iterator[slice]:
-    """Which images to work on at a time, whole ones."""
-    values = ON_CPU if images.device.type == "cpu" else ELSEWHERE
-    size = max(1, values // max(1, images[:1].numel()))
-    return (slice(start, start + size) for start in range(0, len(images), size))
 
 
 def in_pieces(given: Given, work: Work, *each: torch.Tensor) -> torch.Tensor:

@@ -9,8 +9,8 @@ import torch
 
 from eyechart.views.corruptions.blur import smoothed
 from eyechart.views.corruptions.droplets import shine
-from eyechart.views.corruptions.kind import Given, Kind, finest
-from eyechart.views.corruptions.piecewise import in_pieces, pieces
+from eyechart.views.corruptions.kind import Given, Kind, finest, pieces
+from eyechart.views.corruptions.piecewise import in_pieces
 from eyechart.views.luminance import LUMA
 from eyechart.views.threads import in_threads
 
