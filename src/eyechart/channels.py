@@ -15,7 +15,7 @@ from eyechart.core.ranked import Ranked
 from eyechart.core.tally import Tally
 from eyechart.errors import RunFolderError, UnknownNameError
 from eyechart.exams.channels import Channels
-from eyechart.exams.channels_cases import LISTS
+from eyechart.exams.channels_cases import LISTS, RELEVANCE
 from eyechart.exams.channels_sums import SIGNED, Selectivity, Summed, selectivity
 from eyechart.run.identity import digests
 from eyechart.run.merge import merged
@@ -30,7 +30,7 @@ class Example:
 
     Attributes:
         id: of the image.
-        value: the channel's maximum over places; in the list ``mean`` its mean.
+        value: the channel's maximum over places; in the list ``mean`` its mean; in ``relevance`` its part in the answer.
         place: (row, column) of it in the layer's map, see ``eyechart.models.receptive_crop``.
     """
 
@@ -56,7 +56,10 @@ class LayerChannels:
     ranked: Mapping[str, Ranked]
 
     def examples(self, channel: int, which: str) -> tuple[Example, ...]:
-        """One list of a channel, ``top``, ``bottom`` (by the maximum over places), ``random`` or ``mean``, in its order."""
+        """A channel's list ``top`` or ``bottom`` (by the maximum over places), ``random``, ``mean`` or ``relevance``.
+
+        The last is there where the exam was run with ``rank=relevance``.
+        """
         one = self.ranked[which]
         known = np.flatnonzero(one.scores[channel] > -np.inf)
         facts = one.facts[channel, known].tolist()
@@ -116,4 +119,8 @@ def _tally(run: Run, number: int) -> tuple[Channels, Tally]:
 def _layer(tally: Tally, name: str, twins: tuple[str, ...]) -> LayerChannels:
     summed, sums = Summed.of(tally, name, twins), tally.sums.get(f"classes/{name}")
     by_class = "there are no sums by class" if sums is None else SIGNED if summed.negative else selectivity(sums)
-    return LayerChannels(name, summed, by_class, {which: tally.ranked[f"{which}/{name}"] for which in LISTS})
+    return LayerChannels(name, summed, by_class, _lists(tally, name))
+
+
+def _lists(tally: Tally, name: str) -> dict[str, Ranked]:
+    return {which: tally.ranked[key] for which in (*LISTS, RELEVANCE) if (key := f"{which}/{name}") in tally.ranked}

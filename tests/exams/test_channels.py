@@ -17,6 +17,7 @@ from eyechart.exams.channels import Channels
 from eyechart.exams.channels_sums import Summed, selectivity
 from eyechart.models.geometry import geometry_of
 from eyechart.models.receptive_crop import receptive_crop
+from eyechart.run.subject import subject_of
 from eyes import (
     ConstantEye,
     Sitting,
@@ -287,6 +288,54 @@ def test_z_scores_over_the_images_have_mean_0_and_sd_1(tmp_path: Path) -> None:
     np.testing.assert_allclose(z[:, live].mean(0), 0, atol=1e-4)
     np.testing.assert_allclose(z[:, live].std(0), 1, rtol=1e-4)
     assert layer.largest_by_chance == pytest.approx(np.sqrt(2 * np.log(3)))
+
+
+@pytest.mark.parametrize("layers", [("act",), ("first", "act")])
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_relevance_is_the_weight_of_the_answer_times_what_is_said(
+    tmp_path: Path, layers: tuple[str, ...], size: int
+) -> None:
+    images = tinted_images(N)
+    net = Eye(one_by_one(), 6).eval()
+    net.act = nn.ReLU(inplace=True)
+    exam = Channels(layers=layers, twins=(), rank="relevance", top=N)
+    examined(seen_by(net, SIZE), image_set(images), [exam], tmp_path / "run", batch_size=size)
+    read = read_channels(tmp_path / "run")
+    frames = torch.from_numpy(images.copy()).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        maps = net.first(frames).relu()
+        tops = net(frames).argmax(1)
+        parts = (maps * net.head.weight[tops][:, :, None, None] / SIZE**2).flatten(2)
+    assert len(set(tops.tolist())) > 1
+    for layer in layers:  # through a ReLU gradient x activation stays what it is
+        for channel in range(6):
+            found = read[layer].examples(channel, "relevance")
+            wanted = parts[:, channel].sum(1).double().numpy()
+            assert len(found) == N
+            np.testing.assert_allclose([e.value for e in found], np.sort(wanted)[::-1], rtol=1e-4, atol=1e-6)
+            for e in found:
+                own = parts[int(e.id), channel]
+                assert wanted[int(e.id)] == pytest.approx(e.value, rel=1e-4, abs=1e-6)
+                assert float(own[e.place[0] * SIZE + e.place[1]]) == pytest.approx(float(own.max()), abs=1e-7)
+
+
+def test_relevance_of_what_the_answer_does_not_hang_on_is_zero(tmp_path: Path) -> None:
+    class Beside(Eye):
+        def forward(self, x: Tensor) -> Tensor:
+            self.act(self.first(x))
+            return self.head(x.mean((2, 3)))
+
+    net, images = Beside(one_by_one(), 3).eval(), image_set(noise_images(9))
+    net.first = nn.Conv2d(3, 3, 1)
+    of = sitting(Channels(layers=("act",), twins=(), rank="relevance"), seen_by(net, SIZE), images)
+    assert not of.whole.ranked["relevance/act"].facts[..., 0].any()
+
+
+def test_relevance_needs_an_answer(tmp_path: Path) -> None:
+    model = seen_by(Eye(Detector(), 3).eval(), SIZE, outputs="embedding")
+    exam = Channels(rank="relevance")
+    assert "answers with classes" in exam.unsuited(subject_of(model, labelled=False), image_set(noise_images(9)))
+    assert not Channels().unsuited(subject_of(model, labelled=False), image_set(noise_images(9)))
 
 
 def test_what_cannot_be_read_says_so(tmp_path: Path) -> None:

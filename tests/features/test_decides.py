@@ -172,6 +172,42 @@ def test_class_tokens_are_no_places(by_class_token: bool) -> None:
         assert float(d.rank) == (1 if number == top else 2)
 
 
+class Attending(nn.Module):
+    """Two heads of two channels look at a class token and four places; the answer is a weighing of all four channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.embed, self.head = nn.Conv2d(3, 4, SIDE // 2, SIDE // 2), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor, usual: tuple[int, float] | None = None) -> Tensor:
+        tokens = self.embed(x).flatten(2).mT
+        tokens = torch.cat([tokens.mean(1, keepdim=True), tokens], 1)
+        heads = tokens.unflatten(2, (2, 2)).transpose(1, 2)
+        said = functional.scaled_dot_product_attention(heads, heads, heads).transpose(1, 2).flatten(2)
+        if usual is not None:
+            said = said.clone()
+            said[:, 1:, usual[0]] = usual[1]
+        return self.head(said.mean(1))
+
+
+def test_channels_of_attention_are_silenced_in_their_heads() -> None:
+    net, usual = Attending(), np.array([0.1, 0.2, 0.3, 0.4])
+    frames = torch.randn(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
+    deciding = Deciding(model_of(net), "scaled_dot_product_attention()", usual)
+    found = deciding.of_images(frames, [[0, 1, 2, 3], [3, 1]])
+    with torch.no_grad():
+        before = net(frames).softmax(1)
+        top = before.argmax(1)
+        for i, channels in ((0, (0, 1, 2, 3)), (1, (3, 1))):
+            for d, c in zip(found[i], channels, strict=True):
+                after = net(frames[i : i + 1], (c, float(usual[c]))).softmax(1)[0]
+                assert float(d.without) == pytest.approx(float(after[top[i]] - before[i, top[i]]), abs=1e-6)
+    assert sorted(float(d.rank) for d in found[0]) == [1, 2, 3, 4]
+    assert sum(float(d.share) for d in found[0]) == pytest.approx(1)
+    assert max(abs(float(d.without)) for d in found[0]) > 1e-3
+
+
 def test_layers_that_give_mappings_can_be_silenced() -> None:
     class Body(nn.Module):
         def __init__(self, see: nn.Module) -> None:

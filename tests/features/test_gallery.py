@@ -18,6 +18,7 @@ from eyechart.features.colours import magnitude_of
 from eyechart.features.gallery import Gallery
 from eyechart.features.looks import frames_of
 from eyechart.features.maker import Maker
+from eyechart.features.measured import measured_magnitude
 from eyechart.features.numbers import numbers
 from eyechart.features.present import Presented, slug
 from eyechart.features.told import figures, sentences
@@ -183,7 +184,7 @@ def test_broken_images_have_no_part(broken: ImageSet, tmp_path_factory: pytest.T
     assert layer.known.summed.n == 9
     assert "9 images" in layer.mosaics[0].told
     frames = torch.from_numpy(frames_of(broken, broken.ids[1:], model)).permute(0, 3, 1, 2) / 255
-    torch.testing.assert_close(one._measured(), magnitude_of([frames]), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(measured_magnitude(model, broken, 0), magnitude_of([frames]), rtol=1e-4, atol=1e-4)
     with pytest.raises(ImagesError, match=r"0\.png"):
         Gallery(model, broken, out, layers=["relu"], looks=broken.ids[:1], options=options)
 
@@ -209,7 +210,7 @@ def test_neurons_have_pictures_of_their_own(made: tuple[Gallery, Any], tmp_path:
     assert (layer.made["pictures"][1] != of_channels.made["pictures"][1]).any()
     top = layer.known.examples(GRATING, "top")[0]
     assert layer.made["best"][1] == top.value  # at any place, and no mean over them
-    maps = Maker(model_of(Rigged()), pictures(), layer.known, None, made[0].method, 0)._reach(
+    maps = Maker(model_of(Rigged()), pictures(), layer.known, made[0].method, 0)._reach(
         torch.from_numpy(layer.made["pictures"]).permute(0, 3, 1, 2) / 255
     )["relu"]
     np.testing.assert_allclose(

@@ -9,13 +9,16 @@ from torch import nn
 
 from eyechart.core.chance import generator
 from eyechart.errors import SettingError
-from eyechart.features.colours import fourier_colours, independent, maco_colours
+from eyechart.features.colours import for_canvas, fourier_colours, independent, maco_colours, magnitude_of
 from eyechart.features.fourier import Fourier
 from eyechart.features.maco import Maco, picture, waves
-from eyechart.features.method import Method, resized
-from eyechart.features.objectives import channel, neuron
-from eyechart.features.reach import Reach
+from eyechart.features.method import Method
+from eyechart.features.objectives import channel, logit, neuron
+from eyechart.features.reach import OUTPUTS, Reach
+from eyechart.features.shown import resized
 from eyechart.features.upscale import Upscale
+from eyechart.models.load import wrap
+from eyechart.models.preprocessing import Preprocessing
 from features.rigged import ANGLE, DEAD, FREQUENCY, GRATING, RED, SIDE, Rigged, model_of, peak, strengths
 
 EXACT = {"precision": "float32"}
@@ -138,6 +141,60 @@ def test_maco_holds_the_magnitude() -> None:
     spectra = torch.fft.rfft2(waves(torch.randn(4, 3, 32, 17), magnitude, 32)).abs()
     ratio = (spectra / magnitude)[:, :, 1:, 1:16]  # without those that are real, or given twice
     torch.testing.assert_close(ratio, ratio[:, :1, :1, :1].expand_as(ratio))
+
+
+@pytest.mark.parametrize("size", [8, 11, 16, 24])
+def test_a_magnitude_on_another_canvas_has_the_same_waves(size: int) -> None:
+    known = torch.rand(3, 16, 9) + 0.1
+    found = for_canvas(known, size)
+    assert found.shape == (3, size, size // 2 + 1)
+    last = 7  # cycles an image, of which all waves are known, both ways
+    for row in range(size):
+        for column in range(size // 2 + 1):
+            v = row if row <= (size - 1) // 2 else row - size
+            near = min(max(v, -last), last), min(column, 8)
+            far = np.hypot(v, column)
+            shrunk = np.hypot(*near) / far if far else 1.0
+            wanted = known[:, near[0] % 16, near[1]] * shrunk
+            torch.testing.assert_close(found[:, row, column], wanted.float(), rtol=1e-5, atol=1e-6)
+
+
+def test_the_same_picture_sampled_otherwise_has_the_same_magnitude() -> None:
+    def sampled(side: int) -> torch.Tensor:
+        at = (torch.arange(side) + 0.5) / side
+        y, x = at[:, None], at
+        waves = [0.2 * torch.cos(2 * torch.pi * (2 * x + y)), 0.2 * torch.sin(2 * torch.pi * (3 * y - x))]
+        return 0.5 + torch.stack([waves[0], waves[1], waves[0] - 0.5 * waves[1]])[None]
+
+    found, own = for_canvas(magnitude_of([sampled(64)]), 32) / 4, magnitude_of([sampled(32)])
+    assert own.amax() > 10
+    torch.testing.assert_close(
+        found[:, :, :16], own[:, :, :16], atol=0.1, rtol=0.01
+    )  # harmonics of the logit fold back
+
+
+def test_frames_that_are_no_square_are_refused_where_the_net_takes_no_other() -> None:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.see, self.head = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4 * 16 * 24, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(torch.relu(self.see(x)).flatten(1))
+
+    class Free(Fixed):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.relu(self.see(x)).mean((2, 3))
+
+    preprocessing = Preprocessing(size=(16, 24), resize=(16, 24), mean=(0.5,) * 3, std=(0.25,) * 3)
+    for method in (Fourier(steps=2, size=16), Upscale(steps=2, rounds=1, start=8), Maco(steps=2, size=32, crops=2)):
+        made = method.make(
+            Reach(wrap(Free(), preprocessing=preprocessing, device="cpu"), ["see"]), channel("see", (0,)), ["x"]
+        )
+        assert torch.isfinite(made.pictures).all()
+        whole = Reach(wrap(Fixed(), preprocessing=preprocessing, device="cpu"), [OUTPUTS])
+        with pytest.raises(SettingError, match="no square"):
+            method.make(whole, logit(0), ["x"])
 
 
 def test_colours_have_an_inverse() -> None:

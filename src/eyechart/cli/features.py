@@ -31,10 +31,20 @@ class FeaturesOptions(BaseModel):
         (),
         description="Name or pattern of a layer; may be given again. Default: the last of each stride, at most four.",
     )
-    channels: str = Field("some", description="some (24 of each layer, at random), all, or numbers, such as 3,10-20.")
-    target: Literal["channel", "neuron"] = Field(
+    channels: str | None = Field(
+        None,
+        description="some (24 of each layer, at random), all, none, or numbers, such as 3,10-20. Default: some, or none with "
+        "--target layer or --direction.",
+    )
+    target: Literal["channel", "neuron", "layer"] = Field(
         "channel",
-        description="What pictures excite: a channel at all places alike, or one neuron: the channel at the middle place.",
+        description="What pictures excite: a channel at all places alike; one neuron: the channel at the middle place; or the "
+        "whole layer: all of its channels together.",
+    )
+    direction: str | None = Field(
+        None,
+        description="FILE.npz, .npy or .safetensors of directions in a layer: arrays of one number a channel, or with one row "
+        "a direction. A picture is made for each, with the images that say most of it.",
     )
     method: Literal["upscale", "fourier", "maco"] = Field(
         "fourier", description="How pictures are made. See docs/features.md."
@@ -54,8 +64,24 @@ class FeaturesOptions(BaseModel):
         (), description="Id of an image of which an activation grid is made at every layer; may be given again."
     )
     atlas: bool = Field(
-        False, description="Make an atlas of every layer (laid out by UMAP where umap-learn is installed)."
+        False, description="Make an atlas of every layer: what it says of many images, similar things side by side."
     )
+    atlas_layout: Literal["auto", "umap", "components"] = Field(
+        "auto",
+        description="How an atlas is laid out: by umap (needs eyechart[umap]) or two principal components; auto: by umap where "
+        "it is installed.",
+    )
+    rank: Literal["activation", "relevance"] = Field(
+        "activation",
+        description="Which images stand beside a channel: those that excite it most, or those in which it has the largest part "
+        "in the answer (gradient x activation).",
+    )
+    crop: Literal["field", "effective"] = Field(
+        "field",
+        description="What is marked in them: all that a unit sees, or where it sees most (of its gradient, the mean and two "
+        "standard deviations to each side).",
+    )
+    skip_alike: bool = Field(False, description="Leave out images that are near copies of ones already shown.")
     assets: bool = Field(
         False, description="Pictures as files beside the page; above 200 channels or 5 MB in any case."
     )
@@ -105,12 +131,15 @@ def features(
         print(json_.dumps({"page": page, "layers": [table(layer) for layer in layers]}))
         return
     for layer in layers:
-        stdout.print(f"{layer.layer}: {len(layer.channels)} channels", markup=False)
+        together = f", {len(layer.combined)} of channels together" if layer.combined else ""
+        stdout.print(f"{layer.layer}: {len(layer.channels)} channels{together}", markup=False)
     stdout.print(f"Gallery: {page}", markup=False)
 
 
 def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, Any]:
     from eyechart.cli.exam import settings_of
+    from eyechart.features.directions import read_directions
+    from eyechart.features.examples import Choice
     from eyechart.features.gallery import Gallery
     from eyechart.features.looks import decoded_of
     from eyechart.features.numbers import numbers
@@ -120,7 +149,9 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
     from eyechart.store.folder import Folder
 
     Folder(out).check_writable()
-    chosen = numbers(options.channels)
+    combined = options.target == "layer" or options.direction is not None
+    chosen = numbers(options.channels or ("none" if combined else "some"))
+    directions = read_directions(options.direction) if options.direction else {}
     images = load_images(options.images, labels=options.labels, masks=options.masks)
     teller = Teller()
     maps_images = options.classes == "sorted" or options.classes.endswith(".csv")
@@ -141,7 +172,9 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
         out,
         layers=options.layer or None,
         channels=chosen,
-        target=options.target,
+        target="neuron" if options.target == "neuron" else "channel",
+        whole=options.target == "layer",
+        directions=directions,
         method=options.method,
         effort=options.effort,
         settings=settings_of(tuple(f"method.{text}" for text in options.set)).get("method", {}),
@@ -149,6 +182,8 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
         looks=options.look or decoded_of(images, images.ids[:LOOKS], loaded)[0][:1],
         grids=options.grid,
         with_atlas=options.atlas,
+        layout=options.atlas_layout,
+        choice=Choice(options.rank, options.crop, options.skip_alike),
         options=RunOptions(limit=options.limit, seed=options.seed, workers=options.workers, max_bad=options.max_bad),
         classes=options.classes if maps_images else "auto",
         reporter=teller,
@@ -186,6 +221,7 @@ def _present(gallery: Gallery, layers: Any, options: FeaturesOptions, loaded: An
         "model": {"name": loaded.name, "fingerprint": loaded.fingerprint, **loaded.source},
         "images": {"name": gallery.images.name, "fingerprint": gallery.images.fingerprint, "limit": options.limit},
         "target": options.target,
+        "direction": options.direction,
         "method": {"name": options.method, **gallery.method.model_dump()},
         "seed": options.seed,
     }

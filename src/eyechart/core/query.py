@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from scipy.special import log_softmax
 
-from eyechart.core.tap import DenseTap, Tap
+from eyechart.core.tap import DenseTap, SlopeTap, Tap
 from eyechart.core.view import Plain, View
 from eyechart.core.weights import Weights
 
@@ -41,7 +41,7 @@ class Query:
     view: View = field(default_factory=Plain)
     reading: Reading = "answer"
     weights: Weights | None = None
-    tap: Tap | DenseTap | None = None
+    tap: Tap | DenseTap | SlopeTap | None = None
 
     def __post_init__(self) -> None:
         if (self.tap is None) == (self.reading == "layers") or (self.tap and self.weights):
@@ -50,7 +50,12 @@ class Query:
     @property
     def cost(self) -> int:
         """Forwards of the model, or what is counted as such (see COST), for one image, the view's own included."""
-        return self.view.cost + COST[self.reading]
+        return self.view.cost + self.reading_cost
+
+    @property
+    def reading_cost(self) -> int:
+        """Of these, what reading costs."""
+        return COST["gradient" if isinstance(self.tap, SlopeTap) else self.reading]
 
 
 CLEAN = Query()

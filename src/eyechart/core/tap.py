@@ -47,6 +47,23 @@ class Tap(ABC):
 
 
 @dataclass(frozen=True)
+class SlopeTap(ABC):
+    """A few numbers of each image at some layers, from what they say and how the answer hangs on that.
+
+    The answer is the output (logit, or log probability) of the class that the model answers. Costs a backward pass.
+
+    Attributes:
+        layers: names, as in ``Subject.layers``.
+    """
+
+    layers: tuple[str, ...]
+
+    @abstractmethod
+    def read(self, layer: Layer, output: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
+        """Numbers (n, ...) of a layer's output (n, ...) and of the answer's slope with respect to it, each image for itself."""
+
+
+@dataclass(frozen=True)
 class DenseTap(ABC):
     """A few numbers of each image at some layers of the a-trous twin, which has every unit at every place of the picture.
 

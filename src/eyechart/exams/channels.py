@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -17,15 +17,19 @@ from eyechart.core.settings import Distinct
 from eyechart.core.tally import Tally, sums_by_block
 from eyechart.core.view import View
 from eyechart.core.words import figure
-from eyechart.exams.channels_cases import cases
+from eyechart.exams.channels_cases import by_relevance, cases
 from eyechart.exams.channels_layers import Read, looked_at
 from eyechart.exams.channels_pictures import charts, findings, histograms
 from eyechart.exams.channels_sums import SIGNED, Selectivity, Summed, by_class, selectivity, tallied
-from eyechart.views.channel_readings import LEAST, MEAN, ChannelReadings
+from eyechart.views.channel_readings import LEAST, MEAN, ChannelReadings, ChannelRelevance
 from eyechart.views.patches import PatchShuffle
 from eyechart.views.scrambles import PhaseScramble
 
+if TYPE_CHECKING:
+    from eyechart.images.image_set import ImageSet
+
 Twin = Literal["patches", "phases"]
+Rank = Literal["activation", "relevance"]
 CLASS_BYTES = 64 << 20  # of the sums by class, all layers together
 TOO_MANY = "sums by class would take more than 64 MB: name fewer layers"
 UNSELECTIVE = "no channel responds, or no two classes have images in both halves"
@@ -47,6 +51,10 @@ class Channels(Exam):
     Memory does not grow with the number of images: sums are kept by 64 hash blocks, which intervals resample; classes' sums by
     halves of the images, if they take no more than 64 MB. Kept are, of each channel, the images with the ``top`` largest and
     smallest maxima over places, and ``top`` images at random, the same for all channels, with the place of the maximum (y, x).
+    With ``rank=relevance`` also the images in which the channel has most part in the answer: gradient x activation of the
+    class that is answered (its output), summed over places, with the place of the largest product (relevance maximisation,
+    Achtibat et al., Nature Machine Intelligence 2023, with gradients in place of layer-wise relevance propagation). It tells
+    what a channel is used for, not what it responds to, and costs a backward pass an image.
     By default at the last step of each stride, at most four, and in transformers at sums evenly over depth.
 
     A channel is dead if its standard deviation over images is below 1e-6 of its root mean square: what rounding in single
@@ -84,6 +92,10 @@ class Channels(Exam):
         None, min_length=1, description="Names or patterns of layers; default: the last of each stride, at most four."
     )
     top: int = Field(9, ge=1, description="Images kept of each list of a channel.")
+    rank: Rank = Field(
+        "activation",
+        description="relevance: also rank images by each channel's part in the answer, gradient x activation.",
+    )
     twins: Annotated[tuple[Twin, ...], Distinct] = Field(
         ("patches", "phases"), description="How order is taken: patches shuffled, phases scrambled; [] = not at all."
     )
@@ -95,7 +107,12 @@ class Channels(Exam):
         if so_far:
             return None
         views = [view for twin in self.shown(subject.size) for view in self._views(twin)]
-        return tuple(self._query(subject, view) for view in (None, *views))
+        asked = tuple(self._query(subject, view) for view in (None, *views))
+        return (*asked, self._relevance(subject)) if self.rank == "relevance" else asked
+
+    def unsuited(self, subject: Subject, images: ImageSet) -> str:
+        """See ``Exam.unsuited``."""
+        return "rank=relevance needs a model that answers with classes" if self._blind(subject) else ""
 
     def read(self, answers: Answers, batch: Batch) -> Tally:
         """Sums by block and by class, and the best few images of each channel."""
@@ -116,6 +133,8 @@ class Channels(Exam):
             if self._by_class(subject):
                 sums |= by_class(layer.name, readings[:, MEAN], batch.labels[some], batch.ids[some], subject.n_classes)
             ranked |= cases(layer.name, layer.width, readings, batch.ids[some], self.top)
+            if self.rank == "relevance":
+                ranked |= self._by_relevance(layer, answers, batch)
         return Tally(sums=sums, ranked=ranked)
 
     def estimates(self, tally: Tally, labels: Array, subject: Subject) -> Estimates:
@@ -168,6 +187,21 @@ class Channels(Exam):
         if view is None:
             return Query(reading="layers", tap=ChannelReadings(names, held))
         return Query(view, "layers", tap=ChannelReadings(names, held, extremes=False))
+
+    def _relevance(self, subject: Subject) -> Query:
+        read = self._read(subject)
+        held = tuple(x.held for x in read if not isinstance(x.held, str))
+        return Query(reading="layers", tap=ChannelRelevance(tuple(x.name for x in read), held))
+
+    def _by_relevance(self, layer: Read, answers: Answers, batch: Batch) -> dict[str, Ranked]:
+        found = answers.features(self._relevance(batch.subject)).values.get(layer.name)
+        some = slice(0) if found is None else slice(None)
+        readings = np.empty((0, 2, layer.channels)) if found is None else found
+        return by_relevance(layer.name, layer.width, readings, batch.ids[some], self.top)
+
+    def _blind(self, subject: Subject) -> bool:
+        """Whether relevance is asked for, and there is no answer to be relevant to."""
+        return self.rank == "relevance" and subject.kind != "logits"
 
     def _mean(self, name: str, draws: Sequence[Mapping[str, Array]]) -> Array:
         """Of a twin's draws: (n, c)."""

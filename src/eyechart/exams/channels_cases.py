@@ -12,6 +12,7 @@ from eyechart.core.ranked import Ranked
 from eyechart.views.channel_readings import MEAN, MOST, PLACE
 
 LISTS = ("top", "bottom", "random", "mean")
+RELEVANCE = "relevance"  # the list where that is ranked
 
 
 def cases(layer: str, width: int, readings: Array, ids: Sequence[str], most: int) -> dict[str, Ranked]:
@@ -34,6 +35,16 @@ def cases(layer: str, width: int, readings: Array, ids: Sequence[str], most: int
     of_means = np.stack([means, *facts[..., 1:].transpose(2, 0, 1)], 2)
     scores = zip(LISTS, (peaks, -peaks, lots, means), (facts, facts, facts, of_means), strict=True)
     return {f"{which}/{layer}": Ranked.of(values, ids, held, most) for which, values, held in scores}
+
+
+def by_relevance(layer: str, width: int, readings: Array, ids: Sequence[str], most: int) -> dict[str, Ranked]:
+    """Of each channel the images in which its part in the answer is largest, as ``cases``.
+
+    Facts are the part, and the row and column that give most to it; ``readings`` (n, 2, c) as ``ChannelRelevance`` reads them.
+    """
+    parts, places = readings[:, 0], readings[:, 1]
+    facts = np.stack([parts, places // width, places % width], 2)
+    return {f"{RELEVANCE}/{layer}": Ranked.of(parts, ids, facts, most)}
 
 
 def _lot(image_id: str) -> float:

@@ -54,14 +54,12 @@ class Deciding:
         usual: (channels,), what each channel says on average: a silenced channel says that everywhere.
 
     Raises:
-        SettingError: the layer holds its channels in heads, or the net does not go on with what the layer gives.
+        SettingError: the net does not go on with what the layer gives.
     """
 
     def __init__(self, model: ImageModel, layer: str, usual: Array) -> None:
         self._model, self._name = model, layer
         self._map = held_by(model, layer).map
-        if self._map is not None and self._map.arrangement == "tokens of heads":
-            raise SettingError("Its channels are held in heads", setting="--layer", value=layer, way_out=OTHER)
         self._usual = torch.as_tensor(usual, dtype=torch.float32, device=model.device)
         # Watched: never the model's own.
         self._net: nn.Module = copy.deepcopy(model.plain.net) if model.plain else nn.Identity()
@@ -130,11 +128,19 @@ class Deciding:
 
             def silence(output: Tensor, which: Tensor = which) -> Tensor:
                 other = output.clone(memory_format=torch.contiguous_format)
-                each = torch.arange(len(which), device=which.device)
-                self._maps(other)[each, which] = self._usual[which].view(-1, 1, 1).to(other)
+                self._silence(other, which)
                 return other
 
             yield from self._answers(frames[images], silence)
+
+    def _silence(self, output: Tensor, which: Tensor) -> None:
+        """Each image's own channel, in place."""
+        each, usual = torch.arange(len(which), device=which.device), self._usual[which].to(output)
+        if self._map is not None and self._map.arrangement == "tokens of heads":  # whose maps are no view
+            width = output.shape[-1]
+            output[each, which // width, self._map.extra :, which % width] = usual[:, None]
+        else:
+            self._maps(output)[each, which] = usual.view(-1, 1, 1)
 
     def _answers(self, frames: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
         """Of the net with what the layer gives changed."""
@@ -143,7 +149,7 @@ class Deciding:
         return rows.clamp_min(TINY).log() if self._model.outputs == "probabilities" else rows
 
     def _maps(self, output: Tensor) -> Tensor:
-        """(n, channels, rows, columns), a view."""
+        """(n, channels, rows, columns), a view but for heads."""
         return output[..., None, None] if self._map is None else as_maps(output, self._map)
 
 

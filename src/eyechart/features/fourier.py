@@ -11,10 +11,10 @@ from pydantic import Field
 from torch import Tensor
 
 from eyechart.features.colours import fourier_colours, radius
-from eyechart.features.method import Climb, Made, Method, chances, resized, side_shown
+from eyechart.features.method import Climb, Made, Method, chances, side_shown
 from eyechart.features.objectives import Objective
 from eyechart.features.reach import Reach
-from eyechart.features.shown import Chances, draw_motions, moved
+from eyechart.features.shown import Chances, draw_motions, motion_maps, moved, resized
 
 START = 0.01  # standard deviation of the first spectrum
 CONTRAST = 4.0
@@ -44,13 +44,14 @@ class Fourier(Method):
         side = side_shown(reach, self.shown or max(reach.model.preprocessing.size), "shown")
         climb = Climb(reach, objective, self.precision)
         optimiser = torch.optim.Adam([spectrum], lr=self.rate)
+        motions = motion_maps(draw_motions(draws, self.steps), self.size).to(device) if self.motions else None
+        for i in range(self.steps):
 
-        def score() -> Tensor:
-            pictures = self.picture(spectrum, scale)
-            frames = moved(pictures, draw_motions(draws), side) if self.motions else resized(pictures, side)
-            return climb.score(pictures, frames)
+            def score(i: int = i) -> Tensor:
+                pictures = self.picture(spectrum, scale)
+                frames = resized(pictures, side) if motions is None else moved(pictures, motions[i], side)
+                return climb.score(pictures, frames)
 
-        for _ in range(self.steps):
             climb.step(optimiser, spectrum, score)
         with torch.no_grad():
             return climb.made(self.picture(spectrum, scale), side)

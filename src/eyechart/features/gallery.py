@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
+from dataclasses import asdict
+from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,20 @@ from eyechart.core.catalogue import make_exams
 from eyechart.core.chance import generator
 from eyechart.errors import SettingError
 from eyechart.exams.channels_layers import looked_at
-from eyechart.features.colours import magnitude_of
-from eyechart.features.looks import decoded_of, frames_of, normalised
+from eyechart.features.combined import Combined, aim_at_directions, aim_at_layer, combined_of, combined_parts
+from eyechart.features.directions import check_fit
+from eyechart.features.examples import Choice
+from eyechart.features.layer_gallery import LayerGallery
+from eyechart.features.looks import frames_of, normalised
 from eyechart.features.maco import Maco
 from eyechart.features.maker import Maker, Target
+from eyechart.features.measured import measured_magnitude
 from eyechart.features.method import Method, reduces
-from eyechart.features.mosaic import Mosaic, activation_grid, atlas
+from eyechart.features.mosaic import Layout, Mosaic, activation_grid, atlas, layout_of
 from eyechart.features.numbers import Which
 from eyechart.features.parts import Parts
 from eyechart.features.presets import Effort, method_of
-from eyechart.features.reach import Reach, check_used
+from eyechart.features.reach import Reach, check_used, geometry_of
 from eyechart.images.image_set import ImageSet
 from eyechart.images.order import seeded_order
 from eyechart.models.image_model import ImageModel
@@ -40,45 +45,9 @@ from eyechart.store.run_folder import Run
 Array = np.ndarray[Any, Any]
 SOME = 24  # channels of a layer, where nothing else is asked for
 TOGETHER = {"cpu": 8, "cuda": 64}  # channels optimised at once
-SPECTRA = 500  # images whose magnitudes are averaged for maco
+IN_ATLAS = 500  # images, at most
 RUN = "run"
-
-
-@dataclass(frozen=True)
-class LayerGallery:
-    """What was made for a layer.
-
-    Attributes:
-        known: its channels, read from the images.
-        made: arrays whose first axis is the channels that pictures were made for, in their order; see ``Maker.part``.
-        undecided: why nothing is said of the answer; empty if something is.
-        looks: (images, channels), mean over places of every channel for each image that was looked at.
-        mosaics: the layer as a whole: activation grids, and the atlas.
-        target: what pictures excite, see ``Maker``.
-    """
-
-    known: LayerChannels
-    made: Mapping[str, Array]
-    undecided: str
-    looks: Array
-    mosaics: tuple[Mosaic, ...] = ()
-    target: Target = "channel"
-
-    @property
-    def layer(self) -> str:
-        """Its name."""
-        return self.known.layer
-
-    @property
-    def channels(self) -> list[int]:
-        """That pictures were made for."""
-        return [int(c) for c in self.made["channels"]]
-
-    @cached_property
-    def texture_ness(self) -> Mapping[str, Array]:
-        """Twin -> (3, channels of the layer): slope and the ends of its interval."""
-        summed = self.known.summed
-        return {t: np.stack([summed.texture_ness(t), *summed.texture_ness_ends(t)]) for t in summed.twins}
+NONE: Mapping[str, Array] = {"channels": np.empty(0, int)}
 
 
 class Gallery:
@@ -89,13 +58,17 @@ class Gallery:
         images: of which examples are taken, and by which channels are measured.
         out: folder, local or a URL.
         layers: names or patterns; None = the last of each stride, at most four.
-        channels: of each layer: ``some`` (24 at random), ``all``, or numbers.
+        channels: of each layer: ``some`` (24 at random), ``all``, ``none``, or numbers.
         target: what pictures excite: a ``channel`` at all places alike, or at the middle place alone, a ``neuron``.
         method, effort, settings: how pictures are made, see ``method_of``.
         magnitude: for maco, (c, s, s // 2 + 1); None = that of the images.
         looks: images (ids of the set) whose activations are shown as a spectrum.
         grids: images (ids) of which an activation grid is made at every layer.
         with_atlas: whether an atlas is made of every layer.
+        layout: of the atlas, see ``layout_of``.
+        whole: whether a picture is made of every layer as a whole.
+        directions: name -> (channels,), for each of which a picture is made at every layer.
+        choice: which images are shown beside a channel, and how.
         options: how the images are run.
         classes: how image classes are matched with outputs.
         reporter: told how it goes.
@@ -122,13 +95,19 @@ class Gallery:
         looks: Sequence[str] = (),
         grids: Sequence[str] = (),
         with_atlas: bool = False,
+        layout: Layout = "auto",
+        whole: bool = False,
+        directions: Mapping[str, Array] | None = None,
+        choice: Choice | None = None,
         options: RunOptions | None = None,
         classes: str = "auto",
         reporter: Reporter | None = None,
     ) -> None:
         self.model, self.images, self.folder = model, images, Folder(out)
         self._channels, self._layers, self.looks, self._target = channels, layers, tuple(looks), target
-        self._grids, self._atlas = tuple(grids), with_atlas
+        self._grids, self._atlas = tuple(grids), layout_of(layout) if with_atlas else None
+        self._whole, self._directions = whole, dict(directions or {})
+        self._choice = choice or Choice()
         self._options, self._classes = options or RunOptions(), classes
         self._reporter = reporter or Silent()
         self._magnitude, self._settings = magnitude, dict(settings or {})
@@ -145,16 +124,16 @@ class Gallery:
             check_used(self.model, name)
         for read in looked_at(self._layers, subject, "--layer"):
             self._chosen(read.name, read.channels)  # before the work, whether they are there
+            check_fit(self._directions if read.channels else {}, read.name, read.channels)
         known = self._examined()
         self.method = method = self._method()
-        geometry = subject.geometry
         chosen = {name: self._chosen(name, len(layer.summed.mean)) for name, layer in known.items()}
         self._reporter.begin("pictures", sum(map(len, chosen.values())))
         try:
             return tuple(
                 self._layer(
                     known[name],
-                    Maker(self.model, self.images, known[name], geometry.get(name), method, self.seed, self._target),
+                    Maker(self.model, self.images, known[name], method, self.seed, self._target, self._choice),
                     method,
                     c,
                 )
@@ -169,7 +148,7 @@ class Gallery:
         return self._options.seed
 
     def _examined(self) -> dict[str, LayerChannels]:
-        settings = {"channels": {"layers": list(self._layers)}} if self._layers else {}
+        settings = {"channels": {**({"layers": list(self._layers)} if self._layers else {}), **self._choice.exam}}
         exams = make_exams(["channels"], settings)
         folder = Folder(f"{self.folder.root.rstrip('/')}/{RUN}")
         session = Session(
@@ -191,26 +170,13 @@ class Gallery:
     def _method(self) -> Method:
         frame, magnitude = self.model.preprocessing.size, self._magnitude
         if self._name == "maco" and magnitude is None:
-            magnitude = self._measured()
+            magnitude = measured_magnitude(self.model, self.images, self.seed, self._options.limit)
         return method_of(self._name, self._effort, self._settings, frame, magnitude)
-
-    def _measured(self) -> torch.Tensor:
-        """The images' mean magnitude, at the model's own frame."""
-        order = seeded_order(self.images.ids, self.images.labels, self.seed)[
-            : min(SPECTRA, self._options.limit or SPECTRA)
-        ]
-        ids = [self.images.ids[i] for i in order]
-        side = min(self.model.preprocessing.size)
-        batches = (ids[i : i + 50] for i in range(0, len(ids), 50))
-        frames = (
-            torch.from_numpy(decoded_of(self.images, some, self.model)[1]).permute(0, 3, 1, 2) / 255 for some in batches
-        )
-        return magnitude_of(_middle(batch, side) for batch in frames)
 
     def _chosen(self, name: str, count: int) -> list[int]:
         """Channels of a layer that has so many, in their order; none of a layer that holds none."""
-        if self._channels == "all":
-            return list(range(count))
+        if self._channels in ("all", "none"):
+            return list(range(count if self._channels == "all" else 0))
         if isinstance(self._channels, str):
             drawn = generator(self.seed, "features", name).permutation(count)[:SOME]
             return sorted(int(c) for c in drawn)
@@ -232,10 +198,28 @@ class Gallery:
                 parts.keep(some, part)
             made.append(part)
             self._reporter.advance(len(some))
-        joined = {name: np.concatenate([part[name] for part in made]) for name in made[0]}
-        return LayerGallery(
-            known, joined, maker.undecided, self._looked(known.layer), tuple(self._mosaics(known)), self._target
+        joined = {name: np.concatenate([part[name] for part in made]) for name in made[0]} if made else NONE
+        looked, mosaics, combined = self._looked(known.layer), tuple(self._mosaics(known)), tuple(self._combined(known))
+        return LayerGallery(known, joined, maker.undecided, looked, mosaics, self._target, combined, self._choice)
+
+    def _combined(self, known: LayerChannels) -> Iterator[Combined]:
+        vectors = b"".join(vector.tobytes() for vector in self._directions.values())
+        ids, place = self._ordered(), geometry_of(self.model).get(known.layer)
+        decided = {"vectors": blake2b(vectors, digest_size=8).hexdigest(), "from": len(ids)}
+        parts, reach = (
+            Parts(self.folder, {**self._decided_by(known, self.method), **decided}),
+            Reach(self.model, [known.layer]),
         )
+        aims = [aim_at_layer(known.layer)] if self._whole else []
+        aims += [aim_at_directions(known.layer, self._directions)] if self._directions else []
+        for aim in aims:
+            make = partial(combined_parts, reach, aim, self.images, ids, place, self.method, self.seed)
+            yield from combined_of(aim.names, parts.named("\n".join(aim.names), make))
+
+    def _ordered(self) -> list[str]:
+        """Ids of the images that are used."""
+        order = seeded_order(self.images.ids, self.images.labels, self.seed)[: self._options.limit]
+        return [self.images.ids[i] for i in order]
 
     def _mosaics(self, known: LayerChannels) -> Iterator[Mosaic]:
         parts = Parts(self.folder, {**self._decided_by(known, self.method), "method": "mosaic"})
@@ -246,20 +230,21 @@ class Gallery:
                 f"grid/{name}", partial(activation_grid, self.model, known.layer, self.images, name, self.seed)
             )
         if self._atlas:
-            order = seeded_order(self.images.ids, self.images.labels, self.seed)[: self._options.limit]
-            ids = [self.images.ids[i] for i in order][:SPECTRA]
-            yield parts.mosaic("atlas", partial(atlas, self.model, known.layer, self.images, ids, self.seed))
+            ids = self._ordered()[:IN_ATLAS]
+            make = partial(atlas, self.model, known.layer, self.images, ids, self.seed, layout=self._atlas)
+            yield parts.mosaic(f"atlas-{self._atlas}", make)
 
     def _decided_by(self, known: LayerChannels, method: Method) -> dict[str, Any]:
         magnitude = method.digest if isinstance(method, Maco) else ""
         return {
-            "version": 4,
+            "version": 7,
             "model": self.model.fingerprint,
             "preprocessing": self.model.preprocessing.to_dict(),
             "images": self.images.fingerprint,
             "measured": known.summed.n,  # of the seeded order: a run may cover more than is asked for today
             "layer": known.layer,
             "target": self._target,
+            "choice": asdict(self._choice),
             "method": [method.name, method.model_dump(), magnitude, reduces(self.model.device, method.precision)],
             "seed": self.seed,
         }
@@ -281,9 +266,3 @@ def _check_ids(images: ImageSet, names: Sequence[str], setting: str) -> None:
         if name not in known:
             way_out = f"Ids look like: {', '.join(list(images.ids)[:3])}."
             raise SettingError("The set has no such image.", setting=setting, value=name, way_out=way_out)
-
-
-def _middle(frames: torch.Tensor, side: int) -> torch.Tensor:
-    """The middle square of frames (n, c, h, w)."""
-    top, left = (frames.shape[2] - side) // 2, (frames.shape[3] - side) // 2
-    return frames[:, :, top : top + side, left : left + side]

@@ -15,7 +15,7 @@ from eyechart.features.colours import for_canvas, maco_colours, one_over_f
 from eyechart.features.method import Climb, Made, Method, chances, side_shown
 from eyechart.features.objectives import Objective
 from eyechart.features.reach import Reach
-from eyechart.features.shown import Chances, cropped, draw_crops
+from eyechart.features.shown import Chances, cropped, draw_crops, windows
 
 NOISE, GRAIN = 0.08, 0.04  # normal and uniform, added to what the net sees
 SEEN = 0.99  # of the weights of places: what is opaque
@@ -64,16 +64,22 @@ class Maco(Method):
         )
         optimiser = torch.optim.NAdam([phase], lr=self.rate)
 
+        means = np.linspace(self.widest, self.narrowest, self.steps)
+        crops = torch.from_numpy(draw_crops(draws, self.crops, means)).float().to(model.device)
+        noise = (
+            _Noise(draws, crops.shape[:3], (model.preprocessing.channels, side), model.device) if self.noise else None
+        )
+
         def weigh(slope: Tensor) -> None:
             weight.add_(slope.abs().mean(1))
 
-        for mean_side in np.linspace(self.widest, self.narrowest, self.steps):
+        for i, mean_side in enumerate(means.tolist()):
 
-            def score(mean_side: float = float(mean_side)) -> Tensor:
+            def score(i: int = i, mean_side: float = mean_side) -> Tensor:
                 pictures = picture(phase, magnitude, self.size)
                 pictures.register_hook(weigh)  # type: ignore[no-untyped-call]
-                frames = cropped(pictures, draw_crops(draws, self.crops, mean_side), side)
-                return climb.score(pictures, self._noisy(frames, draws), self.crops)
+                frames = cropped(pictures, crops[i], side, mean_side)
+                return climb.score(pictures, frames if noise is None else frames + noise.at(i), self.crops)
 
             climb.step(optimiser, phase, score)
         with torch.no_grad():
@@ -86,12 +92,32 @@ class Maco(Method):
         found = for_canvas(self._magnitude, self.size)
         return found if len(found) == channels else found.mean(0, keepdim=True).expand(channels, -1, -1)
 
-    def _noisy(self, frames: Tensor, draws: Chances) -> Tensor:
-        if not self.noise:
-            return frames
-        shape = (len(frames) // len(draws), *frames.shape[1:])
-        each = [draw.normal(0, NOISE, shape) + draw.uniform(-GRAIN, GRAIN, shape) for draw in draws]
-        return frames + torch.from_numpy(np.concatenate(each)).to(frames)
+
+class _Noise:
+    """Noise for all frames of all steps, cut at random from a tile of noise that each picture has.
+
+    The tile has twice the side of a frame. (Published code draws every frame's noise anew, which costs more than the net does
+    on an accelerator.)
+
+    Args:
+        draws: of the pictures.
+        shape: (steps, pictures, frames a picture).
+        frame: (channels, side).
+        device: of the frames.
+    """
+
+    def __init__(self, draws: Chances, shape: Sequence[int], frame: tuple[int, int], device: torch.device) -> None:
+        steps, _, count = shape
+        channels, self._side = frame
+        tile, corners = (2 * self._side, 2 * self._side, channels), (steps, count, 2)
+        each = [draw.normal(0, NOISE, tile) + draw.uniform(-GRAIN, GRAIN, tile) for draw in draws]
+        self._tiles = torch.from_numpy(np.stack(each)).float().to(device)
+        drawn = [draw.integers(0, 2 * self._side, corners) for draw in draws]
+        self._corners = torch.from_numpy(np.stack(drawn, 1)).to(device)
+
+    def at(self, step: int) -> Tensor:
+        """(pictures x frames, channels, side, side) of a step."""
+        return windows(self._tiles, self._corners[step], self._side)
 
 
 def picture(phase: Tensor, magnitude: Tensor, size: int) -> Tensor:

@@ -11,19 +11,18 @@ import torch
 from eyechart.channels import Example, LayerChannels
 from eyechart.errors import SettingError
 from eyechart.features.decides import TOGETHER, Deciding, centre_share, object_share
-from eyechart.features.looks import TILE, frames_of, normalised, objects_of, tile
-from eyechart.features.method import Method, resized
+from eyechart.features.examples import LISTS, Choice, Examples
+from eyechart.features.looks import frames_of, normalised, objects_of
+from eyechart.features.method import Method
 from eyechart.features.objectives import Objective, Seen, channel, neuron
 from eyechart.features.reach import Reach
+from eyechart.features.shown import resized
 from eyechart.images.image_set import ImageSet
-from eyechart.models.geometry import LayerGeometry
 from eyechart.models.image_model import ImageModel
-from eyechart.models.receptive_crop import receptive_crop
 from eyechart.spectrum.density import grey, radial_profile
 
 Array = np.ndarray[Any, Any]
 Target = Literal["channel", "neuron"]
-LISTS = {"top": 9, "bottom": 4, "random": 4}  # tiles of each
 DEEDS = ("without", "turned", "share", "rank")
 PLACES = ("centre", "on_object", "object")
 
@@ -35,10 +34,10 @@ class Maker:
         model: the model.
         images: the set that ``known`` was read from.
         known: what is known of the layer's channels.
-        place: where its units lie.
         method: how pictures are made.
         seed: of the pictures.
         target: what pictures excite: a channel at all places alike (``channel``), or at the middle place alone (``neuron``).
+        choice: of the examples.
     """
 
     def __init__(
@@ -46,14 +45,15 @@ class Maker:
         model: ImageModel,
         images: ImageSet,
         known: LayerChannels,
-        place: LayerGeometry | None,
         method: Method,
         seed: int,
         target: Target = "channel",
+        choice: Choice | None = None,
     ) -> None:
-        self._model, self._images, self._known, self._place = model, images, known, place
+        self._model, self._images, self._known = model, images, known
         self._method, self._seed, self._target, self.layer = method, seed, target, known.layer
         self._reach = Reach(model, [self.layer])
+        self._examples = Examples(self._reach, images, known, choice or Choice())
         self.undecided = ""  # why nothing is said of the answer
         self._deciding: Deciding | None = None
         if model.kind != "logits":
@@ -70,17 +70,17 @@ class Maker:
         pictures (size, size, c) uint8, opacity (size, size) uint8; first, last: the objective at the first and last step, as
         the picture was then shown; score, most: of the finished picture the mean over places (of a neuron the middle place's
         value), and the maximum over places; best: the largest mean over places (of a neuron the largest value) of any image;
-        still: see ``Made``; frequency: centroid of the picture's radial spectrum, as a share of Nyquist; tiles (17, 72, 72, 3)
-        uint8 and values (17,) of the examples. Of the top ones: without, turned, share, rank (see ``Decided``), centre (see
-        ``centre_share``), on_object (see ``object_share``) and object, the share of the frame that it covers, (9,), NaN where
-        there is none.
+        still: see ``Made``; frequency: centroid of the picture's radial spectrum, as a share of Nyquist; tiles, values, ids and
+        places of the examples, see ``Examples.arrays``. Of the top ones: without, turned, share, rank (see ``Decided``), centre
+        (see ``centre_share``), on_object (see ``object_share``) and object, the share of the frame that it covers, (9,), NaN
+        where there is none.
         """
         part = self._pictures(channels)
-        examples = [self._examples(c) for c in channels]
+        examples = [self._examples.of(c) for c in channels]
         ids = list(dict.fromkeys(e.id for some in examples for e in some.values()))
         frames = frames_of(self._images, ids, self._model)
         at = {name: i for i, name in enumerate(ids)}
-        part |= self._tiles(examples, frames, at)
+        part |= self._examples.arrays(channels, examples, frames, at)
         part |= self._deeds(channels, examples, frames, ids)
         return part
 
@@ -113,27 +113,6 @@ class Maker:
             "most": most,
             "frequency": _centroid(made.pictures.cpu()),
         }
-
-    def _examples(self, number: int) -> dict[int, Example]:
-        """By the place of its tile."""
-        found: dict[int, Example] = {}
-        start = 0
-        for which, count in LISTS.items():
-            found |= dict(enumerate(self._known.examples(number, which)[:count], start))
-            start += count
-        return found
-
-    def _tiles(self, examples: Sequence[Mapping[int, Example]], frames: Array, at: dict[str, int]) -> dict[str, Array]:
-        width = sum(LISTS.values())
-        tiles = np.zeros((len(examples), width, TILE, TILE, 3), np.uint8)
-        values = np.full((len(examples), width), np.nan)
-        for i, some in enumerate(examples):
-            for j, e in some.items():
-                place = None
-                if self._place is not None:
-                    place = receptive_crop(self._place, e.place, self._model.preprocessing.size)
-                tiles[i, j], values[i, j] = tile(frames[at[e.id]], place), e.value
-        return {"tiles": tiles, "values": values}
 
     def _deeds(
         self, channels: Sequence[int], examples: Sequence[Mapping[int, Example]], frames: Array, ids: Sequence[str]

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
-from torch.nn import functional
 
 from eyechart.core.chance import generator
 from eyechart.errors import SettingError
@@ -132,14 +131,6 @@ def side_shown(reach: Reach, wanted: int, setting: str) -> int:
             "The net takes frames of one size, and no square.", setting=setting, value=wanted, way_out=way_out
         )
     return own[0]
-
-
-def resized(pictures: Tensor, side: int) -> Tensor:
-    """Squares (n, c, s, s) of another side, bilinear, antialiased where it is smaller."""
-    if pictures.shape[2:] == (side, side):
-        return pictures
-    smaller = side < pictures.shape[2]
-    return functional.interpolate(pictures, (side, side), mode="bilinear", align_corners=False, antialias=smaller)
 
 
 def reduces(device: torch.device, precision: Precision) -> bool:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from math import ceil
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import torch
 
 from eyechart.core.chance import generator
+from eyechart.errors import SettingError
 from eyechart.features.fourier import Fourier
 from eyechart.features.looks import decoded_of, frames_of, normalised
 from eyechart.features.objectives import direction
@@ -20,11 +22,13 @@ from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
 
 Array = np.ndarray[Any, Any]
+Layout = Literal["auto", "umap", "components"]
 SIDE = 8  # cells, at most
 CELL = 64  # pixels
 TOGETHER = 16
 PLACES = 8  # drawn of an image for an atlas
 LEAST = 3  # vectors that a cell of an atlas is the mean of, at least
+NEIGHBOURS = 15  # of each vector that UMAP looks at; fewer vectors than twice as many are not laid out by it
 
 
 class Mosaic(NamedTuple):
@@ -61,18 +65,37 @@ def activation_grid(
     return _drawn(reach, layer, cells, (maps.shape[2], maps.shape[3]), told, seed, steps)
 
 
+def layout_of(layout: Layout) -> Layout:
+    """``umap`` or ``components``, for ``auto`` whether ``umap-learn`` is installed.
+
+    Raises:
+        SettingError: UMAP is asked for and not installed.
+    """
+    installed = find_spec("umap") is not None
+    if layout == "umap" and not installed:
+        way_out = 'Install eyechart[umap], or give "components": the two principal components.'
+        raise SettingError("UMAP is not installed.", setting="--atlas-layout", value=layout, way_out=way_out)
+    return layout if layout != "auto" else "umap" if installed else "components"
+
+
 def atlas(
-    model: ImageModel, layer: str, images: ImageSet, ids: Sequence[str], seed: int = 0, steps: int = 64
+    model: ImageModel,
+    layer: str,
+    images: ImageSet,
+    ids: Sequence[str],
+    seed: int = 0,
+    steps: int = 64,
+    layout: Layout = "auto",
 ) -> Mosaic:
     """All that a layer says of many images, similar things side by side: a picture for the mean vector of each cell.
 
-    Of each image eight places are drawn. Vectors are laid out in a plane by UMAP where ``umap-learn`` is installed, else by
-    their two principal components; cells of fewer than three vectors stay empty. (Carter et al., Activation atlas, 2019.)
+    Of each image eight places are drawn. Vectors are laid out in a plane by UMAP (by cosine) or by two principal components of
+    their directions, see ``layout_of``; cells of fewer than three vectors stay empty. (Carter et al., Activation atlas, 2019.)
     """
-    reach = Reach(model, [layer])
+    layout, reach = layout_of(layout), Reach(model, [layer])
     each = [_sampled(reach, layer, images, ids[i : i + 32], seed) for i in range(0, len(ids), 32)]
     vectors = np.concatenate([found for some in each for found in some])
-    plane, by = _laid_out(vectors, seed)
+    plane, by = _laid_out(vectors, seed, layout)
     low, high = np.percentile(plane, [1, 99], axis=0)
     at = np.clip(((plane - low) / np.maximum(high - low, 1e-12) * SIDE).astype(int), 0, SIDE - 1)
     cells = {}
@@ -102,18 +125,24 @@ def _sampled(reach: Reach, layer: str, images: ImageSet, ids: Sequence[str], see
     return found
 
 
-def _laid_out(vectors: Array, seed: int) -> tuple[Array, str]:
+def _laid_out(vectors: Array, seed: int, layout: Layout) -> tuple[Array, str]:
     """(n, 2), and by what."""
-    if find_spec("umap") is not None:
-        umap = import_module("umap")
-
-        return np.asarray(umap.UMAP(random_state=seed, metric="cosine").fit_transform(vectors)), "UMAP"
+    if layout == "umap" and len(vectors) >= 2 * NEIGHBOURS:
+        return _by_umap(vectors, seed), "UMAP"
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     alike = vectors / np.where(length > 0, length, 1)
     centred = alike - alike.mean(0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
     plane = centred @ axes[:2].T
     return np.pad(plane, ((0, 0), (0, 2 - plane.shape[1]))), "their two principal components"
+
+
+def _by_umap(vectors: Array, seed: int) -> Array:
+    with catch_warnings():  # of what it could do besides, were other packages installed
+        simplefilter("ignore")
+        umap = import_module("umap")
+        plane = umap.UMAP(n_neighbors=NEIGHBOURS, metric="cosine", random_state=seed, n_jobs=1).fit_transform(vectors)
+    return np.nan_to_num(np.asarray(plane, np.float64))  # a vector unlike all others has no place
 
 
 def _drawn(

@@ -31,14 +31,23 @@ class Parts:
         text = json.dumps(decided_by, sort_keys=True)
         self._folder, self._under = folder, f"{PARTS}/{blake2b(text.encode(), digest_size=8).hexdigest()}"
 
+    def named(self, name: str, make: Callable[[], Mapping[str, Array]]) -> Mapping[str, Array]:
+        """Arrays of this name that are there, or made now."""
+        file = f"{self._under}/named-{blake2b(name.encode('utf-8', 'surrogatepass'), digest_size=6).hexdigest()}.npz"
+        held: Mapping[str, Array] | None = self._read(file)
+        if held is None:
+            held = make()
+            self._write(file, held)
+        return held
+
     def mosaic(self, name: str, make: Callable[[], Mosaic]) -> Mosaic:
         """A mosaic that is there, or made now."""
-        file = f"{self._under}/mosaic-{blake2b(name.encode('utf-8', 'surrogatepass'), digest_size=6).hexdigest()}.npz"
-        held = self._read(file)
-        if held is None:
+
+        def arrays() -> dict[str, Array]:
             made = make()
-            held = {"picture": made.picture, "strength": made.strength, "told": np.array([made.told, name])}
-            self._write(file, held)
+            return {"picture": made.picture, "strength": made.strength, "told": np.array([made.told, name])}
+
+        held = self.named(name, arrays)
         return Mosaic(held["picture"], held["strength"], str(held["told"][0]), name)
 
     def find(self, channels: Sequence[int]) -> dict[str, Array] | None:

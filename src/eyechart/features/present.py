@@ -13,11 +13,22 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from eyechart.features.gallery import LayerGallery
+from eyechart.features.examples import LISTS
 from eyechart.features.kernels import kernels_of
+from eyechart.features.layer_gallery import LayerGallery
 from eyechart.features.looks import frames_of
-from eyechart.features.maker import LISTS
-from eyechart.features.told import figures, is_shown, legend, remark, sentences, table
+from eyechart.features.told import (
+    combined_figures,
+    combined_remark,
+    combined_strip,
+    figures,
+    is_shown,
+    legend,
+    remark,
+    sentences,
+    strip_names,
+    table,
+)
 from eyechart.images.image_set import ImageSet
 from eyechart.models.image_model import ImageModel
 from eyechart.report.features_page import ChannelCard, FeaturesPage, LayerPart, Spikes, render_features
@@ -81,14 +92,22 @@ class Presented:
             if is_shown(layer, i):
                 opacity = made["opacity"][i] if "opacity" in made else None
                 self._folder.write(f"{slug(layer.layer)}/{number:04d}.png", _png(made["pictures"][i], opacity))
+        for one in layer.combined:
+            if not one.still:
+                self._folder.write(f"{slug(layer.layer)}/{slug(one.name)}.png", _png(one.picture, one.opacity))
 
     def _bundle(self, layer: LayerGallery) -> None:
-        arrays = {name: np.ascontiguousarray(value) for name, value in layer.made.items() if name != "tiles"}
+        arrays = {
+            name: np.ascontiguousarray(value) for name, value in layer.made.items() if name not in ("tiles", "ids")
+        }
         arrays |= {"mean": layer.known.summed.mean, "sd": layer.known.summed.sd}
         for twin in layer.known.summed.twins:
             arrays[f"texture_ness_{twin}"] = layer.texture_ness[twin][0]
         if len(layer.looks):
             arrays |= {"looks": layer.looks, "looks_z": layer.known.z(layer.looks)}
+        if layer.combined:
+            arrays["combined_pictures"] = np.stack([one.picture for one in layer.combined])
+            arrays["combined_score"] = np.array([one.score for one in layer.combined])
         arrays = {k: np.ascontiguousarray(v.astype(np.uint8) if v.dtype == bool else v) for k, v in arrays.items()}
         self._folder.write(f"{slug(layer.layer)}.safetensors", save(arrays, {"layer": layer.layer}))
 
@@ -117,7 +136,18 @@ class Presented:
             tuple(self._spikes(layer, anchors)),
             tuple(self._mosaics(number, layer)),
             cards,
+            tuple(self._together(number, layer)),
         )
+
+    def _together(self, number: int, layer: LayerGallery) -> Iterator[ChannelCard]:
+        for i, one in enumerate(layer.combined):
+            name = f"{slug(layer.layer)}-{slug(one.name)}"
+            source = "" if one.still else self._put(name, _webp(np.asarray(_small(one.picture, SHOWN))))
+            strips: tuple[tuple[str, str, int], ...] = ()
+            if told := combined_strip(one):
+                strips = ((told, self._put(f"{name}-top", _webp(np.concatenate(list(one.tiles), 1))), len(one.tiles)),)
+            figures_ = tuple(combined_figures(one))
+            yield ChannelCard(i, f"l{number}-t{i}", source, combined_remark(one), strips, figures_, one.name)
 
     def _spikes(self, layer: LayerGallery, anchors: Mapping[int, str]) -> Sequence[Spikes]:
         if not self._looks:
@@ -144,7 +174,7 @@ class Presented:
             source = self._put(
                 f"{slug(layer.layer)}-{number:04d}", _webp(np.asarray(_small(made["pictures"][i], SHOWN)))
             )
-        strips = []
+        strips, names = [], strip_names(layer.choice)
         start = 0
         for which, count in LISTS.items():
             known = ~np.isnan(made["values"][i, start : start + count])
@@ -152,7 +182,7 @@ class Presented:
             start += count
             if len(tiles):
                 address = self._put(f"{slug(layer.layer)}-{number:04d}-{which}", _webp(np.concatenate(list(tiles), 1)))
-                strips.append((STRIPS[which], address, len(tiles)))
+                strips.append((names[which], address, len(tiles)))
         return ChannelCard(
             number, anchor, source, remark(layer, i), tuple(strips), tuple(figures(layer, i, self._model.class_names))
         )
@@ -163,13 +193,6 @@ class Presented:
             return f"data:image/webp;base64,{b64encode(data).decode('ascii')}"
         self._folder.write(f"{ASSETS}/{name}.webp", data)
         return f"{ASSETS}/{name}.webp"
-
-
-STRIPS = {
-    "top": "Real images that excite it most; marked is what a unit sees, where that is less than all",
-    "bottom": "Images that excite it least",
-    "random": "Images at random, where it is strongest",
-}
 
 
 def slug(name: str) -> str:

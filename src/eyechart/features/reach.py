@@ -185,7 +185,7 @@ def held_by(model: ImageModel, name: str) -> Held:
     check_used(model, name)
     if name not in steps:
         raise UnknownNameError.of(name, [*steps, OUTPUTS], setting="--layer", hint="See: eyechart layers MODEL.")
-    place = _geometry(model).get(name)
+    place = geometry_of(model).get(name)
     found = channel_readings.held_by(steps[name], model.preprocessing.size, place.axes if place else None)
     if isinstance(found, str):
         raise SettingError(f"The layer holds no channels: {found}.", setting="--layer", value=name, way_out=_OTHER)
@@ -208,8 +208,8 @@ def check_used(model: ImageModel, name: str) -> None:
 _KNOWN: WeakKeyDictionary[ImageModel, Mapping[str, LayerGeometry]] = WeakKeyDictionary()
 
 
-def _geometry(model: ImageModel) -> Mapping[str, LayerGeometry]:
-    """Found out once a model."""
+def geometry_of(model: ImageModel) -> Mapping[str, LayerGeometry]:
+    """Where the units of a model's layers lie, found out once a model."""
     if model not in _KNOWN:
         _KNOWN[model] = dict(subject_of(model, labelled=False).geometry)
     return _KNOWN[model]

@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from eyechart.features.gallery import LayerGallery
+from eyechart.channels import Example
+from eyechart.features.combined import Combined
+from eyechart.features.examples import LISTS, Choice
+from eyechart.features.layer_gallery import LayerGallery
 from eyechart.features.maker import Target
 from eyechart.report.features_page import Figure
 
 Array = np.ndarray[Any, Any]
 NEVER = "Dead: it says the same of every image, and no picture was found that changes it."
 ASLEEP = "Dead: it says the same of every image, and says no more to the picture made for it, which is not shown."
-UNMOVED = "No picture: while it was made, nothing changed what the channel says."
+UNMOVED = "No picture: while it was made, nothing changed what is said."
+NOWHERE = "No image says anything of it."
 WEAKER = "Its picture excites it no more than its best image does: do not trust it."
 SILENT = "It says the same of every image here; only the picture excites it."
 
@@ -54,11 +58,7 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     found = []
     best, score = float(made["best"][i]), float(made["score"][i])
     if is_shown(layer, i) and np.isfinite(best):
-        ratio = score / best if best > 0 else None
-        told = (
-            f"{best:.2g} to {score:.2g}" if ratio is None else f"{ratio:.2f} ×"
-        )  # a multiple of nothing tells nothing
-        found.append(Figure("ratio", "picture by best image", told, ratio))
+        found.append(Figure("ratio", "picture by best image", *_multiple(score, best)))
     without, turned = made["without"][i], made["turned"][i]
     n = int(np.isfinite(without).sum())
     if n:
@@ -73,8 +73,8 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     for twin, label in (("patches", "order of parts"), ("phases", "phases")):
         if twin in summed.twins and np.isfinite(layer.texture_ness[twin][0, number]):
             value, low, high = map(float, layer.texture_ness[twin][:, number])
-            ends = f" ({low:.2f} to {high:.2f})" if np.isfinite(low) else ""
-            found.append(Figure(twin, label, f"{value:.2f}{ends}", value))
+            ends = f" ({low:z.2f} to {high:z.2f})" if np.isfinite(low) else ""
+            found.append(Figure(twin, label, f"{value:z.2f}{ends}", value))
     centre = made["centre"][i]
     if np.isfinite(centre).any():
         value = float(np.nanmean(centre))
@@ -96,19 +96,64 @@ def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Fig
     return found
 
 
+def strip_names(choice: Choice) -> dict[str, str]:
+    """What is said above each strip of images."""
+    top = "that excite it most" if choice.rank == "activation" else "in which it has the largest part in the answer"
+    seen = "what a unit sees" if choice.crop == "field" else "where a unit sees most"
+    return {
+        "top": f"Real images {top}; marked is {seen}, where that is less than all",
+        "bottom": "Images that excite it least",
+        "random": "Images at random, where it is strongest",
+    }
+
+
+def combined_figures(one: Combined) -> list[Figure]:
+    """Of a card of channels together."""
+    if one.still or not _said(one):
+        return []
+    best = one.examples[0].value
+    return [Figure("", "picture by best image", *_multiple(one.score, best))]
+
+
+def combined_remark(one: Combined) -> str:
+    """As ``remark``."""
+    if one.still:
+        return UNMOVED if _said(one) else f"{UNMOVED} {NOWHERE}"
+    if not _said(one):
+        return f"{NOWHERE} {'Its picture does.' if one.score > 0 else 'Nor does its picture: do not trust it.'}"
+    return WEAKER if one.examples and one.examples[0].value >= one.score else ""
+
+
+def combined_strip(one: Combined) -> str:
+    """What is said above its images; empty where none says anything of it."""
+    seen = "marked is what is seen where it gives most, if that is less than all"
+    return f"Real images that excite it most; {seen}" if _said(one) else ""
+
+
+def _said(one: Combined) -> bool:
+    """Whether some image says anything of it: a direction may lie where no activation does, such as below zero after a ReLU."""
+    return bool(one.examples) and one.examples[0].value > 0
+
+
+def _multiple(score: float, best: float) -> tuple[str, float | None]:
+    """In words and as a number; a multiple of nothing tells nothing."""
+    return (f"{score / best:.2f} ×", score / best) if best > 0 else (f"{best:.2g} to {score:.2g}", None)
+
+
 def sentences(layer: LayerGallery) -> list[str]:
     """What is to be known of a layer before its cards."""
     summed, made = layer.known.summed, layer.made
     dead = int(summed.dead.sum())
-    found = [
-        f"{len(summed.mean)} channels, measured on {summed.n:,} images; pictures were made for {len(layer.channels)}."
-    ]
+    made_for = f"pictures were made for {len(layer.channels)}" if layer.channels else "none has a picture of its own"
+    found = [f"{len(summed.mean)} channels, measured on {summed.n:,} images; {made_for}."]
     if dead:
         found.append(f"{dead} of its channels {'is' if dead == 1 else 'are'} dead: the same for every image.")
     live = [i for i, c in enumerate(layer.channels) if not summed.dead[c] and np.isfinite(made["best"][i])]
     if live:
         above = sum(not made["still"][i] and not _weaker(made, i) for i in live)
         found.append(f"For {above} of {len(live)} live channels the picture excites them more than any image does.")
+    if not layer.channels:
+        return found
     if layer.undecided:
         found.append(
             f"Whether its channels decide was not measured: {layer.undecided[:1].lower()}{layer.undecided[1:].rstrip('.')}."
@@ -119,10 +164,12 @@ def sentences(layer: LayerGallery) -> list[str]:
         ]  # ups and downs are both a part in the answer
         change = [float(row.mean()) for row in sizes if len(row)]
         if change:
-            found.append(
-                "Taking one away changes the probability of the answer to its own top images by less than a point, on average, "
-                f"for {sum(x < 0.01 for x in change)} of {len(change)}. That a channel fires is no proof that it decides."
-            )
+            few = f"for {sum(x < 0.01 for x in change)} of {len(change)}"
+            whose, warned = "its own top images", " That a channel fires is no proof that it decides."
+            if layer.choice.rank == "relevance":
+                whose, warned = "the images in which it has the largest part", ""
+            told = f"Taking one away changes the probability of the answer to {whose} by less than a point, on average, {few}."
+            found.append(told + warned)
     return found
 
 
@@ -141,11 +188,23 @@ def table(layer: LayerGallery) -> dict[str, Any]:
             row[name] = _plain(middle(held)) if np.isfinite(held).any() else None
         for twin in layer.known.summed.twins:
             row[f"texture_ness_{twin}"] = _plain(layer.texture_ness[twin][0, number])
-        row["top"] = [
-            {"id": e.id, "value": e.value, "place": list(e.place)} for e in layer.known.examples(number, "top")
-        ]
+        row["top"] = _top(layer.made, i)
         rows.append(row)
-    return {"layer": layer.layer, "n": layer.known.summed.n, "channels": len(layer.known.summed.mean), "rows": rows}
+    together = [
+        {"name": one.name, "still": one.still, "score": _plain(one.score), "top": _listed(one.examples)}
+        for one in layer.combined
+    ]
+    told = {"layer": layer.layer, "n": layer.known.summed.n, "channels": len(layer.known.summed.mean), "rows": rows}
+    return {**told, "combined": together}
+
+
+def _top(made: Mapping[str, Array], i: int) -> list[dict[str, Any]]:
+    columns = [made[name][i, : LISTS["top"]].tolist() for name in ("ids", "values", "places")]
+    return _listed([Example(name, value, tuple(place)) for name, value, place in zip(*columns, strict=True) if name])
+
+
+def _listed(examples: Sequence[Example]) -> list[dict[str, Any]]:
+    return [{"id": e.id, "value": e.value, "place": list(e.place)} for e in examples]
 
 
 def is_shown(layer: LayerGallery, i: int) -> bool:

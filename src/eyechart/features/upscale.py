@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from eyechart.errors import SettingError
-from eyechart.features.method import Climb, Made, Method, chances, resized, side_shown
+from eyechart.features.method import Climb, Made, Method, chances, side_shown
 from eyechart.features.objectives import Objective
 from eyechart.features.reach import Reach
-from eyechart.features.shown import Chances, rolled
+from eyechart.features.shown import Chances, resized, rolled
 
 LOWEST, HIGHEST = 150 / 255, 180 / 255  # of the first picture's pixels
 QUARTER = 4  # of the model's own frame is the first side: 56 of 224
@@ -48,16 +48,18 @@ class Upscale(Method):
         )
         low, high = -mean / std, (1 - mean) / std
         pixels = (_start(draws, len(model.preprocessing.mean), sides[0]).to(model.device) - mean) / std
+        shifts = self._shifts(draws, len(sides)).to(model.device)
         climb = Climb(reach, objective, self.precision)
         for i, side in enumerate(sides):
             pixels = pixels.detach().contiguous().requires_grad_()
             optimiser, shown = torch.optim.Adam([pixels], lr=self.rate), side_shown(reach, side, "start")
 
-            def score(pixels: Tensor = pixels, shown: int = shown) -> Tensor:
-                pictures = pixels * std + mean
-                return climb.score(pictures, resized(rolled(pictures, self._shifts(draws)), shown))
+            for shift in shifts[i]:
 
-            for _ in range(self.steps):
+                def score(pixels: Tensor = pixels, shown: int = shown, shift: Tensor = shift) -> Tensor:
+                    pictures = pixels * std + mean
+                    return climb.score(pictures, resized(rolled(pictures, shift) if self.jitter else pictures, shown))
+
                 climb.step(optimiser, pixels, score)
                 with torch.no_grad():
                     pixels.clamp_(low, high)
@@ -83,9 +85,10 @@ class Upscale(Method):
         room = (before, self.blur - 1 - before) * 2
         return functional.avg_pool2d(functional.pad(larger, room, mode="replicate"), self.blur, stride=1)
 
-    def _shifts(self, draws: Chances) -> list[tuple[int, int]]:
-        each = [draw.integers(-self.jitter, self.jitter + 1, 2) for draw in draws]
-        return [(int(down), int(right)) for down, right in each]
+    def _shifts(self, draws: Chances, rounds: int) -> Tensor:
+        """Of each round, step and picture, down and right: (rounds, steps, n, 2)."""
+        each = [draw.integers(-self.jitter, self.jitter + 1, (rounds, self.steps, 2)) for draw in draws]
+        return torch.from_numpy(np.stack(each, 2))
 
 
 def _start(draws: Chances, channels: int, side: int) -> Tensor:

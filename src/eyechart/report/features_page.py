@@ -32,12 +32,13 @@ class ChannelCard:
     """A channel.
 
     Attributes:
-        number: of the channel.
+        number: of the channel; of a card of several together, of the card.
         anchor: of the card.
         picture: address of the picture made for it; empty: there is none.
         remark: what is to be said in place of the picture, or beside it.
         strips: (what it shows, address, number of tiles).
         figures: of the channel.
+        title: of a card of several channels together; empty: the channel's own.
     """
 
     number: int
@@ -46,6 +47,12 @@ class ChannelCard:
     remark: str
     strips: tuple[tuple[str, str, int], ...]
     figures: tuple[Figure, ...]
+    title: str = ""
+
+    @property
+    def called(self) -> str:
+        """What the card is of."""
+        return self.title or f"channel {self.number}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Spikes:
 
 @dataclass(frozen=True)
 class LayerPart:
-    """A layer: its name, sentences on it, spikes, mosaics (heading, sentence, address) and cards."""
+    """A layer: its name, sentences, spikes, mosaics (heading, sentence, address), cards, and those of channels together."""
 
     name: str
     anchor: str
@@ -77,6 +84,7 @@ class LayerPart:
     spikes: tuple[Spikes, ...]
     mosaics: tuple[tuple[str, str, str], ...]
     cards: tuple[ChannelCard, ...]
+    combined: tuple[ChannelCard, ...] = ()
 
 
 @dataclass(frozen=True)

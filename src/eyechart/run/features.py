@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from eyechart.core.tap import DenseTap, Tap
+from eyechart.core.tap import DenseTap, SlopeTap, Tap
 from eyechart.models.atrous import Dense, Twin
 from eyechart.models.image_model import ImageModel
 from eyechart.models.layers import Layer, Watch
+from eyechart.run.slopes import sloped
 
 Array = np.ndarray[Any, Any]
 DENSE_PIXELS = 1 << 14  # shown to the a-trous twin at a time: 128 x 128, or sixteen small frames
@@ -30,7 +31,7 @@ class PlainLayers:
         self._model, self._pixels = model, pixels
         self._kept: dict[tuple[tuple[str, ...], bool], dict[str, torch.Tensor]] = {}
 
-    def features(self, tap: Tap, pixels: torch.Tensor, batch: int) -> dict[str, Array]:
+    def features(self, tap: Tap | SlopeTap, pixels: torch.Tensor, batch: int) -> dict[str, Array]:
         """What the tap reads of shown ``pixels`` (n, c, h, w), by layer: (n, ...) float32.
 
         A layer whose outputs are not one an image (such as one a window) is left out, as is one that the tap reads nothing of.
@@ -42,6 +43,9 @@ class PlainLayers:
         wanted = self._readable(tap)
         for start in range(0, len(pixels), batch):
             some = slice(start, start + batch)
+            if isinstance(tap, SlopeTap):
+                parts.append(sloped(self._model, tap, wanted, pixels[some]))
+                continue
             plain = self._plain(wanted, batch) if tap.against_plain else {}
             empty = self._plain(wanted, batch, empty=True) if tap.against_empty else {}
             read: dict[str, Array] = {}
@@ -64,7 +68,7 @@ class PlainLayers:
             parts.append(read)
         return joined(parts)
 
-    def _readable(self, tap: Tap) -> tuple[str, ...]:
+    def _readable(self, tap: Tap | SlopeTap) -> tuple[str, ...]:
         """Of the layers that the tap names, those whose outputs are one an image."""
         steps = self._model.plain.layers if self._model.plain else ()
         return tuple(step.name for step in steps if step.each and step.name in tap.layers)

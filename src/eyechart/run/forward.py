@@ -199,7 +199,7 @@ class Forwarder:
             elif query.tap is not None:
                 with _full_float32(self.model.device):
                     mine.features.append(layers.features(query.tap, pixels, self.batch_size.now))
-                self._progress(COST["layers"] * len(pixels))
+                self._progress(query.reading_cost * len(pixels))
             else:
                 mine.signals.append(self._gradient(pixels, labels, mine.valid[part]))
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from eyechart.core.exam import Exam
 from eyechart.core.query import Query
+from eyechart.core.tap import SlopeTap
 from eyechart.errors import EyechartError
 from eyechart.run.altered import can_alter
 from eyechart.run.engine import Engine
@@ -57,7 +58,7 @@ def _obstacles(exam: Exam, engine: Engine, beside: bool) -> Iterator[str]:
         yield reason
     if any(query.tap for query in queries) and not engine.subject.layers:
         yield "it reads layers, and this model cannot be watched while it answers"
-    if gradients and not engine.differentiable:
+    if (gradients or any(isinstance(query.tap, SlopeTap) for query in queries)) and not engine.differentiable:
         yield "it needs gradients, which this model does not have"
 
 

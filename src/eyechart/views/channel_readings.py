@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from eyechart.core.tap import Tap
+from eyechart.core.tap import SlopeTap, Tap
 from eyechart.models.layers import Layer
 from eyechart.views.feature_maps import Map, as_maps, map_of, map_on
 
@@ -38,6 +38,26 @@ class ChannelReadings(Tap):
             return means[:, None]
         most, place = maps.max(2)  # torch promises the first of equal ones
         return torch.stack([means, most.to(exact), place.to(exact), maps.amin(2).to(exact)], 1)
+
+
+@dataclass(frozen=True)
+class ChannelRelevance(SlopeTap):
+    """Of each channel the sum over places of slope x activation, and the place where that is largest: (n, 2, c).
+
+    Places as in ``ChannelReadings``. Class tokens and registers are no places.
+
+    Attributes:
+        held: how each of the layers holds maps, see ``held_by``.
+    """
+
+    held: tuple[Held, ...] = ()
+
+    def read(self, layer: Layer, output: torch.Tensor, slope: torch.Tensor) -> torch.Tensor:
+        """Of one layer."""
+        held, product = self.held[self.layers.index(layer.name)], output * slope
+        parts = product[..., None] if held is None else as_maps(product, held).flatten(2)  # (n, c, places)
+        whole = parts.sum(2, dtype=torch.float32 if output.device.type == "mps" else torch.float64)
+        return torch.stack([whole, parts.argmax(2).to(whole)], 1)
 
 
 def held_by(layer: Layer, frame: tuple[int, int], axes: tuple[int, int] | None) -> Held | str:
