@@ -35,7 +35,7 @@ def test_figures_by_hand() -> None:
     assert value(found, "accuracy") == 0.5
     assert value(found, "nll") == pytest.approx(-(log(high) + log(low)) / 2)
     assert value(found, "brier") == pytest.approx((right + wrong) / 2)
-    assert value(found, "ece") == pytest.approx((1 - high) / 2 + high / 2)  # one image a bin
+    assert value(found, "ece") == pytest.approx(high - 0.5)  # one confidence, one bin
 
 
 def test_the_rank_counts_the_better_classes_and_ties_go_to_the_lowest() -> None:

@@ -100,6 +100,8 @@ def test_asks_distinct_questions_then_stops(exam: Exam, sat: Sitting) -> None:
 
 OTHERWISE: dict[str, dict[str, object]] = {
     "clean": {"ece_bins": 2, "ece_debiased": True},
+    "calibration": {"ece_bins": 2, "ece_debiased": True, "coverage": 0.5},
+    "worst_group": {"fewest": 2},
     "partial_invariance": {"neighbour": 3, "parts": 3},
     "loss_landscape": {"distance": 0.9},
     "corruptions": {"reference": "canonical", "reference_clean_error": 0.4},

@@ -89,6 +89,7 @@ def test_csv_with_images_without_a_row(tmp_path: Path) -> None:
     [
         ("", "has the columns"),
         ("a,b\n1,2\n", "has the columns a, b"),
+        ("file\nx.png\n", "has the columns file"),
         ("file,label,label\nx,1,2\n", "Two columns"),
         ("file,label\nx.png,1\n", "No row"),
         ("file,label\na/cat4-bear2.webp,1\ncat4-bear2.webp,2\n", "Two rows"),
@@ -142,3 +143,28 @@ def test_over_the_demo(tmp_path: Path) -> None:
     assert images.labels is not None
     assert images.labels[:3].tolist() == [0, 1, -1]
     assert images.in_memory
+
+
+def test_a_table_without_labels_adds_groups_to_the_labels_that_there_are(tmp_path: Path) -> None:
+    for name in IDS:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(hostile.encoded(hostile.picture(), "WEBP"))
+    rows = "a/cat4-bear2.webp,indoors,3\ndog2-cat1.webp,outdoors,4\n"
+    plain = load_images(tmp_path)
+    grouped = load_images(tmp_path, labels=_csv(tmp_path, "file,group,camera\n" + rows))
+    assert grouped.class_names == plain.class_names == ("a", "b")
+    assert grouped.labels is not None
+    assert grouped.labels.tolist() == [0, 0, 1]
+    assert grouped.targets["group"].tolist() == ["indoors", "", "outdoors"]
+    assert grouped.fingerprint != plain.fingerprint
+    assert "1 images have no row in the labels file and none of its entries." in grouped.remarks
+    labelled = load_images(tmp_path, labels=_csv(tmp_path, "file,label\n" + rows.replace(",3", "").replace(",4", "")))
+    assert labelled.class_names == ("indoors", "outdoors")
+
+
+def test_groups_of_the_demo(tmp_path: Path) -> None:
+    plain = load_images("demo")
+    images = load_images("demo", labels=_csv(tmp_path, "id,domain\ntest/00000,x\ntest/00001,y\n"))
+    assert images.class_names == plain.class_names
+    assert (images.labels == plain.labels).all()
+    assert images.targets["domain"][:3].tolist() == ["x", "y", ""]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -79,6 +79,13 @@ def test_every_number_is_in_the_table(chart: Lines | Bars | Dots) -> None:
                 assert said == pytest.approx(100 * value, abs=0.0501)
         bounded = [bool(row[column].interval) for row in grid.rows]
         assert bounded == [series.low[i] is not None for i in told if series.low] or not any(bounded)
+
+
+def test_joined_lines_pass_over_what_is_undefined() -> None:
+    told = [len(re.findall(r'class="line ', str(draw_lines(c, WIDE, "f")))) for c in (GAP, replace(GAP, joined=True))]
+    assert told == [2, 1]
+    joined = str(draw_lines(replace(GAP, joined=True), WIDE, "f"))
+    assert joined.count('class="mark') == 4
 
 
 def test_undefined_points_leave_gaps() -> None:

@@ -126,3 +126,72 @@ def test_the_interval_holds_zero_where_noise_explains_the_error() -> None:
 
 def _plain(confidence: np.ndarray, correct: np.ndarray) -> float:
     return slowly(confidence, correct, 15)[0]
+
+
+def test_one_confidence_is_one_bin() -> None:
+    """Sorted by whether they are right, equal confidences would fall apart into bins of errors and bins of successes."""
+    correct = np.arange(100) % 2 == 0
+    assert ece(np.full(100, 0.7), correct).value == pytest.approx(0.2)
+    half = np.where(np.arange(100) < 50, 0.5, 0.9)
+    assert ece(half, correct, 15).value == pytest.approx(0.2)  # 0 and 0.4
+
+
+def clustered(n: int, answers: int, seed: int, excess: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One random number an image decides about all its answers, whose confidences are nearly alike."""
+    chance = np.random.default_rng(seed)
+    confidence = chance.uniform(0.45, 0.9, (n, 1)) + chance.uniform(-0.05, 0.05, (n, answers))
+    correct = chance.uniform(size=(n, 1)) < confidence - excess
+    return confidence.ravel(), correct.ravel(), np.repeat(np.arange(n), answers)
+
+
+@pytest.mark.parametrize("debiased", [False, True])
+def test_clusters_of_one_change_nothing_but_rounding(debiased: bool) -> None:
+    confidence, correct = data(400, seed=5, excess=0.1)
+    order = np.lexsort((correct, confidence))  # the order in which samples are resampled where nobody owns several
+    confidence, correct = confidence[order], correct[order]
+    alone = ece(confidence, correct, debiased=debiased)
+    own = ece(confidence, correct, debiased=debiased, clusters=np.arange(400) * 3)
+    assert (own.n, own.method) == (alone.n, alone.method)
+    assert (own.value, own.low, own.high) == pytest.approx((alone.value, alone.low, alone.high))
+    plain = ece_if_calibrated(confidence, debiased=debiased)
+    assert ece_if_calibrated(confidence, debiased=debiased, clusters=np.arange(400)) == pytest.approx(plain)
+
+
+def test_twenty_copies_of_an_answer_say_no_more_than_one() -> None:
+    confidence, correct = data(300, seed=2, excess=0.1)
+    copies = np.repeat(confidence, 20), np.repeat(correct, 20)
+    one, many = ece(confidence, correct), ece(*copies, clusters=np.repeat(np.arange(300), 20))
+    blind = ece(*copies)
+    assert many.n == 300
+    assert many.value == pytest.approx(one.value)
+    assert many.high - many.low == pytest.approx(one.high - one.low, rel=0.15)
+    assert blind.high - blind.low < 0.5 * (many.high - many.low)
+
+
+def test_the_interval_of_clustered_answers_covers_the_true_error() -> None:
+    hits = []
+    for seed in range(40):
+        confidence, correct, own = clustered(200, 8, seed, excess=0.2)
+        found = ece(confidence, correct, clusters=own, seed=seed)
+        hits.append(found.low <= 0.2 <= found.high)
+    assert np.mean(hits) > 0.8
+
+
+def test_clusters_of_a_calibrated_model_rarely_exceed_the_limit() -> None:
+    samples = [clustered(200, 8, seed) for seed in range(40)]
+    limits = [ece_if_calibrated(confidence, clusters=own) for confidence, _, own in samples]
+    above = [_plain(c, hit) > limit for (c, hit, _), limit in zip(samples, limits, strict=True)]
+    assert sum(above) <= 4
+    ignorant = [_plain(c, hit) > ece_if_calibrated(c) for c, hit, _ in samples[:20]]
+    assert sum(ignorant) > 10  # a limit for independent answers is no limit for these
+
+
+@pytest.mark.usefixtures("hasty")
+def test_debiasing_knows_that_answers_of_an_image_are_alike() -> None:
+    found = []
+    for seed in range(25):
+        confidence, correct, own = clustered(200, 8, seed)
+        plain = ece(confidence, correct).value
+        found.append((ece(confidence, correct, debiased=True, clusters=own).value, plain))
+    debiased, plain = np.mean(found, axis=0)
+    assert debiased < 0.75 * plain

@@ -59,7 +59,9 @@ class Asked(BaseModel):
         description="Outputs' class names: auto, imagenet, FILE (one a line). Or the match: sorted, FILE.csv (class,output).",
     )
     labels: str | None = Field(
-        None, description="Labels of a flat folder: a CSV file, or a rule such as '{label}.jpg'."
+        None,
+        description="Labels of a flat folder: a CSV file, or a rule such as '{label}.jpg'. Further columns, or a CSV file "
+        "without labels, name groups (worst_group, bands).",
     )
     masks: str | None = Field(
         None, description="DIR of masks, called as the images, black where no object is (variants, hybrids)."

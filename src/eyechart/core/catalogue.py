@@ -16,6 +16,8 @@ from eyechart.errors import SettingError, UnknownNameError
 
 EXAMS: Mapping[str, str] = {
     "clean": "eyechart.exams.clean:Clean",
+    "calibration": "eyechart.exams.calibration:Calibration",
+    "worst_group": "eyechart.exams.worst_group:WorstGroup",
     "bands": "eyechart.exams.bands:Bands",
     "shift": "eyechart.exams.shift:Shift",
     "shift_path": "eyechart.exams.shift_path:ShiftPath",

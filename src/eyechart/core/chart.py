@@ -55,6 +55,7 @@ class Lines:
     """Lines over a numeric x axis with shaded intervals.
 
     On a log axis values of zero or less are gaps, intervals end at the axis, and rules and marks there are left out.
+    ``joined``: lines pass over undefined values, as where each series has places of its own.
     """
 
     title: str
@@ -69,6 +70,7 @@ class Lines:
     x_scale: AxisScale = "linear"
     y_scale: AxisScale = "linear"
     marks: Sequence[Mark] = ()
+    joined: bool = False
     kind: Literal["lines"] = "lines"
 
 

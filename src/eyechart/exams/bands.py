@@ -12,12 +12,12 @@ from pydantic import Field, field_validator, model_validator
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
+from eyechart.core.groups import group_columns
 from eyechart.core.query import CLEAN, Answers, Query
 from eyechart.core.tally import Kept, Tally, best, sums_by_block
 from eyechart.core.view import Plain, View
 from eyechart.exams.bands_comparisons import further_charts, further_findings
 from eyechart.exams.bands_estimates import Reckoning
-from eyechart.exams.bands_groups import group_columns
 from eyechart.exams.bands_head import pooled_radius, ring_power
 from eyechart.exams.bands_layout import SIDES, Head, Layout, Name
 from eyechart.exams.bands_pictures import charts, findings
@@ -171,7 +171,7 @@ class Bands(Exam):
             if name == "head_low":
                 own = seen[0].notes.get("head_radius", np.full(len(batch.ids), pooled))
                 rows["head_radius"] = own.astype(np.float32)
-        rows |= group_columns(self.by, batch.targets)
+        rows |= group_columns(self.by, batch.targets, "bands.by")
         cases = self._cases(rows, batch, layout.radii) if layout.sides == SIDES else ()
         return Tally(rows, sums, best(self.gallery, cases), self.gallery)
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Subject
+from eyechart.core.groups import groups
 from eyechart.core.tally import Tally
 from eyechart.exams.bands_figures import Array, Say, Split, above_control, areas, commonest, passed
-from eyechart.exams.bands_groups import group_figures, groups
+from eyechart.exams.bands_groups import group_figures
 from eyechart.exams.bands_head import own_figures, pooled_figure
 from eyechart.exams.bands_layout import SIDES, Layout
 

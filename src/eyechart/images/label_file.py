@@ -10,7 +10,7 @@ from eyechart.errors import ImagesError
 
 _NAMES = ("file", "id", "path", "image", "filename", "file_name", "image_id")
 _LABELS = ("label", "class")
-_HEADER = "The first line names the columns: one of file, id, path or image, then label, then any others."
+_HEADER = "The first line names the columns: one of file, id, path or image, then label, or any others, or both."
 
 
 def read_file(file: str, ids: Sequence[str]) -> tuple[dict[str, list[str]], list[int], int]:
@@ -20,8 +20,8 @@ def read_file(file: str, ids: Sequence[str]) -> tuple[dict[str, list[str]], list
     extension, where only one image has it.
 
     Returns:
-        column -> one string an image ("" without a row), ``label`` first; the places without a row; the number of rows
-        without an image.
+        column -> one string an image ("" without a row), ``label`` first, if there is one; the places without a row; the
+        number of rows without an image.
 
     Raises:
         ImagesError: for a file that cannot be read or matched, or that names an image twice and differently.
@@ -45,8 +45,13 @@ def read_file(file: str, ids: Sequence[str]) -> tuple[dict[str, list[str]], list
         raise _wrong(
             "No row of the labels file belongs to an image.", file, f"It names {example!r}; there is {ids[0]!r}."
         )
-    others = (name for name in ("label", *columns) if name != columns[key])
+    others = sorted((name for name in columns if name != columns[key]), key=lambda name: name != "label")
     return {name: _column(table, columns.index(name)) for name in others}, missing, strangers
+
+
+def names_labels(file: str) -> bool:
+    """Whether a CSV file has a column of labels, and not only others. Raises ImagesError as ``read_file``."""
+    return "label" in _header(next(_rows(file), []), file)[0]
 
 
 def _column(table: list[list[str] | None], at: int) -> list[str]:
@@ -73,9 +78,10 @@ def _header(cells: list[str], file: str) -> tuple[list[str], int]:
     lower = [column.lower() for column in columns]
     key = next((lower.index(name) for name in _NAMES if name in lower), None)
     label = next((lower.index(name) for name in _LABELS if name in lower), None)
-    if key is None or label is None:
+    if key is None or len(columns) < 2:
         raise _wrong(f"The labels file has the columns {', '.join(columns)[:200] or '(none)'}.", file, _HEADER)
-    columns[label] = "label"
+    if label is not None:
+        columns[label] = "label"
     if len(set(columns)) < len(columns) or "" in columns:
         raise _wrong("Two columns of the labels file have one name, or a column has none.", file, _HEADER)
     return columns, key

@@ -11,7 +11,7 @@ import numpy as np
 
 from eyechart.images.fingerprint import Fingerprint
 from eyechart.images.image_set import ImageSet
-from eyechart.images.label_file import read_file
+from eyechart.images.label_file import names_labels, read_file
 from eyechart.images.label_rule import is_rule, read_names
 
 Column = np.ndarray[Any, Any]
@@ -23,8 +23,8 @@ class LabelTable:
     """Targets for given ids.
 
     Attributes:
-        targets: ``label`` (places in ``class_names``, -1 = none) and the other columns or fields.
-        class_names: sorted; by value where all are whole numbers.
+        targets: ``label`` (places in ``class_names``, -1 = none), if the file has it, and the other columns or fields.
+        class_names: sorted; by value where all are whole numbers; empty without a label.
         remarks: images without a row, rows without an image.
     """
 
@@ -49,23 +49,32 @@ def read_labels(labels: str, ids: Sequence[str]) -> LabelTable:
     else:
         texts, missing, strangers = read_file(labels, ids)
         first, column = "label", typed
-        remarks = [f"{len(missing)} images have no row in the labels file and no label."] if missing else []
+        lost = "and no label" if first in texts else "and none of its entries"
+        remarks = [f"{len(missing)} images have no row in the labels file {lost}."] if missing else []
         remarks += [f"{strangers} rows of the labels file belong to no image."] if strangers else []
-    label, class_names = index_classes(texts[first])
     others = {name: column(cells) for name, cells in texts.items() if name != "label"}
+    if first not in texts:
+        return LabelTable(others, (), tuple(remarks))
+    label, class_names = index_classes(texts[first])
     return LabelTable({"label": label, **others}, class_names, tuple(remarks))
 
 
+def replaces_labels(labels: str) -> bool:
+    """Whether it has labels of its own, so that those of the images are not needed. Raises ImagesError as ``read_labels``."""
+    return (is_rule(labels) and not Path(labels).is_file()) or names_labels(labels)
+
+
 def relabel(images: AnySet, table: LabelTable) -> AnySet:
-    """``images`` with the targets of ``table`` beside, or in place of, its own."""
+    """``images`` with the targets of ``table`` beside, or in place of, its own; a table without labels leaves it its own."""
     targets = {**images.targets, **table.targets}
+    class_names = table.class_names if "label" in table.targets else images.class_names
     mark = Fingerprint("relabelled")
     mark.text(images.fingerprint)
-    mark.targets(targets, table.class_names)
+    mark.targets(targets, class_names)
     return replace(
         images,
         targets=targets,
-        class_names=table.class_names,
+        class_names=class_names,
         fingerprint=mark.hex(),
         remarks=images.remarks + table.remarks,
     )

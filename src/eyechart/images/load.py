@@ -8,7 +8,7 @@ from importlib import import_module
 from eyechart.errors import ImagesError, UnknownNameError
 from eyechart.images.folder import open_folder
 from eyechart.images.image_set import ImageSet
-from eyechart.images.labels import read_labels, relabel
+from eyechart.images.labels import read_labels, relabel, replaces_labels
 from eyechart.images.masks import with_masks
 
 SCHEMES = {
@@ -29,14 +29,15 @@ def load_images(
     Args:
         spec: a folder, ``npz:FILE``, ``cifar10:DIR`` (``DIR#train`` for the training images), ``parquet:GLOB``, ``demo``, or
             corrupted pictures, ``cifar10c:DIR`` and ``imagenetc:DIR``. A folder called ``demo`` is ``./demo``.
-        labels: a CSV file, a template such as ``{label}_{_}.jpg``, or ``regex:...``; read by ``read_labels``.
+        labels: a CSV file, a template such as ``{label}_{_}.jpg``, or ``regex:...``; read by ``read_labels``. A file without
+            a column of labels adds its columns, such as ``group``, to the labels that the images have.
         masks: a folder of masks of the objects, see ``with_masks``.
 
     Raises:
         ImagesError: if the images, the labels or the masks cannot be read.
         UnknownNameError: for a scheme that is not known.
     """
-    images = _opened(os.fspath(spec), labelled=labels is None)
+    images = _opened(os.fspath(spec), labelled=labels is None or not replaces_labels(labels))
     labelled = images if labels is None else relabel(images, read_labels(labels, images.ids))
     return labelled if masks is None else with_masks(labelled, os.fspath(masks))
 

@@ -32,7 +32,7 @@ class _Plot:
 
 
 def draw_lines(chart: Lines, sheet: Sheet, ident: str) -> Markup:
-    """Draw ``chart`` on ``sheet``. Undefined values leave gaps in their line."""
+    """Draw ``chart`` on ``sheet``. Undefined values leave gaps in their line, unless it is to be joined."""
     chart = on_axes(chart)
     names = [fold(one.name, 0.25 * sheet.width, size=BOLD) for one in chart.series]
     named = len(chart.series) > 1
@@ -121,7 +121,7 @@ def _runs(chart: Lines, series: Series, *, bounded: bool) -> list[list[int]]:
     for i in order:
         if (ends(series, i) if bounded else series.y[i]) is not None:
             runs[-1].append(i)
-        elif runs[-1]:
+        elif runs[-1] and not chart.joined:
             runs.append([])
     return [run for run in runs if run]
 

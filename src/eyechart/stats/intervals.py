@@ -32,17 +32,17 @@ class Interval:
     method: str
 
 
-def wilson(successes: float, n: int) -> Interval:
-    """Wilson's score interval for a share (Wilson, JASA 1927).
+def wilson(successes: float, n: int, z: float = Z95) -> Interval:
+    """Wilson's score interval for a share (Wilson, JASA 1927); ``z``: standard deviations to either side.
 
     >>> w = wilson(9, 10); round(w.low, 4), round(w.high, 4)
     (0.5958, 0.9821)
     """
     if n == 0:
         return Interval(None, None, None, 0, "wilson")
-    p, z2 = successes / n, Z95**2
+    p, z2 = successes / n, z**2
     centre = (p + z2 / (2 * n)) / (1 + z2 / n)
-    half = Z95 / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    half = z / (1 + z2 / n) * sqrt(p * (1 - p) / n + z2 / (4 * n * n))
     # at 0 and n successes the end is exact, but rounding may push it past the value
     return Interval(p, max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half)), n, "wilson")
 
