@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -39,6 +40,25 @@ def attacked(model: ImageModel, images: np.ndarray, labels: np.ndarray, queries:
 def middling(n: int) -> np.ndarray:
     """Images that no small change takes beyond [0, 1]."""
     return (64 + noise_images(n, SIZE) // 2).astype(np.uint8)
+
+
+class CurvedEye(nn.Module):
+    """Two layers and three classes, drawn at random: nothing about it is known but that it is not linear."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        chance = torch.Generator().manual_seed(seed)
+        self.net = nn.Sequential(nn.Conv2d(3, 12, 3), nn.BatchNorm2d(12), nn.ReLU(), nn.Flatten(), nn.Linear(192, 3))
+        for p in self.net.parameters():
+            p.data.copy_(torch.randn(p.shape, generator=chance))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 0.03 * self.net(x)
+
+
+def curved(n: int) -> tuple[ImageModel, np.ndarray, np.ndarray]:
+    model, images = seen_by(CurvedEye(), SIZE), noise_images(n, SIZE, 3)
+    return model, images, told(model, images)
 
 
 def batch_of(

@@ -164,8 +164,9 @@ class Climbed:
         self.loss, self.broken = LOSSES[loss](logits, labels), logits.argmax(1) != labels
 
     def keep(self, index: torch.Tensor, now: Climbed) -> None:
-        """Another climb of some of the images, none of them broken before: its points where they are better."""
-        better = now.broken | (now.loss > self.loss[index]) | (self.gradients[index] == 0)
+        """Another climb of some of the images: its points where it broke them, or where none did and the loss is larger."""
+        larger = (now.loss > self.loss[index]) | (self.gradients[index] == 0)
+        better = now.broken | (~self.broken[index] & larger)
         at = index[better]
         self.points[at], self.loss[at], self.broken[at] = now.points[better], now.loss[better], now.broken[better]
         for name in ("first", "latest"):
