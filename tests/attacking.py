@@ -65,7 +65,7 @@ def batch_of(
     model: ImageModel, images: np.ndarray, labels: np.ndarray, precision: Precision = "float32", first: int = 0
 ) -> Pixels:
     """Images (n, h, w, c) uint8 as attacks are handed them; ids are their numbers, counted from ``first``."""
-    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float().div(255)
+    pixels = torch.from_numpy(images.copy()).permute(0, 3, 1, 2).float().div(255)
     ids = tuple(f"{first + i:04d}" for i in range(len(images)))
     handed = Attacked(model, np.asarray(labels), precision)
     return Pixels(pixels.contiguous(memory_format=torch.channels_last), ids, 0, attacked=handed)

@@ -58,7 +58,7 @@ def test_a_filter_is_attacked_through(norm: Any, precision: Any) -> None:
         assert high_pass(plain.pixels - batch.tensor, 1.0).abs().max() < 1e-5
     found = MinimalNorm(norm, eps, through=(Band("low", 1.0),)).render(batch)
     sure = found.notes["unbroken"] == 0
-    assert (found.notes["distance"][sure] <= distance[sure] * 1.05).all()
+    assert (found.notes["distance"][sure] <= distance[sure] * (1.05 if precision == "float32" else 1.1)).all()
     assert (found.notes["distance"][sure] >= distance[sure] * (1 - 1e-5)).all()
 
 
@@ -156,7 +156,7 @@ class Cut(CurvedEye):
 
 
 def test_models_that_cannot_be_followed() -> None:
-    images = noise_images(6, SIZE)
+    images = np.maximum(noise_images(6, SIZE), 64)
     images[:3, 0, 0] = 0
     rounded, detached, cut = (seen_by(eye, SIZE) for eye in (Rounded(), Detached(), Cut()))
     flat = PGD("linf", 0.05).render(batch_of(rounded, images, told(rounded, images)))
