@@ -61,6 +61,7 @@ class Climb:
         if self.select == "best":
             logits = victim.glimpse(some.points)
             kept.consider(victim, some, logits, LOSSES[self.loss](logits, some.labels), self._counted(some, kept))
+            kept.recheck(victim, labels)
         else:
             kept.points[some.index] = some.points
         return kept
@@ -157,6 +158,12 @@ class Climbed:
         at = some.index[better]
         self.points[at], self.loss[at] = some.points[better], loss[better]
         self.broken[at] = wrong[better]
+
+    def recheck(self, victim: Victim, labels: torch.Tensor) -> None:
+        """What a low precision calls right, at the point of the largest loss, may be wrong in float32, too."""
+        doubted = ~self.broken
+        if victim.precision != "float32" and doubted.any():
+            self.broken[doubted] = victim.logits(self.points[doubted]).argmax(1) != labels[doubted]
 
     def judged(self, victim: Victim, labels: torch.Tensor, loss: LossName) -> None:
         """Find out the verdict on ``points``, and the loss there."""
