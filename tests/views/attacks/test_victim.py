@@ -111,11 +111,11 @@ def test_doubt_is_what_lies_within_the_error_of_low_precision() -> None:
     labels = told(model, images)
     pixels = batch_of(model, images, labels).tensor
     victim, numbers = Victim(model, "bfloat16"), torch.from_numpy(labels)
-    close = margin(victim.logits(pixels), numbers) > -0.15
+    close = margin(victim.logits(pixels), numbers) > -0.3
     first, doubt = numbers == 0, doubtful(victim, pixels, pixels, numbers)
     assert doubt[first & close].all()
     assert 0.02 < doubt.float().mean() < 0.9
-    assert not doubt[margin(victim.logits(pixels), numbers) < -0.4].any()
+    assert not doubt[margin(victim.logits(pixels), numbers) < -0.6].any()
 
 
 def test_a_lowered_net_follows_weights_that_are_written_over() -> None:
