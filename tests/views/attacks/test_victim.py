@@ -112,7 +112,7 @@ def test_doubt_is_what_lies_within_the_error_of_low_precision() -> None:
     pixels = batch_of(model, images, labels).tensor
     victim, numbers = Victim(model, "bfloat16"), torch.from_numpy(labels)
     close = margin(victim.logits(pixels), numbers) > -0.3
-    first, doubt = numbers == 0, doubtful(victim, pixels, pixels, numbers)
+    first, doubt = numbers == 0, doubtful(victim, pixels, victim.logits(pixels), pixels, numbers)
     assert doubt[first & close].all()
     assert 0.02 < doubt.float().mean() < 0.9
     assert not doubt[margin(victim.logits(pixels), numbers) < -0.6].any()

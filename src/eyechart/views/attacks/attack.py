@@ -109,17 +109,21 @@ class Attack(InputView):
         if right.any() and self.eps > 0:
             draws = Draws(batch.seed, self.stream, batch.ids, batch.tensor.device).of(right)
             with torch.inference_mode(False):
-                found = self._searched(victim, batch.tensor[right].clone(), labels[right].clone(), draws)
+                found = self._searched(
+                    victim, batch.tensor[right].clone(), before[right].clone(), labels[right].clone(), draws
+                )
             shown[right] = found.pixels
             notes = {name: _spread(column, right) for name, column in found.notes.items()}
         return Shown(shown, {**notes, **self._outcome(victim, batch.tensor, shown, labels, right)}, known.cpu().numpy())
 
-    def _searched(self, victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, draws: Draws) -> Found:
-        """Search, and search again in float32 where a lower precision leaves doubt."""
+    def _searched(
+        self, victim: Victim, pixels: torch.Tensor, logits: torch.Tensor, labels: torch.Tensor, draws: Draws
+    ) -> Found:
+        """Search, and search again in float32 where a lower precision leaves doubt; ``logits`` are those of the images."""
         found = self.search(victim, pixels, labels, draws)
         if victim.precision == "float32":
             return found
-        again = doubtful(victim, pixels, found.pixels, labels)
+        again = doubtful(victim, pixels, logits, found.pixels, labels)
         notes = {**found.notes, "again": again.float()}
         if again.any():
             anew = self.search(victim.exact, pixels[again], labels[again], draws.of(again))

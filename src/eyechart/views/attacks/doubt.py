@@ -13,7 +13,9 @@ from eyechart.views.attacks.victim import Victim
 TIMES = 4.0
 
 
-def doubtful(victim: Victim, before: torch.Tensor, after: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def doubtful(
+    victim: Victim, pixels: torch.Tensor, logits: torch.Tensor, after: torch.Tensor, labels: torch.Tensor
+) -> torch.Tensor:
     """(n,) bool: images on which the model is right after the search, in float32, but by a narrow margin.
 
     Narrow is TIMES what the low precision errs by, measured on each image: the larger of its errors of the margin on the image
@@ -21,12 +23,13 @@ def doubtful(victim: Victim, before: torch.Tensor, after: torch.Tensor, labels: 
 
     Args:
         victim: whose ``glimpse`` is in the low precision.
-        before, after: (n, c, h, w), the images and what the search found.
+        pixels, logits: (n, c, h, w) and (n, k), the images and the answers to them in float32.
+        after: (n, c, h, w), what the search found.
         labels: (n,).
     """
-    exact = margin(victim.logits(after), labels)
+    left = margin(victim.logits(after), labels)
     errors = [
-        (margin(victim.glimpse(shown), labels) - margin(victim.logits(shown), labels)).abs()
-        for shown in (before, after)
+        (margin(victim.glimpse(shown), labels) - exact).abs()
+        for shown, exact in ((pixels, margin(logits, labels)), (after, left))
     ]
-    return (exact <= 0) & (exact > -TIMES * torch.maximum(*errors)) | ~exact.isfinite()
+    return (left <= 0) & (left > -TIMES * torch.maximum(*errors)) | ~left.isfinite()
