@@ -16,8 +16,9 @@ from eyechart.errors import SettingError
 from eyechart.models.image_model import ImageModel
 from eyechart.spectrum.bands import high_pass, low_pass
 from eyechart.views.attacks.ball import norm_of
+from eyechart.views.attacks.draws import Draws
 from eyechart.views.attacks.fgsm import FGSM
-from eyechart.views.attacks.pgd import PGD
+from eyechart.views.attacks.pgd import PGD, moved
 from eyes import noise_images, seen_by
 
 N = 48
@@ -97,6 +98,61 @@ def test_stopping_where_it_is_wrong_changes_no_verdict(norm: Any) -> None:
         return nn.functional.cross_entropy(z, torch.from_numpy(labels), reduction="none")
 
     assert (loss(best) >= loss(last) - 1e-4)[broken(best) == broken(last)].all()
+
+
+def transcribed(
+    norm: str, eps: float, steps: int, number: int, images: np.ndarray, labels: np.ndarray
+) -> list[torch.Tensor]:
+    """All points of PGD in float64, written down plainly."""
+    net, y = CurvedEye().double().eval(), torch.from_numpy(labels)
+    x = torch.from_numpy(images.copy()).permute(0, 3, 1, 2).double() / 255
+    ids = tuple(f"{i:04d}" for i in range(len(x)))
+    start = moved(norm, eps, Draws(0, f"attack/pgd/{norm}", ids, x.device), number, x.float()).double()  # type: ignore[arg-type]
+
+    def inside(p: torch.Tensor) -> torch.Tensor:
+        if norm == "linf":
+            return (x + (p - x).clamp(-eps, eps)).clamp(0, 1)
+        length = (p - x).flatten(1).norm(dim=1)
+        return (x + (p - x) * (eps / length).clamp(max=1).view(-1, 1, 1, 1)).clamp(0, 1)
+
+    points = [inside(x + start)]
+    for _ in range(steps):
+        leaf = points[-1].requires_grad_()
+        (g,) = torch.autograd.grad(nn.functional.cross_entropy(net(leaf), y, reduction="sum"), leaf)
+        way = g.sign() if norm == "linf" else g / g.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+        points.append(inside(leaf.detach() + 2.5 * eps / steps * way))
+    return [p.detach() for p in points]
+
+
+@BOTH
+def test_every_choice_against_a_transcription(norm: Any) -> None:
+    model, images, labels = curved(N)
+    batch, net, y = batch_of(model, images, labels), CurvedEye().double().eval(), torch.from_numpy(labels)
+    eps, steps = (0.05, 4) if norm == "linf" else (0.6, 4)
+    runs = torch.stack(
+        [torch.stack(transcribed(norm, eps, steps, k, images, labels)) for k in range(3)]
+    )  # (3, t, n, ...)
+    z = torch.stack([net(p) for p in runs.flatten(0, 1)]).unflatten(0, runs.shape[:2])  # (3, t, n, k)
+    loss = torch.stack([nn.functional.cross_entropy(one, y, reduction="none") for one in z.flatten(0, 1)])
+    loss, wrong = loss.unflatten(0, runs.shape[:2]), z.argmax(3) != y
+    for restarts, select in ((1, "last"), (3, "last"), (1, "best"), (3, "best")):
+        shown = PGD(norm, eps, steps, restarts=restarts, select=select, active=False).render(batch)  # type: ignore[arg-type]
+        rank = loss[:restarts, -1:] if select == "last" else loss[:restarts]
+        lost = wrong[:restarts, -1:] if select == "last" else wrong[:restarts]
+        known = runs[:restarts, -1:] if select == "last" else runs[:restarts]
+        alike = 0
+        for i in range(N):
+            # The first restart with a wrong point, else all of them; among its wrong points, else all, the largest loss.
+            first = next((k for k in range(restarts) if lost[k, :, i].any()), None)
+            score = rank[..., i].clone()
+            if first is not None:
+                score[~lost[..., i]] = -torch.inf
+                score[torch.arange(restarts) != first] = -torch.inf
+            k, t = divmod(int(score.argmax()), score.shape[1])
+            assert shown.notes["broken"][i] == float(lost[k, t, i])
+            alike += bool((shown.pixels[i] - known[k, t, i]).abs().max() < 1e-4)
+        assert alike >= 0.95 * N  # a sign of a gradient near 0 may differ
+        assert 0.1 < shown.notes["broken"].mean() < 0.95
 
 
 @BOTH
