@@ -39,7 +39,7 @@ def test_the_distance_of_a_linear_eye(norm: Any) -> None:
     assert (notes["in_vain"][found] <= notes["distance"][found]).all()
     assert (notes["in_vain"][found] > 0.9 * distance[found]).all()
     assert np.isnan(notes["distance"][~found]).all()
-    assert (notes["in_vain"][~found] == np.float32(eps)).all()
+    np.testing.assert_allclose(notes["in_vain"][~found], eps, rtol=1e-6)
     assert ((answers[query].top1 != labels) == found).all()
     np.testing.assert_allclose(notes[norm][found], notes["distance"][found], rtol=1e-5)
 
@@ -48,13 +48,13 @@ def test_the_distance_of_a_linear_eye(norm: Any) -> None:
 def test_one_search_tells_the_curve_of_pgd(norm: Any) -> None:
     model, images, labels = curved(N)
     batch = batch_of(model, images, labels)
-    sizes = (0.005, 0.01, 0.02, 0.04) if norm == "linf" else (0.05, 0.1, 0.2, 0.4)
+    sizes = (1 / 255, 3 / 255, 8 / 255, 12 / 255) if norm == "linf" else (0.05, 0.1, 0.2, 0.4)
     smallest = MinimalNorm(norm, sizes[-1], grid=sizes[:-1], steps=5).render(batch)
     distance = np.nan_to_num(smallest.notes["distance"], nan=np.inf)
     more = 0
     for eps in sizes:
         by_pgd = PGD(norm, eps, 5, select="best").render(batch).notes["broken"] == 1
-        assert (distance[by_pgd] <= eps + 1e-6).all()
+        assert (distance[by_pgd] <= eps).all()
         more += int((distance <= eps).sum() - by_pgd.sum())
         known = np.isfinite(distance) & (distance <= eps)
         again = model(smallest.pixels[torch.from_numpy(known)]).argmax(1).numpy()

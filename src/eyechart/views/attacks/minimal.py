@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+import numpy as np
 import torch
 
 from eyechart.errors import SettingError
@@ -37,7 +38,8 @@ class MinimalNorm(Attack):
         steps, loss: of PGD; a step is 2.5 times the ball's size over ``steps``.
         bisections: how often the bracket is halved.
 
-    Notes: ``distance`` (size in ``norm`` of the smallest change found, confirmed in float32; NaN where there is none),
+    Notes: ``distance`` (size in ``norm`` of the smallest change found, confirmed in float32, never above the ball that held it,
+    so that ``distance <= eps`` counts what is broken at a size of the grid; NaN where there is none),
     ``unbroken`` (1 where there is none), ``in_vain`` (the largest ball below that searched without success, or 0), and
     ``zero_gradient``, ``odd_gradient`` and ``gradients`` as of PGD. What is shown is the image with the smallest change; where
     there is none, the point of the largest loss within ``eps``.
@@ -120,11 +122,16 @@ class _Hunt:
 
     def tried(self, index: torch.Tensor, now: Climbed, size: float | torch.Tensor) -> torch.Tensor:
         """Take note of a climb of some of the images in balls of ``size``; returns which of them it broke."""
-        sizes = torch.as_tensor(size, device=self.low.device, dtype=self.low.dtype).expand(len(index))
+        if not isinstance(size, torch.Tensor):
+            size = torch.tensor(_not_above(size), device=self.low.device)
+        sizes = size.expand(len(index))
         self.low[index] = torch.where(now.broken, self.low[index], sizes)
         self.kept.keep(index, now)
         at = index[now.broken]
-        self.high[at] = norm_of(self.kept.points[at] - self.pixels[at], self.norm)
+        change = norm_of(self.kept.points[at] - self.pixels[at], self.norm)
+        self.high[at] = torch.minimum(
+            change, sizes[now.broken]
+        )  # rounding must not put it outside the ball that held it
         return now.broken
 
     def back(self, victim: Victim) -> None:
@@ -141,7 +148,7 @@ class _Hunt:
         nearer = most < 1
         points = torch.lerp(around, found, most.view(-1, 1, 1, 1))
         self.kept.points[index[nearer]] = points[nearer]
-        self.high[index] = norm_of(self.kept.points[index] - around, self.norm)
+        self.high[index] = torch.minimum(norm_of(self.kept.points[index] - around, self.norm), self.high[index])
         self.low = torch.where(self.low < self.high, self.low, 0)  # a ball that held a success after all
 
     def notes(self) -> dict[str, torch.Tensor]:
@@ -150,3 +157,9 @@ class _Hunt:
         del told["rise"]
         distance = torch.where(self.high.isfinite(), self.high, torch.nan)
         return {"distance": distance, "unbroken": self.high.isinf().float(), "in_vain": self.low, **told}
+
+
+def _not_above(size: float) -> float:
+    """The largest float32 that is not above ``size``."""
+    near = np.float32(size)
+    return float(near if float(near) <= size else np.nextafter(near, np.float32(0)))
