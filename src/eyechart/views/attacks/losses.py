@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -40,3 +44,9 @@ def dlr_targeted(logits: torch.Tensor, labels: torch.Tensor, targets: torch.Tens
 def lead(logits: torch.Tensor, labels: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     """The logit of ``targets`` (n,) less the label's. Needs 2 classes."""
     return (logits.gather(1, targets[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
+
+
+LossName = Literal["ce", "margin"]
+LOSSES: Mapping[LossName, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = MappingProxyType(
+    {"ce": ce, "margin": margin}
+)
