@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 import torch
 
+from eyechart.errors import at_least_one
 from eyechart.views.attacks.ascent import Aim, Ascent, Climber
 from eyechart.views.attacks.attack import Attack, Found
 from eyechart.views.attacks.contest import Contest, by_attempt
@@ -22,7 +23,7 @@ class APGD(Attack):
     """Sign or gradient steps with momentum from the edge of the ball; steps are halved where they stop paying.
 
     An image is broken by the first point that the model gets wrong, and left at that (the published code goes on and returns
-    the last such point: the verdict is the same). Images that withstand are left as they are.
+    the last such point: the verdict is the same). Images that withstand end at the largest loss found.
 
     Attributes:
         loss: ``ce`` (cross-entropy) or ``dlr`` (difference of logits ratio; with 2 classes the margin, which climbs alike).
@@ -31,7 +32,7 @@ class APGD(Attack):
         forwards: gradients are means over so many looks, for models that draw at random (EoT).
         parity: count the first step as the published code does, which compares its loss with 0 at the first checkpoint.
 
-    Notes: ``zero_gradient`` (1 where the first gradient was 0), ``margin`` (the largest seen, label's logit subtracted).
+    Notes: ``zero_gradient`` (1 where the first gradient was 0).
     """
 
     loss: Literal["ce", "dlr"] = "ce"
@@ -43,8 +44,7 @@ class APGD(Attack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.steps, self.restarts, self.forwards) < 1:
-            raise ValueError(f"at least one step, restart and forward: {self}")
+        at_least_one(steps=self.steps, restarts=self.restarts, forwards=self.forwards)
 
     @property
     def label(self) -> str:
@@ -54,7 +54,7 @@ class APGD(Attack):
     @property
     def cost(self) -> int:
         """If nothing breaks before the end."""
-        return 2 + 3 * self.forwards * self.restarts * (self.steps + 1)
+        return (2 + 3 * self.forwards * self.restarts * (self.steps + 1)) * self.ways
 
     def search(
         self, victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, draws: Draws, room: int | None = None
@@ -88,8 +88,7 @@ class APGDT(Attack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.targets, self.steps, self.restarts) < 1:
-            raise ValueError(f"at least one target, step and restart: {self}")
+        at_least_one(targets=self.targets, steps=self.steps, restarts=self.restarts)
 
     @property
     def label(self) -> str:
@@ -99,7 +98,7 @@ class APGDT(Attack):
     @property
     def cost(self) -> int:
         """If nothing breaks before the end."""
-        return 3 + 3 * self.targets * self.restarts * (self.steps + 1)
+        return (3 + 3 * self.targets * self.restarts * (self.steps + 1)) * self.ways
 
     def search(
         self, victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, draws: Draws, room: int | None = None
@@ -140,7 +139,7 @@ def _searched(
         towards = targets[image, run // restarts]
         ascent = Ascent.of(attack.norm, attack.eps, rows[image], starts, labels[image], towards, image, run)
         flat.scatter_reduce_(0, image, climber.climb(ascent, attack.steps, attack.parity).float(), "amax")
-    return Found(pictures(contest.points, shape), {"zero_gradient": flat, "margin": contest.margin})
+    return Found(pictures(contest.points, shape), {"zero_gradient": flat})
 
 
 def _starts(

@@ -32,6 +32,7 @@ class Ascent(Kept):
         slope, best_slope: (m, d) gradients there.
         step: (m,) step sizes.
         loss, best_loss: (m,) at ``now`` and ``best``.
+        best_margin: (m,) the largest other logit less the label's, at ``best``.
         last_check: (m,) ``best_loss`` at the last checkpoint.
         rises: (m,) steps since then that raised the loss.
         halved: (m,) bool, whether the step was halved there; true before the first.
@@ -50,6 +51,7 @@ class Ascent(Kept):
     step: torch.Tensor
     loss: torch.Tensor
     best_loss: torch.Tensor
+    best_margin: torch.Tensor
     last_check: torch.Tensor
     rises: torch.Tensor
     halved: torch.Tensor
@@ -82,6 +84,7 @@ class Ascent(Kept):
             step=nothing + 2 * eps,
             loss=nothing,
             best_loss=nothing - torch.inf,
+            best_margin=nothing - torch.inf,
             last_check=nothing - torch.inf,
             rises=nothing,
             halved=nothing == 0,
@@ -96,12 +99,13 @@ class Ascent(Kept):
             ahead = self.within.pull_(ahead)
         self.before, self.now = self.now, ahead
 
-    def seen(self, loss: torch.Tensor, slope: torch.Tensor) -> None:
+    def seen(self, loss: torch.Tensor, margins: torch.Tensor, slope: torch.Tensor) -> None:
         """Take in what a look at ``now`` showed."""
         self.rises = self.rises + (loss > self.loss)
         self.loss, self.slope = loss, slope
         at = (loss > self.best_loss).nonzero().flatten()
         self.best[at], self.best_slope[at] = self.now[at], slope[at]
+        self.best_margin[at] = margins[at]
         self.best_loss = torch.maximum(loss, self.best_loss)
 
     def start(self, parity: bool) -> None:
@@ -154,6 +158,7 @@ class Climber:
             self._look(ascent)
             if number in checks:
                 ascent.check(checks[number])
+        self.contest.offer(ascent.image, ascent.run, ascent.best_margin, ascent.best)
         return flat
 
     def _look(self, ascent: Ascent) -> None:
@@ -163,10 +168,8 @@ class Climber:
         for _ in range(self.forwards - 1):
             seen = self._asked(ascent)
             slope = slope + rows_of(seen.gradient)
-        ascent.seen(seen.loss, slope if self.forwards == 1 else slope / self.forwards)
         image, run, labels = ascent.image, ascent.run, ascent.labels
-        if self.victim.precision != "float32":
-            self.contest.note(image, margin(seen.logits, labels))
+        ascent.seen(seen.loss, margin(seen.logits, labels), slope if self.forwards == 1 else slope / self.forwards)
         claimed = (seen.logits.argmax(1) != labels) & ~self.contest.idle(image, run)
         wins = confirmed(self.victim, ascent.now, self.shape, claimed, labels)
         self.contest.won(image, run, wins, ascent.now)

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import torch
 
+from eyechart.errors import SettingError, UnknownNameError
 from eyechart.views.attacks.apgd import APGD, APGDT
 from eyechart.views.attacks.attack import Attack, Found
 from eyechart.views.attacks.ball import Norm
@@ -20,7 +21,6 @@ from eyechart.views.attacks.victim import Victim
 
 Stage = APGD | APGDT | FABT | Square
 CLASSES = 10  # that nine targets need
-DOUBT = 4.0  # how many times the error of bfloat16 on an image's margins counts as near the boundary
 
 
 def standard(norm: Norm, eps: float) -> tuple[Stage, ...]:
@@ -49,14 +49,14 @@ class AutoAttack(Attack):
     """Attacks in a row; an image is broken if one of them breaks it, and the first that does is named.
 
     Where attacks search in bfloat16, what they claim is confirmed in float32, what is not confirmed goes on to the next, and
-    what withstood but came near the boundary (within ``DOUBT`` times the difference between bfloat16 and float32 on the
-    image itself) is attacked again in float32.
+    what withstood all but came too near is attacked again in float32 (see ``doubtful``). Images that withstand end where an
+    attack came nearest.
 
     Attributes:
         version: ``standard``, ``rand``, ``quick``, or attacks of one's own, with the same norm and eps.
 
-    Notes: ``broken_by`` (number of the attack, from 0; -1 where all failed), ``again`` (1 where it was attacked again in
-    float32), and those of the attacks, after the attack's label: ``apgd-ce_zero_gradient``.
+    Notes: ``broken_by`` (number of the attack, from 0; -1 where all failed), ``margin`` (of what is shown: the largest other
+    logit less the label's), and those of the attacks that were needed, after their label: ``apgd-ce_zero_gradient``.
     """
 
     version: str | tuple[Stage, ...] = "standard"
@@ -65,9 +65,14 @@ class AutoAttack(Attack):
     def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.version, str) and self.version not in VERSIONS:
-            raise ValueError(f"versions are {', '.join(VERSIONS)}, or attacks: {self.version}")
+            raise UnknownNameError.of(self.version, VERSIONS, setting="version")
         if not self.stages or any((s.norm, s.eps) != (self.norm, self.eps) for s in self.stages):
-            raise ValueError(f"attacks, all with norm {self.norm} and eps {self.eps}: {self.version}")
+            raise SettingError(
+                "Attacks in a row share one ball.",
+                setting="version",
+                value=self.version,
+                way_out=f"Give at least one attack, all with norm {self.norm} and eps {self.eps}.",
+            )
 
     @property
     def stages(self) -> tuple[Stage, ...]:
@@ -77,7 +82,7 @@ class AutoAttack(Attack):
     @property
     def cost(self) -> int:
         """If nothing breaks before the end."""
-        return 2 + sum(stage.cost for stage in self.stages)
+        return 2 + sum(stage.cost for stage in self.stages) * self.ways
 
     def title(self, classes: int) -> str:
         """What a result may be called, for a model with so many classes: the published name only for exactly that.
@@ -92,52 +97,24 @@ class AutoAttack(Attack):
 
     def search(self, victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, draws: Draws) -> Found:
         """Each attack on what withstood those before."""
-        every = torch.ones(len(pixels), dtype=torch.bool, device=pixels.device)
-        shown, broken_by = pixels.clone(memory_format=torch.channels_last), torch.full_like(labels, -1)
+        shown = pixels.clone(memory_format=torch.channels_last)
+        broken_by, nearest = torch.full_like(labels, -1), torch.full_like(pixels[:, 0, 0, 0], -torch.inf)
         notes: dict[str, torch.Tensor] = {}
-        self._in_turn(victim, pixels, labels, draws, every, shown, broken_by, notes)
-        again = torch.zeros_like(every)
-        if victim.precision != "float32":
-            again = (broken_by < 0) & _doubtful(victim, pixels, labels, notes)
-            exact = replace(victim, precision="float32")
-            self._in_turn(exact, pixels, labels, draws, again, shown, broken_by, notes)
-        return Found(shown, {"broken_by": broken_by.double(), "again": again.double(), **notes})
-
-    def _in_turn(
-        self,
-        victim: Victim,
-        pixels: torch.Tensor,
-        labels: torch.Tensor,
-        draws: Draws,
-        chosen: torch.Tensor,
-        shown: torch.Tensor,
-        broken_by: torch.Tensor,
-        notes: dict[str, torch.Tensor],
-    ) -> None:
-        """All attacks on the images ``chosen`` (n,) bool; fills in ``shown``, ``broken_by`` and ``notes``."""
         for number, stage in enumerate(self.stages):
-            left = (chosen & (broken_by < 0)).nonzero().flatten()
+            left = (broken_by < 0).nonzero().flatten()
             if not len(left):
-                return
+                break
             own = replace(draws.of(left), stream=stage.stream)  # so that it does what it does alone
             found = stage.search(victim, pixels[left], labels[left], own, room=len(pixels))
-            wrong = victim.logits(found.pixels).argmax(1) != labels[left]
-            shown[left[wrong]], broken_by[left[wrong]] = found.pixels[wrong], number
+            logits = victim.logits(found.pixels)
+            margins, wrong = margin(logits, labels[left]), logits.argmax(1) != labels[left]
+            nearer = wrong | (margins > nearest[left])
+            shown[left[nearer]], nearest[left[nearer]] = found.pixels[nearer], margins[nearer]
+            broken_by[left[wrong]] = number
             for name, column in found.notes.items():
-                noted = notes.setdefault(
-                    f"{stage.label}_{name}", torch.full_like(broken_by, torch.nan, dtype=torch.float64)
-                )
-                noted[left] = column.double()
-
-
-def _doubtful(
-    victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, notes: Mapping[str, torch.Tensor]
-) -> torch.Tensor:
-    """(n,) bool: images on which an attack came nearer the boundary than what bfloat16 errs by on the image itself."""
-    error = (margin(victim.glimpse(pixels), labels) - margin(victim.logits(pixels), labels)).abs()
-    margins = [column for name, column in notes.items() if name.endswith("_margin")]
-    nearest = torch.stack(margins).nan_to_num(nan=-torch.inf).amax(0) if margins else torch.zeros_like(error)
-    return nearest > -DOUBT * error
+                unasked = torch.full_like(nearest, torch.nan)
+                notes.setdefault(f"{stage.label}_{name}", unasked)[left] = column.to(unasked.dtype)
+        return Found(shown, {"broken_by": broken_by.double(), "margin": nearest, **notes})
 
 
 def _described(stage: Stage, classes: int) -> str:

@@ -19,14 +19,13 @@ class Contest:
         room: how many rows may be searched together.
 
     Attributes:
-        points: (n, d) what broke each image; the image itself where nothing did.
-        margin: (n,) the largest margin that any attempt noted: how near it came.
+        points: (n, d) what broke each image; else what came nearest of all that was offered, or the image itself.
     """
 
     def __init__(self, rows: torch.Tensor, runs: int, room: int) -> None:
         self.points, self._runs, self._room = rows.clone(), runs, room
         self._winner = torch.full((len(rows),), runs, device=rows.device)
-        self.margin = torch.full((len(rows),), -torch.inf, device=rows.device)
+        self._margin = torch.full((len(rows),), -torch.inf, device=rows.device)
 
     @property
     def broken(self) -> torch.Tensor:
@@ -51,16 +50,26 @@ class Contest:
         if not len(at):
             return
         self._winner.scatter_reduce_(0, image[at], run[at], "amin")
-        first = at[self._winner[image[at]] == run[at]]
-        self.points[image[first]] = points[first]
+        self._write(self._winner, image, run, at, points)
 
     def idle(self, image: torch.Tensor, run: torch.Tensor) -> torch.Tensor:
         """(m,) bool: rows that can no longer change anything."""
         return self._winner[image] <= run
 
-    def note(self, image: torch.Tensor, margins: torch.Tensor) -> None:
-        """Remember how near the rows came."""
-        self.margin.scatter_reduce_(0, image, margins, "amax")
+    def offer(self, image: torch.Tensor, run: torch.Tensor, margins: torch.Tensor, points: torch.Tensor) -> None:
+        """How near rows came that broke nothing: the largest margin (m,) is kept, and its point (m, d)."""
+        at = ((margins > self._margin[image]) & ~self.broken[image]).nonzero().flatten()
+        self._margin.scatter_reduce_(0, image[at], margins[at], "amax")
+        at = at[margins[at] == self._margin[image[at]]]
+        first = torch.full_like(self._winner, self._runs).scatter_reduce_(0, image[at], run[at], "amin")
+        self._write(first, image, run, at, points)
+
+    def _write(
+        self, chosen: torch.Tensor, image: torch.Tensor, run: torch.Tensor, at: torch.Tensor, points: torch.Tensor
+    ) -> None:
+        """Points of those of the rows ``at`` whose attempt is the one chosen (n,) for their image."""
+        mine = at[chosen[image[at]] == run[at]]
+        self.points[image[mine]] = points[mine]
 
 
 def by_attempt(

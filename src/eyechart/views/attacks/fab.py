@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 
+from eyechart.errors import at_least_one
 from eyechart.views.attacks.apgd import ranked
 from eyechart.views.attacks.attack import Attack, Found
 from eyechart.views.attacks.contest import Contest
@@ -49,8 +50,7 @@ class FABT(Attack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if min(self.targets, self.steps, self.restarts) < 1:
-            raise ValueError(f"at least one target, step and restart: {self}")
+        at_least_one(targets=self.targets, steps=self.steps, restarts=self.restarts)
 
     @property
     def label(self) -> str:
@@ -60,7 +60,7 @@ class FABT(Attack):
     @property
     def cost(self) -> int:
         """If nothing breaks before the end."""
-        return 3 + 4 * self.targets * self.restarts * self.steps
+        return (3 + 4 * self.targets * self.restarts * self.steps) * self.ways
 
     def search(
         self, victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, draws: Draws, room: int | None = None

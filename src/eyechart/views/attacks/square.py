@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import torch
 
+from eyechart.errors import SettingError, at_least_one
 from eyechart.views.attacks.attack import Attack, Found
 from eyechart.views.attacks.contest import Contest, by_attempt
 from eyechart.views.attacks.draws import Draws
@@ -38,7 +39,7 @@ class Square(Attack):
         restarts: on what withstood those before.
         parity: all images are shown one place and colour at a time (their starts differ).
 
-    Notes: ``queries`` (asked until it broke, or all), ``margin`` (the largest seen: the largest other logit less the label's).
+    Notes: ``queries`` (asked until it broke, or all).
     """
 
     queries: int = 5000
@@ -49,8 +50,14 @@ class Square(Attack):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.queries < 0 or self.restarts < 1 or not 0 < self.share <= 1:
-            raise ValueError(f"queries, at least one restart, and a share in ]0, 1]: {self}")
+        at_least_one(queries=self.queries, restarts=self.restarts)
+        if not 0 < self.share <= 1:
+            raise SettingError(
+                "Squares cover a part of the picture.",
+                setting="share",
+                value=self.share,
+                way_out="Give more than 0 and at most 1.",
+            )
 
     @property
     def label(self) -> str:
@@ -60,7 +67,7 @@ class Square(Attack):
     @property
     def cost(self) -> int:
         """If nothing breaks before the end."""
-        return 2 + self.restarts * (self.queries + 1)
+        return (2 + self.restarts * (self.queries + 1)) * self.ways
 
     def search(
         self, victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, draws: Draws, room: int | None = None
@@ -74,7 +81,7 @@ class Square(Attack):
         )
         for image, run in contest.heats():
             hunt.follow(image, run, rows[image], labels[image])
-        return Found(pictures(contest.points, shape), {"queries": asked, "margin": contest.margin})
+        return Found(pictures(contest.points, shape), {"queries": asked})
 
     def side(self, height: int, width: int, query: int) -> int:
         """Of the square."""
@@ -141,10 +148,11 @@ class _Hunt:
             busy = (~self.contest.idle(trail.image, trail.run)).nonzero().flatten()
             trail = trail.keep(busy)
             if not len(busy):
-                return
+                break
             shape = (stop - start, self.moves.numbers)
             trail.numbers = self._numbers(trail.image, trail.run, f"from {start}", shape, self.how.parity)
             self._portion(trail, start, stop)
+        self.contest.offer(trail.image, trail.run, trail.margin, trail.now)
 
     def _portion(self, trail: _Trail, start: int, stop: int) -> None:
         """Squares of one size. Each row goes on from its own last query, so that none waits for another."""
@@ -184,8 +192,7 @@ class _Hunt:
         self._enter(some, claimed)
 
     def _enter(self, trail: _Trail, claimed: torch.Tensor) -> None:
-        """What broke, and after how many queries; how near the others came."""
-        self.contest.note(trail.image, trail.margin)
+        """What broke, and after how many queries."""
         wins = confirmed(self.victim, trail.now, self.shape, claimed, trail.labels)
         self.contest.won(trail.image, trail.run, wins, trail.now)
         at = wins.nonzero().flatten()
