@@ -51,6 +51,13 @@ def at_most(setting: str, value: float | None, limit: float, sentence: str) -> N
         raise SettingError(sentence, setting=setting, value=value, way_out=f"Give {limit:g} or less.")
 
 
+def at_least_one(**counts: int) -> None:
+    """Raise SettingError for the first of some counts that is below 1."""
+    for setting, value in counts.items():
+        if value < 1:
+            raise SettingError("It takes at least one.", setting=setting, value=value, way_out="Give 1 or more.")
+
+
 class PreprocessingError(EyechartError):
     """It is not known how an image becomes this model's input."""
 
