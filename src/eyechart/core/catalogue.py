@@ -47,6 +47,7 @@ EXAMS: Mapping[str, str] = {
     "distortions": "eyechart.exams.distortions:Distortions",
     "variants": "eyechart.exams.variants:Variants",
     "critical_band": "eyechart.exams.critical_band:CriticalBand",
+    "adversarial": "eyechart.exams.adversarial:Adversarial",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {

@@ -1,0 +1,153 @@
+"""Which attacks the adversarial exam runs, at which sizes, and under which columns they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod, sqrt
+from typing import Literal
+
+from eyechart.core.query import CLEAN, Query
+from eyechart.core.view import InputView
+from eyechart.views.attacks.attack import Attack
+from eyechart.views.attacks.ball import Norm
+from eyechart.views.attacks.checkup import Checkup
+from eyechart.views.attacks.fgsm import FGSM
+from eyechart.views.attacks.noise import RandomChange
+from eyechart.views.bands import Band, Side
+from eyechart.views.perturbations import OnlyBand
+
+Name = Literal["fgsm", "pgd", "short", "square", "standard", "minimal", "bands"]
+NAMES: tuple[Name, ...] = ("fgsm", "pgd", "short", "square", "minimal", "bands")
+STEPS: Mapping[Norm, tuple[float, ...]] = {  # of [0, 1]; l2 at 32 x 32 pixels
+    "linf": (1 / 255, 2 / 255, 4 / 255, 8 / 255),
+    "l2": (1 / 8, 1 / 4, 1 / 2, 1.0),
+}
+REFERENCE_SIDE = 32
+SIDES: tuple[Side, ...] = ("low", "high")
+HUGE = 0.5  # of [0, 1] for every value: any picture becomes any other, but for black and white
+SHARES_BEYOND = (0.25, 0.5, 0.75, 1.0)  # of n/2
+EACH = ("noise", "fgsm", "pgd", "short", "transfer")  # run at every size; the others at one
+CHECKUP = Query(Checkup())
+PIXELS = Query(reading="pixels")
+DIGITS = 6
+
+
+def size_of(text: object) -> object:
+    """``8/255`` as a number; what is no fraction is left to be checked.
+
+    >>> size_of("1/4"), size_of("0.5"), size_of("x")
+    (0.25, 0.5, 'x')
+    """
+    if not isinstance(text, str):
+        return text
+    try:
+        return float(Fraction(text.strip()))
+    except (ValueError, ZeroDivisionError):
+        return text
+
+
+def sizes_for(norm: Norm, size: tuple[int, int]) -> tuple[float, ...]:
+    """The sizes asked for by default: under l2 a value changes as much on average, whatever the frame."""
+    scale = 1.0 if norm == "linf" else sqrt(prod(size)) / REFERENCE_SIDE
+    return tuple(scale * eps for eps in STEPS[norm])
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One attack of one size.
+
+    Attributes:
+        attack: name of its column and coordinate.
+        eps: of its ball.
+        view: the attack.
+    """
+
+    attack: str
+    eps: float
+    view: InputView
+
+    @property
+    def query(self) -> Query:
+        """The answer to what it ends with, from a pass of its own."""
+        return Query(self.view)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The attacks that the exam's settings name, on frames of one size.
+
+    Attributes:
+        size: (height, width) of the frame.
+        norm, attacks, steps, queries, radius: settings of the exam.
+        sizes: eps, ascending, and ``at``, the one of them that checks are about.
+    """
+
+    size: tuple[int, int]
+    norm: Norm
+    attacks: tuple[Name, ...]
+    sizes: tuple[float, ...]
+    at: float
+    steps: int
+    queries: int
+    radius: float
+
+    @property
+    def dissected(self) -> str:
+        """The attack whose perturbations are taken apart: PGD, where it is run; empty where no gradient is followed."""
+        return next((name for name in ("pgd", "fgsm", "short") if name in self.attacks), "")
+
+    @property
+    def columns(self) -> Mapping[str, tuple[Trial, ...]]:
+        """Trials by attack, in the order of their sizes: the controls, what is asked for, and what checks need."""
+        found = {"noise": self._each(lambda eps: RandomChange(self.norm, eps))}
+        if "fgsm" in self.attacks:
+            found["fgsm"] = self._each(lambda eps: FGSM(self.norm, eps))
+        return found
+
+    def trials(self) -> Iterator[Trial]:
+        """All of them."""
+        for trials in self.columns.values():
+            yield from trials
+
+    def parts(self, trial: Trial) -> Mapping[str, Query]:
+        """What is asked about the change that an attack made: its two bands alone, and the whole picture low-passed."""
+        alone: dict[str, Query] = {side: Query(trial.view.then(OnlyBand(side, self.radius))) for side in SIDES}
+        return {**alone, "filtered": Query(trial.view.then(self.filter))}
+
+    @property
+    def filter(self) -> Band:
+        """The low-pass that might undo a fine change."""
+        return Band("low", self.radius)
+
+    def asked(self) -> tuple[Query, ...]:
+        """The image's own, then attack by attack: what goes on from one search stands together, so that it is made once."""
+        found = [CLEAN, CHECKUP, PIXELS, Query(self.filter)]
+        for trial in self.trials():
+            found.append(trial.query)
+            if trial.attack == self.dissected:
+                found += [Query(trial.view, "pixels"), *self.parts(trial).values()]
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def by_size(self) -> tuple[str, ...]:
+        """Attacks with a column for each size."""
+        return tuple(name for name, trials in self.columns.items() if len(trials) == len(self.sizes) and name in EACH)
+
+    @property
+    def radii_beyond(self) -> tuple[float, ...]:
+        """Quarter, half, three quarters and all of n/2, in cycles per image."""
+        return tuple(share * max(self.size) / 2 for share in SHARES_BEYOND)
+
+    def radius_at(self, radius: float) -> dict[str, float]:
+        """Coordinates of a radius."""
+        return {"radius": radius, "radius_nyquist": radius / (max(self.size) / 2)}
+
+    def told(self, eps: float) -> float:
+        """A size as a coordinate."""
+        return round(eps, DIGITS)
+
+    def _each(self, attack: Callable[[float], Attack]) -> tuple[Trial, ...]:
+        views = [attack(eps) for eps in self.sizes]
+        return tuple(Trial(view.name, eps, view) for view, eps in zip(views, self.sizes, strict=True))
