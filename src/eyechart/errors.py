@@ -63,6 +63,10 @@ class ModelOutputError(EyechartError):
     """A model whose answer is not usable: wrong shape, NaN, or not what was announced."""
 
 
+class NoGradientError(EyechartError):
+    """A model, or a defence before it, that cannot be followed backwards to its pixels."""
+
+
 class ImagesError(EyechartError):
     """An image set that cannot be opened."""
 

@@ -162,6 +162,11 @@ class ImageModel:
         """
         return self._normalise(pixels, out)
 
+    @property
+    def normaliser(self) -> Normaliser:
+        """What ``normalise`` does, and what gradients need beside it."""
+        return self._normalise
+
     def laid_out(self, frames: Tensor) -> Tensor:
         """Frames (n, c, h, w) in the memory layout that the net takes."""
         return frames if self.channels_last else frames.contiguous()
@@ -172,7 +177,11 @@ class ImageModel:
         Differentiable with respect to the frames where gradients are enabled.
         """
         net = self.net if self.quick is None or torch.is_grad_enabled() else self.quick
-        rows = tensor_of(net(self.laid_out(normalised)), normalised.shape[0], self.name)
+        return self.read(net(self.laid_out(normalised)), normalised.shape[0])
+
+    def read(self, answer: object, n: int) -> Tensor:
+        """What the net returns for n frames as answers (n, k) float32."""
+        rows = tensor_of(answer, n, self.name)
         return rows.clamp_min(TINY).log() if self.outputs == "probabilities" else rows
 
     @torch.inference_mode()

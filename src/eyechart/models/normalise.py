@@ -59,6 +59,18 @@ class Normaliser:
         torch.addcmul(self.shift, given, scale, out=target)
         return out
 
+    def traced(self, pixels: Tensor) -> Tensor:
+        """The same as a new tensor, for floating ``pixels`` that gradients are wanted of."""
+        return torch.addcmul(self._full(self.shift, pixels), pixels, self._full(self.scale, pixels))
+
+    def back(self, gradient: Tensor) -> Tensor:
+        """A gradient (n, c, h, w) with respect to what was written, made one with respect to floating pixels, in place."""
+        rows = _rows(gradient)
+        if rows is None:
+            return gradient.mul_(self._full(self.scale, gradient))
+        rows.mul_(self.scale)
+        return gradient
+
     @staticmethod
     def _full(row: Tensor, like: Tensor) -> Tensor:
         return row.view(1, 1, like.shape[3], like.shape[1]).permute(0, 3, 1, 2)  # (1, c, 1, w)

@@ -16,6 +16,7 @@ from eyechart.core.tap import DenseTap
 from eyechart.core.view import Attacked, Pixels, Precision, SourceView, View, sources_of, split_stages
 from eyechart.core.weights import Weights
 from eyechart.models.image_model import ImageModel
+from eyechart.models.room import out_of_memory
 from eyechart.run.altered import OtherWeights
 from eyechart.run.batch_size import BatchSize
 from eyechart.run.draw import Drawn
@@ -269,7 +270,7 @@ class Forwarder:
             with _full_float32(self.model.device):
                 return self._asked.forward(frames)
         except RuntimeError as error:
-            if not _out_of_memory(error) or len(frames) == 1:
+            if not out_of_memory(error) or len(frames) == 1:
                 raise
         # Outside the handler, so that the failed pass's tensors are free by now.
         self.batch_size.too_large(len(frames))
@@ -291,7 +292,3 @@ def _full_float32(device: torch.device) -> AbstractContextManager[None]:
         return nullcontext()
     flags = torch.backends.cudnn.flags(enabled=True, benchmark=torch.backends.cudnn.benchmark, allow_tf32=False)
     return cast(AbstractContextManager[None], flags)
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 
-from eyechart.core.view import InputView, Pixels, Shown
+from eyechart.core.view import Attacked, InputView, Pixels, Shown
+from eyechart.errors import SettingError, at_most
+from eyechart.models.room import out_of_memory
 from eyechart.views.attacks.ball import Norm, norm_of
+from eyechart.views.attacks.doubt import doubtful
 from eyechart.views.attacks.draws import Draws
 from eyechart.views.attacks.victim import Victim
 
@@ -38,23 +41,36 @@ class Attack(InputView):
     Attributes:
         norm: see ``Ball``.
         eps: in units of [0, 1].
+        through: defences before the model, which are attacked with it: see ``Victim``. Verdicts in the notes are of both
+            together; what is shown is the picture before them.
 
     Notes: ``right`` (1 where the model is right on the image as it is, in float32), ``broken`` (1 where it is wrong on what is
-    shown, in float32; so also where it was wrong before), ``linf`` and ``l2`` (size of the change).
+    shown, in float32; so also where it was wrong before), ``linf`` and ``l2`` (size of the change), and, of searches in lower
+    precision, ``again`` (1 where the verdict was too close, and the search was done again in float32).
     """
 
     norm: Norm
     eps: float
+    through: tuple[InputView, ...] = field(default=(), kw_only=True)
     name: ClassVar[str]
 
     def __post_init__(self) -> None:
         if not self.eps >= 0:
-            raise ValueError(f"eps is 0 or more: {self.eps}")
+            raise SettingError("A change cannot be so small.", setting="eps", value=self.eps, way_out="Give 0 or more.")
+        if self.norm == "linf":
+            at_most(
+                "eps", self.eps, 1.0, "Pixels are in [0, 1], and eps in the same units (8 of 255 levels are 8/255)."
+            )
 
     @property
     def stream(self) -> str:
         """One for all eps."""
         return f"attack/{self.name}/{self.norm}"
+
+    @property
+    def ways(self) -> int:
+        """How many frames the model is shown of each picture."""
+        return max(1, len(self.through))
 
     @abstractmethod
     def search(self, victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, draws: Draws) -> Found:
@@ -68,21 +84,49 @@ class Attack(InputView):
         """
 
     def render(self, batch: Pixels) -> Shown:
-        """Attack what the model gets right."""
+        """Attack what the model gets right; where memory runs out, half of the images at a time."""
         if batch.attacked is None:
             raise ValueError(f"{self} needs a model to attack")
-        victim = Victim(batch.attacked.model, batch.attacked.precision)
-        labels = torch.from_numpy(np.asarray(batch.attacked.labels, np.int64)).to(batch.tensor.device)
+        _refuse_other_ranges(batch.tensor)
+        try:
+            return self._render(batch, batch.attacked)
+        except RuntimeError as error:
+            if not out_of_memory(error) or len(batch.ids) == 1:
+                raise
+        # Outside the handler, so that the failed search's tensors are free by now.
+        if batch.tensor.device.type == "cuda":
+            torch.cuda.empty_cache()
+        half = len(batch.ids) // 2
+        return _joined([self.render(_part(batch, batch.attacked, s)) for s in (slice(half), slice(half, None))])
+
+    def _render(self, batch: Pixels, attacked: Attacked) -> Shown:
+        victim = Victim(attacked.model, attacked.precision, self.through)
+        labels = torch.from_numpy(np.asarray(attacked.labels, np.int64)).to(batch.tensor.device)
         known = labels >= 0
-        right = known & (victim.logits(batch.tensor).argmax(1) == labels)
+        before = victim.logits(batch.tensor)
+        right = known & (before.argmax(1) == labels)
         shown, notes = batch.tensor.clone(memory_format=torch.channels_last), {}
         if right.any() and self.eps > 0:
             draws = Draws(batch.seed, self.stream, batch.ids, batch.tensor.device).of(right)
             with torch.inference_mode(False):
-                found = self.search(victim, batch.tensor[right].clone(), labels[right].clone(), draws)
+                found = self._searched(victim, batch.tensor[right].clone(), labels[right].clone(), draws)
             shown[right] = found.pixels
             notes = {name: _spread(column, right) for name, column in found.notes.items()}
         return Shown(shown, {**notes, **self._outcome(victim, batch.tensor, shown, labels, right)}, known.cpu().numpy())
+
+    def _searched(self, victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, draws: Draws) -> Found:
+        """Search, and search again in float32 where a lower precision leaves doubt."""
+        found = self.search(victim, pixels, labels, draws)
+        if victim.precision == "float32":
+            return found
+        again = doubtful(victim, pixels, found.pixels, labels)
+        notes = {**found.notes, "again": again.double()}
+        if again.any():
+            anew = self.search(victim.exact, pixels[again], labels[again], draws.of(again))
+            found.pixels[again] = anew.pixels
+            for name, column in anew.notes.items():
+                notes[name][again] = column.to(notes[name].dtype)
+        return Found(found.pixels, notes)
 
     @staticmethod
     def _outcome(
@@ -97,6 +141,36 @@ class Attack(InputView):
             "linf": norm_of(moved, "linf").double().cpu().numpy(),
             "l2": norm_of(moved, "l2").double().cpu().numpy(),
         }
+
+
+def _refuse_other_ranges(pixels: torch.Tensor) -> None:
+    if len(pixels) and not (pixels.amin() >= 0 and pixels.amax() <= 1):
+        raise SettingError(
+            "Attacks start from pixels in [0, 1].",
+            setting="pixels",
+            value=f"{float(pixels.amin()):.3g} to {float(pixels.amax()):.3g}",
+            way_out="Normalisation belongs into the model's preprocessing; clip what views before the attack show.",
+        )
+
+
+def _part(batch: Pixels, attacked: Attacked, part: slice) -> Pixels:
+    """Some images of a batch."""
+    handed = Attacked(attacked.model, attacked.labels[part], attacked.precision)
+    return Pixels(batch.tensor[part], batch.ids[part], batch.seed, attacked=handed)
+
+
+def _joined(shown: list[Shown]) -> Shown:
+    """Batches of the same attack as one; what only some of them note is NaN elsewhere."""
+    sizes = [len(one.pixels) for one in shown]
+    names = dict.fromkeys(name for one in shown for name in one.notes)
+    columns = {
+        name: np.concatenate([one.notes.get(name, np.full(n, np.nan)) for one, n in zip(shown, sizes, strict=True)])
+        for name in names
+    }
+    valid = np.concatenate(
+        [np.ones(n, bool) if one.valid is None else one.valid for one, n in zip(shown, sizes, strict=True)]
+    )
+    return Shown(torch.cat([one.pixels for one in shown]), columns, valid)
 
 
 def _spread(column: torch.Tensor, chosen: torch.Tensor) -> Array:

@@ -7,8 +7,29 @@ from typing import Literal
 
 import torch
 
+from eyechart.spectrum.bands import high_pass, low_pass
+
 Norm = Literal["linf", "l2"]
+Side = Literal["low", "high"]
 TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Only:
+    """The frequencies that a change may have: an ideal filter (see ``eyechart.spectrum.bands``).
+
+    Attributes:
+        band: ``low`` keeps D <= radius, ``high`` the rest.
+        radius: cycles per image.
+    """
+
+    band: Side
+    radius: float
+
+    def __call__(self, moved: torch.Tensor) -> torch.Tensor:
+        """The part of changes (n, c, h, w) that lies in the band, channels_last."""
+        kept = low_pass(moved, self.radius) if self.band == "low" else high_pass(moved, self.radius)
+        return kept.contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True)
@@ -18,24 +39,44 @@ class Ball:
     Attributes:
         norm: ``linf`` (the largest change of a value) or ``l2`` (root of the sum of squares over the whole image).
         eps: in units of [0, 1]; a tensor (n,) gives each image its own.
+        only: the change has these frequencies alone, but for what clipping to [0, 1] puts in.
     """
 
     norm: Norm
     eps: float | torch.Tensor
+    only: Only | None = None
 
     def project(self, pixels: torch.Tensor, around: torch.Tensor) -> torch.Tensor:
-        """The nearest point of the ball around ``around``, then clipped to [0, 1]: that never leaves the ball."""
+        """The nearest point of the ball around ``around``, then clipped to [0, 1]: that never leaves the ball.
+
+        With ``only`` the change is filtered, then scaled into the ball (which keeps it in the band, and is no nearest point
+        where the ball is a cube).
+        """
         eps = by_image(self.eps, around)
-        if self.norm == "linf":
+        if self.norm == "linf" and self.only is None:
             return torch.minimum(torch.maximum(pixels, around - eps), around + eps).clamp_(0, 1)
         moved = pixels - around
-        return (around + moved * (eps / (_lengths(moved) + TINY)).clamp_max(1)).clamp_(0, 1)
+        if self.only is not None:
+            moved = self.only(moved)
+        size = norm_of(moved, self.norm).view(-1, 1, 1, 1)
+        return (around + moved * (eps / (size + TINY)).clamp_max(1)).clamp_(0, 1)
 
     def ascent(self, gradient: torch.Tensor) -> torch.Tensor:
-        """The direction of unit size in which a loss rises most: the sign, or the gradient at length 1 (0 stays 0)."""
+        """The direction of unit size in which a loss rises most: the sign, or the gradient at length 1 (0 stays 0).
+
+        With ``only``: the sign of the filtered gradient, filtered (no steepest, which has no closed form, but it rises), or the
+        filtered gradient at length 1.
+        """
+        if self.only is not None:
+            gradient = self.only(gradient)
         if self.norm == "linf":
-            return gradient.sign()
-        return gradient / (_lengths(gradient) + TINY)
+            return gradient.sign() if self.only is None else self.only(gradient.sign())
+        return gradient / (norm_of(gradient, "l2").view(-1, 1, 1, 1) + TINY)
+
+    def of(self, chosen: torch.Tensor) -> Ball:
+        """The ball of some of the images: ``chosen`` is (n,) bool or indices."""
+        eps = self.eps[chosen] if isinstance(self.eps, torch.Tensor) else self.eps
+        return Ball(self.norm, eps, self.only)
 
 
 def by_image(values: float | torch.Tensor, like: torch.Tensor) -> float | torch.Tensor:
@@ -45,9 +86,5 @@ def by_image(values: float | torch.Tensor, like: torch.Tensor) -> float | torch.
 
 def norm_of(moved: torch.Tensor, norm: Norm) -> torch.Tensor:
     """(n,) size of each change (n, c, h, w)."""
-    return moved.flatten(1).abs().amax(1) if norm == "linf" else moved.flatten(1).norm(dim=1)
-
-
-def _lengths(moved: torch.Tensor) -> torch.Tensor:
-    """(n, 1, 1, 1) lengths of (n, c, h, w)."""
-    return norm_of(moved, "l2").view(-1, 1, 1, 1)
+    values = moved.permute(0, 2, 3, 1).flatten(1)  # no copy where the memory is channels_last
+    return values.abs().amax(1) if norm == "linf" else values.norm(dim=1)
