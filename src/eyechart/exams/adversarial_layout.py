@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod, sqrt
 from typing import Literal
@@ -15,6 +15,8 @@ from eyechart.views.attacks.ball import Norm
 from eyechart.views.attacks.checkup import Checkup
 from eyechart.views.attacks.fgsm import FGSM
 from eyechart.views.attacks.noise import RandomChange
+from eyechart.views.attacks.pgd import PGD
+from eyechart.views.attacks.tried import Tried
 from eyechart.views.bands import Band, Side
 from eyechart.views.perturbations import OnlyBand
 
@@ -25,10 +27,12 @@ STEPS: Mapping[Norm, tuple[float, ...]] = {  # of [0, 1]; l2 at 32 x 32 pixels
     "l2": (1 / 8, 1 / 4, 1 / 2, 1.0),
 }
 REFERENCE_SIDE = 32
+CHANNELS = 3
+DIRECT_STEPS = 10
 SIDES: tuple[Side, ...] = ("low", "high")
 HUGE = 0.5  # of [0, 1] for every value: any picture becomes any other, but for black and white
 SHARES_BEYOND = (0.25, 0.5, 0.75, 1.0)  # of n/2
-EACH = ("noise", "fgsm", "pgd", "short", "transfer")  # run at every size; the others at one
+EACH = ("noise", "fgsm", "pgd", "short", "direct", "transfer")  # run at every size; the others at one
 CHECKUP = Query(Checkup())
 PIXELS = Query(reading="pixels")
 DIGITS = 6
@@ -95,8 +99,11 @@ class Layout:
 
     @property
     def dissected(self) -> str:
-        """The attack whose perturbations are taken apart: PGD, where it is run; empty where no gradient is followed."""
-        return next((name for name in ("pgd", "fgsm", "short") if name in self.attacks), "")
+        """The column whose changes are taken apart; empty where they are not.
+
+        Steps from the image itself, to the end: a random start would add its own even spectrum.
+        """
+        return "direct" if "bands" in self.attacks else ""
 
     @property
     def columns(self) -> Mapping[str, tuple[Trial, ...]]:
@@ -104,7 +111,30 @@ class Layout:
         found = {"noise": self._each(lambda eps: RandomChange(self.norm, eps))}
         if "fgsm" in self.attacks:
             found["fgsm"] = self._each(lambda eps: FGSM(self.norm, eps))
+        if "pgd" in self.attacks:
+            found["pgd"] = self._each(self._pgd)
+            found["margin"] = self._once(self.at, PGD(self.norm, self.at, self.steps, loss="margin", select="best"))
+            found["huge"] = self._once(self.huge, self._pgd(self.huge))
+        if "bands" in self.attacks:
+            found["direct"] = self._each(self._direct)
+            for side in SIDES:
+                found[side] = self._once(self.at, replace(self._direct(self.at), band=side, radius=self.radius))
         return found
+
+    @property
+    def huge(self) -> float:
+        """A size at which every picture can become every other, but for black and white."""
+        return HUGE if self.norm == "linf" else HUGE * sqrt(CHANNELS * prod(self.size))
+
+    def _pgd(self, eps: float) -> PGD:
+        return PGD(self.norm, eps, self.steps, select="best")
+
+    def _direct(self, eps: float) -> PGD:
+        return PGD(self.norm, eps, DIRECT_STEPS, random_start=False)
+
+    @staticmethod
+    def _once(eps: float, attack: Attack) -> tuple[Trial, ...]:
+        return (Trial(attack.name, eps, Tried(attack)),)
 
     def trials(self) -> Iterator[Trial]:
         """All of them."""
@@ -124,9 +154,10 @@ class Layout:
     def asked(self) -> tuple[Query, ...]:
         """The image's own, then attack by attack: what goes on from one search stands together, so that it is made once."""
         found = [CLEAN, CHECKUP, PIXELS, Query(self.filter)]
+        apart = self.columns.get(self.dissected, ())
         for trial in self.trials():
             found.append(trial.query)
-            if trial.attack == self.dissected:
+            if trial in apart:
                 found += [Query(trial.view, "pixels"), *self.parts(trial).values()]
         return tuple(dict.fromkeys(found))
 
@@ -150,4 +181,4 @@ class Layout:
 
     def _each(self, attack: Callable[[float], Attack]) -> tuple[Trial, ...]:
         views = [attack(eps) for eps in self.sizes]
-        return tuple(Trial(view.name, eps, view) for view, eps in zip(views, self.sizes, strict=True))
+        return tuple(Trial(view.name, eps, Tried(view)) for view, eps in zip(views, self.sizes, strict=True))

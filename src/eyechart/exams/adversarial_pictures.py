@@ -19,8 +19,9 @@ TITLES = {
     "square": "Square (no gradient)",
     "standard": "AutoAttack standard",
     "transfer": "made on the other model",
-    "low": "PGD, coarse waves only",
-    "high": "PGD, fine waves only",
+    "direct": "PGD from the image itself",
+    "low": "the same, coarse waves only",
+    "high": "the same, fine waves only",
     "all": "all together",
 }
 STEPS = 255

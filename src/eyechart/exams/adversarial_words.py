@@ -17,11 +17,11 @@ MUCH = 0.5  # of its right answers lost at the size that checks are about: weak
 KEPT = 0.8  # of them kept: strong, if every check passes
 ENOUGH = 10  # images that fell: fewer say little of the changes
 ADVICE = (
-    "What is known to help is adversarial training (Madry et al., ICLR 2018): on CIFAR-10, changes of 8/255, under AutoAttack, a "
+    "What is known to help is adversarial training (Madry et al., ICLR 2018): on CIFAR-10 (8/255, AutoAttack) a "
     "ResNet-50 so trained keeps 49 of 100 answers (87 on clean images), a plain WideResNet none (95; RobustBench). Whether it "
     "helps here, only this exam on the new weights can tell."
 )
-THROUGH = "A filter before the model is no defence by itself: attack through it (filter and model as one model), and read that figure."
+THROUGH = "A filter before the model is no defence by itself: attack through it, filter and model as one, and read that figure."
 
 
 def findings(estimates: Estimates, norm: Norm) -> Sequence[Finding]:

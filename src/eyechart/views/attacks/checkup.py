@@ -11,6 +11,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from eyechart.core.view import InputView, Pixels, Shown
+from eyechart.errors import NoGradientError
 from eyechart.views.attacks.losses import ce, margin
 from eyechart.views.attacks.victim import Victim
 
@@ -110,10 +111,10 @@ def _differentiates(victim: Victim, pixels: torch.Tensor) -> bool:
 def _gradient(victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, loss: Loss) -> torch.Tensor:
     """(n,) length of the gradient, 0 where the model has none."""
     try:
-        found = victim.slope(pixels, lambda logits: loss(logits, labels.clone())).gradient
-    except RuntimeError:  # no graph, or an operation without a derivative
+        slope = victim.slope(pixels, lambda logits: loss(logits, labels.clone()))
+    except NoGradientError:
         return torch.zeros(len(pixels))
-    return found.flatten(1).double().norm(dim=1)
+    return torch.where(slope.finite, slope.gradient.flatten(1).double().norm(dim=1), torch.nan)
 
 
 def _column(values: torch.Tensor) -> Array:
