@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 import torch
 
-from eyechart.core.query import Answers, Query
-from eyechart.models.image_model import ImageModel
-from eyechart.run.draw import draw
-from eyechart.run.forward import Forwarder
-from eyechart.run.jobs import Jobs
-from eyechart.run.plan import source_views
+from attacking import SIZE, attacked, linear, middling
+from eyechart.core.query import Query
 from eyechart.views.attacks.ball import Ball, norm_of
 from eyechart.views.attacks.fgsm import FGSM
-from eyes import LinearEye, noise_images, seen_by
+from eyes import noise_images
 
-SIZE, N = 6, 64
+N = 64
 EPSES = (0.0, 0.001, 0.004, 0.02)
-
-
-def linear(seed: int = 0) -> tuple[ImageModel, np.ndarray]:
-    weight = torch.randn(2, 3 * SIZE * SIZE, generator=torch.Generator().manual_seed(seed))
-    return seen_by(LinearEye(weight), SIZE), weight.numpy()
-
-
-def attacked(model: ImageModel, images: np.ndarray, labels: np.ndarray, queries: Sequence[Query]) -> Answers:
-    from eyes import image_set
-
-    pictures = image_set(images, labels)
-    views = source_views(queries)
-    job = Jobs(pictures, labels, np.arange(len(images)), model.preprocessing, 0).of(range(len(images)), views)
-    with torch.inference_mode():
-        return Forwarder(model, 16, 0).answers(queries, views, draw(job), tuple(pictures.ids), labels)
-
-
-def middling(n: int) -> np.ndarray:
-    """Images that no small change takes beyond [0, 1]."""
-    return (64 + noise_images(n, SIZE) // 2).astype(np.uint8)
 
 
 def test_worst_case_of_a_linear_eye() -> None:

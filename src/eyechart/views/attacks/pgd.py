@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 
 from eyechart.errors import SettingError
-from eyechart.views.attacks.ascent import Ascent, Climbed, Select
 from eyechart.views.attacks.attack import Attack, Found
-from eyechart.views.attacks.ball import Ball, Norm, Only, Side, norm_of
+from eyechart.views.attacks.ball import Ball, Norm, Only, Side, by_image, norm_of
+from eyechart.views.attacks.climb import Climb, Climbed, Select
 from eyechart.views.attacks.draws import Draws
 from eyechart.views.attacks.losses import LossName
 from eyechart.views.attacks.victim import Victim
@@ -29,8 +29,8 @@ class PGD(Attack):
             its length, which is our choice), else from the image itself.
         restarts: from other starts. An image keeps its first success; else its largest loss.
         loss: what is made large.
-        select: see ``Ascent``. With ``last`` an image may have been wrong on the way and be right in the end.
-        active: see ``Ascent``; verdicts are the same with and without. Broken images have no further restarts either way.
+        select: see ``Climb``. With ``last`` an image may have been wrong on the way and be right in the end.
+        active: see ``Climb``; verdicts are the same with and without. Broken images have no further restarts either way.
         band: the change has only frequencies up to ``radius`` (``low``) or only those above (``high``): steps and change are
             filtered by an ideal filter; the change is scaled into the ball, so that it stays in the band, then clipped to
             [0, 1], by which it may leave it (see ``outside``). None: all frequencies.
@@ -86,14 +86,14 @@ class PGD(Attack):
         """All restarts, each of the images that are still right."""
         ball = Ball(self.norm, self.eps, self.only)
         step = 2.5 * self.eps / self.steps if self.step is None else self.step
-        ascent = Ascent(self.steps, self.loss, self.select, self.active)
+        climb = Climb(self.steps, self.loss, self.select, self.active)
         kept = Climbed.at(pixels)
         left = torch.arange(len(pixels), device=pixels.device)
         for restart in range(self.restarts):
             around, mine = pixels[left], draws.of(left)
             start = ball.project(around + moved(self.norm, self.eps, mine, restart, around), around)
             start = start if self.random_start else around
-            now = ascent.climb(victim, around, labels[left], ball, start, step)
+            now = climb.run(victim, around, labels[left], ball, start, step)
             if self.restarts > 1 and self.select == "last":
                 now.judged(victim, labels[left], self.loss)
             kept.keep(left, now)
@@ -109,10 +109,10 @@ class PGD(Attack):
 def moved(norm: Norm, eps: float | torch.Tensor, draws: Draws, number: int, like: torch.Tensor) -> torch.Tensor:
     """(n, c, h, w): random changes within eps, each image's own; ``number`` of the restart."""
     shape = tuple(like.shape[1:])
-    each = eps.view(-1, 1, 1, 1) if isinstance(eps, torch.Tensor) else eps
+    each = by_image(eps, like)
     if norm == "linf":
-        return each * draws.uniform(f"start/{number}", shape)
-    ways = draws.normal(f"start/{number}", shape)
+        return each * draws.uniform(f"start/{number}", shape).contiguous(memory_format=torch.channels_last)
+    ways = draws.normal(f"start/{number}", shape).contiguous(memory_format=torch.channels_last)
     share = draws.drawn(f"length/{number}", lambda rng: rng.random((1, 1, 1), dtype="float32"))
     return each * share * ways / norm_of(ways, "l2").view(-1, 1, 1, 1)
 

@@ -17,7 +17,7 @@ SHRINK = 0.75  # and only when so few are left
 
 
 @dataclass(frozen=True)
-class Ascent:
+class Climb:
     """How to climb.
 
     Attributes:
@@ -33,7 +33,7 @@ class Ascent:
     select: Select = "last"
     active: bool = True
 
-    def climb(
+    def run(
         self,
         victim: Victim,
         pixels: torch.Tensor,

@@ -1,0 +1,52 @@
+"""Attacks through the engine, and models on which their outcome is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from eyechart.core.query import Answers, Query
+from eyechart.core.view import Attacked, Pixels, Precision
+from eyechart.models.image_model import ImageModel
+from eyechart.run.draw import draw
+from eyechart.run.forward import Forwarder
+from eyechart.run.jobs import Jobs
+from eyechart.run.plan import source_views
+from eyes import LinearEye, image_set, noise_images, seen_by
+
+SIZE = 6
+
+
+def linear(seed: int = 0, classes: int = 2) -> tuple[ImageModel, np.ndarray]:
+    weight = torch.randn(classes, 3 * SIZE * SIZE, generator=torch.Generator().manual_seed(seed))
+    return seen_by(LinearEye(weight), SIZE), weight.numpy()
+
+
+def attacked(model: ImageModel, images: np.ndarray, labels: np.ndarray, queries: Sequence[Query]) -> Answers:
+    pictures = image_set(images, labels)
+    views = source_views(queries)
+    job = Jobs(pictures, labels, np.arange(len(images)), model.preprocessing, 0).of(range(len(images)), views)
+    with torch.inference_mode():
+        return Forwarder(model, 16, 0).answers(queries, views, draw(job), tuple(pictures.ids), labels)
+
+
+def middling(n: int) -> np.ndarray:
+    """Images that no small change takes beyond [0, 1]."""
+    return (64 + noise_images(n, SIZE) // 2).astype(np.uint8)
+
+
+def batch_of(
+    model: ImageModel, images: np.ndarray, labels: np.ndarray, precision: Precision = "float32", first: int = 0
+) -> Pixels:
+    """Images (n, h, w, c) uint8 as attacks are handed them; ids are their numbers, counted from ``first``."""
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float().div(255)
+    ids = tuple(f"{first + i:04d}" for i in range(len(images)))
+    handed = Attacked(model, np.asarray(labels), precision)
+    return Pixels(pixels.contiguous(memory_format=torch.channels_last), ids, 0, attacked=handed)
+
+
+def told(model: ImageModel, images: np.ndarray) -> np.ndarray:
+    """(n,) what the model says, so that it is right on all."""
+    return model(torch.from_numpy(images).permute(0, 3, 1, 2)).argmax(1).numpy()
