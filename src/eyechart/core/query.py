@@ -52,7 +52,6 @@ class Query:
         """Forwards of the model, or what is counted as such (see COST), for one image, the view's own included."""
         return self.view.cost + COST[self.reading]
 
-
     @property
     def searches(self) -> Mapping[tuple[Weights | None, tuple[View, ...]], int]:
         """What each step that asks the model costs; by the weights it is asked with and the steps up to there."""

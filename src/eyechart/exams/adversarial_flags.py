@@ -92,9 +92,8 @@ class Flags:
         yield _never("batch_dependence", rows["company"] > ALIKE)
         yield _never("optimises", rows["differentiates"] > 0)
         silent = rows["zero_probability"] > 0
-        ends = bool((rows["probability_outputs"] > 0).any())
         hidden = share_of(silent)
-        status: Status = "fail" if (hidden.value or 0) > SILENT else "warn" if ends else "pass"
+        status: Status = "fail" if (hidden.value or 0) > SILENT else "warn" if self.of.subject.softmax else "pass"
         yield Flag("softmax_output", status, hidden, SILENT)
         classes = float(self.of.subject.n_classes)
         few: Status = "pass" if classes >= TARGETED else "warn"

@@ -114,7 +114,9 @@ class Layout:
         if "pgd" in self.attacks:
             found["pgd"] = self._each(self._pgd)
             found["margin"] = self._once(self.at, PGD(self.norm, self.at, self.steps, loss="margin", select="best"))
-            found["huge"] = self._once(self.huge, self._pgd(self.huge))
+            found["huge"] = self._once(
+                self.huge, PGD(self.norm, self.huge, self.steps, random_start=False, select="best")
+            )
         if "bands" in self.attacks:
             found["direct"] = self._each(self._direct)
             for side in SIDES:

@@ -19,7 +19,6 @@ MANNERS = (
     "look_distance",
     "company",
     "differentiates",
-    "probability_outputs",
     "zero_probability",
     "gradient_ce",
     "gradient_margin",

@@ -64,10 +64,10 @@ class Normaliser:
         return torch.addcmul(self._full(self.shift, pixels), pixels, self._full(self.scale, pixels))
 
     def back(self, gradient: Tensor) -> Tensor:
-        """A gradient (n, c, h, w) with respect to what was written, made one with respect to floating pixels, in place."""
+        """A gradient (n, c, h, w) with respect to what was written, made one with respect to pixels; mostly in place."""
         rows = _rows(gradient)
         if rows is None:
-            return gradient.mul_(self._full(self.scale, gradient))
+            return gradient * self._full(self.scale, gradient)  # it may be one number in many places
         rows.mul_(self.scale)
         return gradient
 

@@ -55,7 +55,7 @@ class _Geometry(Mapping[str, LayerGeometry]):
 def subject_of(model: ImageModel, labelled: bool, training: bool = False) -> Subject:
     """What exams may know of a model and of its images: see ``Subject``."""
     known = Subject(model.preprocessing.size, model.n_outputs, model.class_names, model.kind, labelled, training)
-    known = replace(known, class_ids=model.class_ids)
+    known = replace(known, class_ids=model.class_ids, softmax=model.outputs == "probabilities")
     if model.plain is None:
         return known
     plain = model.plain

@@ -29,8 +29,8 @@ class Checkup(InputView):
         look_distance: largest L2 distance of the five answers, each scaled to length 1, from the first.
         company: largest change of an output when other images are in the batch, by the largest output.
         differentiates: 1 where the net asks for derivatives while it answers.
-        probability_outputs: 1 where the net ends with a softmax (log p is then attacked).
-        zero_probability: share of the classes whose probability is so small that the net says 0.
+        zero_probability: share of the classes whose probability is so small that a net that ends with a softmax says 0 (other
+            nets: 0).
         gradient_ce, gradient_margin: L2 norm of the gradient of cross-entropy and of the margin of the label (without a
             label: of the top class); 0 where there is none to follow, NaN where it is not finite.
         outside: how far the image's values lie outside [0, 1].
@@ -59,7 +59,7 @@ class Checkup(InputView):
         }
         ends = batch.attacked.model.outputs == "probabilities"
         silent = (answers[0] <= answers[0].new_tensor(_LOWEST)).double().mean(1) if ends else torch.zeros(len(pixels))
-        notes |= {"probability_outputs": torch.full((len(pixels),), float(ends)), "zero_probability": silent}
+        notes["zero_probability"] = silent
         return Shown(pixels, {name: _column(values) for name, values in notes.items()})
 
 
