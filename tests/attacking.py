@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from eyechart.core.query import Answers, Query
 from eyechart.core.view import Attacked, Pixels, Precision
@@ -50,3 +54,22 @@ def batch_of(
 def told(model: ImageModel, images: np.ndarray) -> np.ndarray:
     """(n,) what the model says, so that it is right on all."""
     return model(torch.from_numpy(images).permute(0, 3, 1, 2)).argmax(1).numpy()
+
+
+class Meter(TorchDispatchMode):
+    """How many bytes of tensors are alive at a time, at most, among those made meanwhile: ``most``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._alive: dict[int, int] = {}
+        self.most = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            storage = tensor.untyped_storage() if isinstance(tensor, torch.Tensor) else None
+            if storage is not None and storage._cdata not in self._alive:
+                self._alive[storage._cdata] = storage.nbytes()
+                weakref.finalize(storage, self._alive.pop, storage._cdata, None)
+        self.most = max(self.most, sum(self._alive.values()))
+        return made
