@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,10 @@ from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
 from eyechart.core.told import clean_accuracy
 from eyechart.core.words import figure
-from eyechart.exams.adversarial_flags import Flags
+from eyechart.exams.adversarial_flags import NONE_RIGHT, ROUNDING, Flags
 from eyechart.exams.adversarial_layout import SIDES, Layout
 from eyechart.exams.adversarial_rows import even_beyond, ring_counts
-from eyechart.stats.intervals import Interval, differences, means, share_of
+from eyechart.stats.intervals import Interval, differences, means, median, share_of
 
 Say = Callable[..., Estimate]
 NO_LABEL, NONE_BROKEN = "no image has a label", "no attack of this size broke an image"
@@ -56,6 +56,8 @@ class Reckoning:
             return
         yield from clean_accuracy(self.say, self.rows["image_top1"], self.labels, self.subject.n_classes)
         yield from self._accuracies()
+        yield from self._smallest()
+        yield from self._transfer()
         yield from self._anatomy()
         yield from self._spectra()
         yield from Flags(self).estimates()
@@ -74,6 +76,8 @@ class Reckoning:
             broken = self.rows[f"{name}_broken"].reshape(len(self.labels), -1)
             for trial, fell in zip(trials, broken.T, strict=True):
                 standing &= ~(fell[:, None] & (np.array(self.layout.sizes) >= trial.eps * (1 - 1e-9)))
+        if "distance" in self.rows:
+            standing &= ~(self.rows["distance"][:, None] <= np.array(self.layout.sizes) * (1 + ROUNDING))
         return standing
 
     def at(self, eps: float) -> dict[str, Any]:
@@ -88,6 +92,30 @@ class Reckoning:
                 yield self.say("robust_accuracy", at={"attack": name, **self.at(trial.eps)}, **figure(share_of(stands)))
         for eps, stands in zip(self.layout.sizes, self.together.T, strict=True):
             yield self.say("robust_accuracy", at={"attack": ALL, **self.at(eps)}, **figure(share_of(stands)))
+
+    def _smallest(self) -> Iterator[Estimate]:
+        """Of the smallest changes found: the median over right images, and how many are left at each size."""
+        if "distance" not in self.rows:
+            return
+        distance = np.where(np.isnan(self.rows["distance"]), np.inf, self.rows["distance"].astype(np.float64))
+        unit = {"linf": "pixel value", "l2": "L2 norm"}[self.layout.norm]
+        yield self.say("median_distance", unit=unit, **_half(median(distance[self.right])))
+        for eps in self.layout.places:
+            stands = share_of(self.right & (distance > eps))
+            yield self.say("minimal_curve", at=self.at(eps), **figure(stands))
+
+    def _transfer(self) -> Iterator[Estimate]:
+        """What changes made on another model do, to images that both get right."""
+        other = self.layout.surrogate
+        if other is None:
+            return
+        both = self.right & self.rows["surrogate_right"]
+        why = "" if both.any() else "no image is right by both"
+        for j, eps in enumerate(self.layout.sizes):
+            at = {**self.at(eps), "surrogate": other.title}
+            for measure, column in (("transfer_success", "transfer"), ("surrogate_success", "surrogate")):
+                lost = self.rows[f"{column}_broken"][both, j]
+                yield self.say(measure, at=at, **figure(share_of(lost), why))
 
     def _anatomy(self) -> Iterator[Estimate]:
         """What each part of a change that broke an image does by itself, and what a low-pass gives back, and costs."""
@@ -143,6 +171,17 @@ class Reckoning:
     def _radii(self) -> list[tuple[str, dict[str, float]]]:
         fixed = [("", self.layout.radius_at(radius)) for radius in self.layout.radii_beyond]
         return [("_head", {}), *fixed]
+
+
+def _half(found: Interval) -> dict[str, Any]:
+    """A median that may be infinite: where more than half withstand, or may."""
+    if found.value is None:
+        return figure(found, NONE_RIGHT)
+    if not np.isfinite(found.value):
+        return figure(found, "more than half of them withstood all that was tried")
+    if found.high is None or not np.isfinite(found.high):
+        return figure(replace(found, low=None, high=None))
+    return figure(found)
 
 
 def _share(mean: Interval) -> Interval:

@@ -8,14 +8,21 @@ from fractions import Fraction
 from math import prod, sqrt
 from typing import Literal
 
+import numpy as np
+
 from eyechart.core.query import CLEAN, Query
 from eyechart.core.view import InputView
+from eyechart.views.attacks.apgd import APGD, APGDT
 from eyechart.views.attacks.attack import Attack
+from eyechart.views.attacks.autoattack import AutoAttack
 from eyechart.views.attacks.ball import Norm
 from eyechart.views.attacks.checkup import Checkup
 from eyechart.views.attacks.fgsm import FGSM
+from eyechart.views.attacks.minimal import MinimalNorm
 from eyechart.views.attacks.noise import RandomChange
 from eyechart.views.attacks.pgd import PGD
+from eyechart.views.attacks.square import Square
+from eyechart.views.attacks.transfer import Surrogate, Transferred
 from eyechart.views.attacks.tried import Tried
 from eyechart.views.bands import Band, Side
 from eyechart.views.perturbations import OnlyBand
@@ -29,6 +36,9 @@ STEPS: Mapping[Norm, tuple[float, ...]] = {  # of [0, 1]; l2 at 32 x 32 pixels
 REFERENCE_SIDE = 32
 CHANNELS = 3
 DIRECT_STEPS = 10
+SHORT_STEPS, SHORT_TARGETS = 20, 3
+MINIMAL_STEPS, BISECTIONS, FARTHEST = 10, 4, 4  # steps a ball, halvings, and how many times the largest size at most
+FINEST, PLACES = 32, 41  # of the curve: down to a share of the smallest size
 SIDES: tuple[Side, ...] = ("low", "high")
 HUGE = 0.5  # of [0, 1] for every value: any picture becomes any other, but for black and white
 SHARES_BEYOND = (0.25, 0.5, 0.75, 1.0)  # of n/2
@@ -36,6 +46,7 @@ EACH = ("noise", "fgsm", "pgd", "short", "direct", "transfer")  # run at every s
 CHECKUP = Query(Checkup())
 PIXELS = Query(reading="pixels")
 DIGITS = 6
+LEVELS = 255
 
 
 def size_of(text: object) -> object:
@@ -56,6 +67,15 @@ def sizes_for(norm: Norm, size: tuple[int, int]) -> tuple[float, ...]:
     """The sizes asked for by default: under l2 a value changes as much on average, whatever the frame."""
     scale = 1.0 if norm == "linf" else sqrt(prod(size)) / REFERENCE_SIDE
     return tuple(scale * eps for eps in STEPS[norm])
+
+
+def told(eps: float, norm: Norm) -> str:
+    """A size as people write it.
+
+    >>> told(0.0313725, "linf"), told(0.5, "l2")
+    ('8/255', '0.5')
+    """
+    return f"{eps * LEVELS:.3g}/{LEVELS}" if norm == "linf" else f"{eps:.3g}"
 
 
 @dataclass(frozen=True)
@@ -84,11 +104,13 @@ class Layout:
 
     Attributes:
         size: (height, width) of the frame.
-        norm, attacks, steps, queries, radius: settings of the exam.
+        classes: number of the model's outputs.
+        norm, attacks, steps, queries, radius, surrogate: settings of the exam.
         sizes: eps, ascending, and ``at``, the one of them that checks are about.
     """
 
     size: tuple[int, int]
+    classes: int
     norm: Norm
     attacks: tuple[Name, ...]
     sizes: tuple[float, ...]
@@ -96,6 +118,7 @@ class Layout:
     steps: int
     queries: int
     radius: float
+    surrogate: Surrogate | None = None
 
     @property
     def dissected(self) -> str:
@@ -109,6 +132,8 @@ class Layout:
     def columns(self) -> Mapping[str, tuple[Trial, ...]]:
         """Trials by attack, in the order of their sizes: the controls, what is asked for, and what checks need."""
         found = {"noise": self._each(lambda eps: RandomChange(self.norm, eps))}
+        if self.surrogate is not None:  # first: where it does not fit, that is told at once
+            found = {"transfer": self._transferred(self.surrogate), **found}
         if "fgsm" in self.attacks:
             found["fgsm"] = self._each(lambda eps: FGSM(self.norm, eps))
         if "pgd" in self.attacks:
@@ -117,6 +142,12 @@ class Layout:
             found["huge"] = self._once(
                 self.huge, PGD(self.norm, self.huge, self.steps, random_start=False, select="best")
             )
+        if "short" in self.attacks:
+            found["short"] = self._each(self._short)
+        if "square" in self.attacks:
+            found["square"] = self._once(self.at, Square(self.norm, self.at, self.queries))
+        if "standard" in self.attacks:
+            found[self.full] = self._once(self.at, AutoAttack(self.norm, self.at))
         if "bands" in self.attacks:
             found["direct"] = self._each(self._direct)
             for side in SIDES:
@@ -124,12 +155,44 @@ class Layout:
         return found
 
     @property
+    def full(self) -> str:
+        """What AutoAttack at full length may be called: its standard has nine targets."""
+        return "standard" if AutoAttack(self.norm, self.at).title(self.classes) == "AutoAttack standard" else "full"
+
+    @property
+    def smallest(self) -> Tried | None:
+        """The search for the smallest change, up to four times the largest size."""
+        if "minimal" not in self.attacks:
+            return None
+        most = FARTHEST * self.sizes[-1]
+        most = min(most, 1.0) if self.norm == "linf" else most
+        grid = tuple(eps for eps in self.sizes if eps < most)
+        return Tried(MinimalNorm(self.norm, most, grid=grid, steps=MINIMAL_STEPS, bisections=BISECTIONS))
+
+    @property
+    def places(self) -> list[float]:
+        """Sizes at which the curve of smallest changes is told, evenly spaced by ratio."""
+        least, most = self.sizes[0] / FINEST, FARTHEST * self.sizes[-1]
+        return [float(place) for place in np.geomspace(least, most, PLACES)]
+
+    @property
     def huge(self) -> float:
         """A size at which every picture can become every other, but for black and white."""
         return HUGE if self.norm == "linf" else HUGE * sqrt(CHANNELS * prod(self.size))
 
+    def _transferred(self, surrogate: Surrogate) -> tuple[Trial, ...]:
+        attacks = [PGD(self.norm, eps, self.steps) for eps in self.sizes]
+        return tuple(Trial("transfer", one.eps, Transferred(one, surrogate)) for one in attacks)
+
     def _pgd(self, eps: float) -> PGD:
         return PGD(self.norm, eps, self.steps, select="best")
+
+    def _short(self, eps: float) -> AutoAttack:
+        stages = (
+            APGD(self.norm, eps, steps=SHORT_STEPS),
+            APGDT(self.norm, eps, targets=SHORT_TARGETS, steps=SHORT_STEPS),
+        )
+        return AutoAttack(self.norm, eps, stages)
 
     def _direct(self, eps: float) -> PGD:
         return PGD(self.norm, eps, DIRECT_STEPS, random_start=False)
@@ -161,6 +224,8 @@ class Layout:
             found.append(trial.query)
             if trial in apart:
                 found += [Query(trial.view, "pixels"), *self.parts(trial).values()]
+        if self.smallest is not None:
+            found.append(Query(self.smallest))
         return tuple(dict.fromkeys(found))
 
     @property
@@ -179,7 +244,7 @@ class Layout:
 
     def told(self, eps: float) -> float:
         """A size as a coordinate."""
-        return round(eps, DIGITS)
+        return float(f"{eps:.{DIGITS}g}")
 
     def _each(self, attack: Callable[[float], Attack]) -> tuple[Trial, ...]:
         views = [attack(eps) for eps in self.sizes]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from eyechart.core.chart import Bars, Chart, Format, Gallery, Lines, Mark, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates, ends
 from eyechart.exams.adversarial_checks import CHECKS, STATUSES
-from eyechart.exams.adversarial_layout import EACH
+from eyechart.exams.adversarial_layout import EACH, LEVELS, told
 from eyechart.views.attacks.ball import Norm
 
 TITLES = {
@@ -18,22 +18,13 @@ TITLES = {
     "short": "AutoAttack-like",
     "square": "Square (no gradient)",
     "standard": "AutoAttack standard",
+    "full": "AutoAttack-like, at full length",
     "transfer": "made on the other model",
     "direct": "PGD from the image itself",
     "low": "the same, coarse waves only",
     "high": "the same, fine waves only",
     "all": "all together",
 }
-STEPS = 255
-
-
-def told(eps: float, norm: Norm) -> str:
-    """A size as people write it.
-
-    >>> told(0.031373, "linf"), told(0.5, "l2")
-    ('8/255', '0.5')
-    """
-    return f"{eps * STEPS:.3g}/{STEPS}" if norm == "linf" else f"{eps:.3g}"
 
 
 def charts(estimates: Estimates, norm: Norm) -> Sequence[Chart]:
@@ -53,7 +44,7 @@ def charts(estimates: Estimates, norm: Norm) -> Sequence[Chart]:
 
 def scaled(eps: float, norm: Norm) -> float:
     """A size as a place on an axis."""
-    return round(eps * STEPS, 4) if norm == "linf" else eps
+    return round(eps * LEVELS, 4) if norm == "linf" else eps
 
 
 AXES: dict[Norm, str] = {
@@ -114,6 +105,7 @@ def _curve(estimates: Estimates, norm: Norm) -> Iterator[Lines]:
         y_label="share of all images",
         x=[scaled(e.at["eps"], norm) for e in found],
         series=[Series("no change found so far", *ends(found))],
+        x_scale="log",
         marks=[Mark(scaled(median.value, norm), "half are lost")] if median and median.value is not None else [],
         y_range=(0.0, 1.0),
         caption=(

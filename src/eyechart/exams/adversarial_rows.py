@@ -49,6 +49,25 @@ def fates(answers: Answers, layout: Layout, labels: Array) -> dict[str, Array]:
     return {**rows, "unconfirmed": unconfirmed, "excess": excess.astype(np.float32)}
 
 
+def distances(answers: Answers, layout: Layout) -> dict[str, Array]:
+    """The smallest change found, NaN where there is none (or none is needed)."""
+    if layout.smallest is None:
+        return {}
+    notes = answers[Query(layout.smallest)].notes
+    missing = np.full(len(next(iter(notes.values()))), np.nan)
+    return {"distance": notes.get("distance", missing).astype(np.float32)}
+
+
+def transferred(answers: Answers, layout: Layout) -> dict[str, Array]:
+    """How the other model fared with the changes that were made on it."""
+    trials = layout.columns.get("transfer", ())
+    if not trials:
+        return {}
+    notes = [answers[trial.query].notes for trial in trials]
+    broken = np.stack([one["surrogate_broken"] == 1 for one in notes], 1)
+    return {"surrogate_right": notes[0]["surrogate_right"] == 1, "surrogate_broken": broken}
+
+
 def manners(answers: Answers) -> dict[str, Array]:
     """What the checkup noted."""
     notes = answers[CHECKUP].notes

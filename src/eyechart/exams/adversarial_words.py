@@ -10,7 +10,7 @@ from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.findings import near_chance
 from eyechart.core.words import percent, points
 from eyechart.exams.adversarial_checks import CHECKS
-from eyechart.exams.adversarial_pictures import told
+from eyechart.exams.adversarial_layout import LEVELS, told
 from eyechart.views.attacks.ball import Norm
 
 MUCH = 0.5  # of its right answers lost at the size that checks are about: weak
@@ -33,6 +33,7 @@ def findings(estimates: Estimates, norm: Norm) -> Sequence[Finding]:
         *_doubts(estimates, norm),
         *_cost(estimates, norm, clean),
         *_distance(estimates, norm),
+        *_transfer(estimates, norm),
         *_waves(estimates, norm),
         *_filter(estimates, norm),
     ]
@@ -92,7 +93,7 @@ def _verdict(left: Estimate, clean: Estimate, failed: bool) -> Literal["strong",
 
 def _of(eps: float, norm: Norm) -> str:
     if norm == "linf":
-        return f"Changes of at most {eps * 255:.3g} of 255 steps a value, made for the purpose,"
+        return f"Changes of at most {eps * LEVELS:.3g} of {LEVELS} steps a value, made for the purpose,"
     return f"Changes of length {eps:.3g} (l2), made for the purpose,"
 
 
@@ -103,6 +104,19 @@ def _distance(estimates: Estimates, norm: Norm) -> Iterator[Finding]:
     ends = "" if e.low is None or e.high is None else f" (95% interval {told(e.low, norm)} to {told(e.high, norm)})"
     yield Finding(
         "note", f"Half of the images that it gets right fall to a change of {told(e.value, norm)} or less{ends}."
+    )
+
+
+def _transfer(estimates: Estimates, norm: Norm) -> Iterator[Finding]:
+    """At the size that checks are about."""
+    eps = estimates.of("flags_failed")[0].at["eps"]
+    here, there = (estimates.one(f"{which}_success", eps=eps) for which in ("transfer", "surrogate"))
+    if here is None or there is None or here.value is None:
+        return
+    yield Finding(
+        "note",
+        f"Changes of {told(eps, norm)} made on {here.at['surrogate']} cost this one {percent(here)} of what both get "
+        f"right (that model itself: {percent(there)}): so much an adversary can do who never sees it.",
     )
 
 

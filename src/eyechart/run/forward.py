@@ -185,11 +185,11 @@ class Forwarder:
         key: tuple[object, int],
     ) -> None:
         """Queries of some of the images, the frames ``first``; ``key``: what these frames are."""
-        layers, searched = PlainLayers(self.model, first.tensor), dict[object, int]()
+        layers, searched = PlainLayers(self.model, first.tensor), set[object]()
         for query in queries:
             pixels, noted, fine = self._shown((*key, query.view), query.view, first)
             new = {search: cost for search, cost in query.searches.items() if search not in searched}
-            searched.update(new)
+            searched |= new.keys()
             self._progress(sum(new.values()) * len(pixels))
             mine = found[query]
             mine.note(part, noted, fine, len(mine.valid))
