@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -41,11 +42,30 @@ def middling(n: int) -> np.ndarray:
     return (64 + noise_images(n, SIZE) // 2).astype(np.uint8)
 
 
+class CurvedEye(nn.Module):
+    """Two layers and three classes, drawn at random: nothing about it is known but that it is not linear."""
+
+    def __init__(self, seed: int = 0) -> None:
+        super().__init__()
+        chance = torch.Generator().manual_seed(seed)
+        self.net = nn.Sequential(nn.Conv2d(3, 12, 3), nn.BatchNorm2d(12), nn.ReLU(), nn.Flatten(), nn.Linear(192, 3))
+        for p in self.net.parameters():
+            p.data.copy_(torch.randn(p.shape, generator=chance))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 0.03 * self.net(x)
+
+
+def curved(n: int) -> tuple[ImageModel, np.ndarray, np.ndarray]:
+    model, images = seen_by(CurvedEye(), SIZE), noise_images(n, SIZE, 3)
+    return model, images, told(model, images)
+
+
 def batch_of(
     model: ImageModel, images: np.ndarray, labels: np.ndarray, precision: Precision = "float32", first: int = 0
 ) -> Pixels:
     """Images (n, h, w, c) uint8 as attacks are handed them; ids are their numbers, counted from ``first``."""
-    pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float().div(255)
+    pixels = torch.from_numpy(images.copy()).permute(0, 3, 1, 2).float().div(255)
     ids = tuple(f"{first + i:04d}" for i in range(len(images)))
     handed = Attacked(model, np.asarray(labels), precision)
     return Pixels(pixels.contiguous(memory_format=torch.channels_last), ids, 0, attacked=handed)

@@ -49,6 +49,18 @@ def test_normalise_into_other_memory(model: ImageModel) -> None:
     np.testing.assert_allclose(out.double(), exact(pixels), atol=4e-7)
 
 
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_normalise_for_gradients(model: ImageModel, layout: torch.memory_format) -> None:
+    pixels = torch.rand(2, 3, 7, 9, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=layout)
+    traced = model.normaliser.traced(pixels.requires_grad_())
+    assert float((traced.double() - exact(pixels)).detach().abs().max()) < 4e-7
+    upstream = torch.randn(traced.shape, generator=torch.Generator().manual_seed(1)).contiguous(memory_format=layout)
+    (wanted,) = torch.autograd.grad((traced * upstream).sum(), pixels)
+    before = upstream.clone()
+    torch.testing.assert_close(model.normaliser.back(upstream), wanted, rtol=1e-6, atol=0)
+    assert torch.equal(upstream, before)
+
+
 def test_buffer(model: ImageModel) -> None:
     buffer = model.buffer(3)
     assert (buffer.shape, buffer.dtype) == ((3, 3, 7, 9), torch.float32)

@@ -64,12 +64,12 @@ class Normaliser:
         return torch.addcmul(self._full(self.shift, pixels), pixels, self._full(self.scale, pixels))
 
     def back(self, gradient: Tensor) -> Tensor:
-        """A gradient (n, c, h, w) with respect to what was written, made one with respect to pixels; mostly in place."""
+        """A gradient (n, c, h, w) with respect to what was written as one with respect to floating pixels, anew."""
         rows = _rows(gradient)
         if rows is None:
-            return gradient * self._full(self.scale, gradient)  # it may be one number in many places
-        rows.mul_(self.scale)
-        return gradient
+            return gradient * self._full(self.scale, gradient)
+        n, c, h, w = gradient.shape
+        return (rows * self.scale).view(n, h, w, c).permute(0, 3, 1, 2)
 
     @staticmethod
     def _full(row: Tensor, like: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from attacking import SIZE, Meter, attacked, batch_of, linear, middling, told
+from attacking import SIZE, CurvedEye, Meter, attacked, batch_of, curved, linear, middling, told
 from eyechart.core.query import Query
 from eyechart.core.view import Shown
 from eyechart.errors import SettingError
@@ -22,25 +22,6 @@ from eyes import noise_images, seen_by
 
 N = 48
 BOTH: Any = pytest.mark.parametrize("norm", ["linf", "l2"])
-
-
-class CurvedEye(nn.Module):
-    """Two layers and three classes, drawn at random: nothing about it is known but that it is not linear."""
-
-    def __init__(self, seed: int = 0) -> None:
-        super().__init__()
-        chance = torch.Generator().manual_seed(seed)
-        self.net = nn.Sequential(nn.Conv2d(3, 12, 3), nn.BatchNorm2d(12), nn.ReLU(), nn.Flatten(), nn.Linear(192, 3))
-        for p in self.net.parameters():
-            p.data.copy_(torch.randn(p.shape, generator=chance))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return 0.03 * self.net(x)
-
-
-def curved() -> tuple[ImageModel, np.ndarray, np.ndarray]:
-    model, images = seen_by(CurvedEye(), SIZE), noise_images(N, SIZE, 3)
-    return model, images, told(model, images)
 
 
 def broken(shown: Shown) -> np.ndarray:
@@ -69,7 +50,7 @@ def test_worst_case_of_a_linear_eye(norm: Any, classes: int) -> None:
 
 @BOTH
 def test_one_step_of_eps_without_a_random_start_is_fgsm(norm: Any) -> None:
-    model, images, labels = curved()
+    model, images, labels = curved(N)
     batch = batch_of(model, images, labels)
     one = PGD(norm, 0.05, steps=1, step=0.05, random_start=False).render(batch)
     torch.testing.assert_close(one.pixels, FGSM(norm, 0.05).render(batch).pixels, rtol=0, atol=1e-7)
@@ -78,7 +59,7 @@ def test_one_step_of_eps_without_a_random_start_is_fgsm(norm: Any) -> None:
 
 @BOTH
 def test_it_stays_in_the_ball_and_goes_on_rising(norm: Any) -> None:
-    model, images, labels = curved()
+    model, images, labels = curved(N)
     batch = batch_of(model, images, labels)
     share = []
     for eps in (0.003, 0.01, 0.03, 0.1) if norm == "linf" else (0.05, 0.15, 0.4, 1.0):
@@ -97,7 +78,7 @@ def test_it_stays_in_the_ball_and_goes_on_rising(norm: Any) -> None:
 
 @BOTH
 def test_stopping_where_it_is_wrong_changes_no_verdict(norm: Any) -> None:
-    model, images, labels = curved()
+    model, images, labels = curved(N)
     batch = batch_of(model, images, labels)
     eps = 0.02 if norm == "linf" else 0.25
     best = PGD(norm, eps, select="best", active=False).render(batch)
@@ -120,7 +101,7 @@ def test_stopping_where_it_is_wrong_changes_no_verdict(norm: Any) -> None:
 
 @BOTH
 def test_restarts_only_add(norm: Any) -> None:
-    model, images, labels = curved()
+    model, images, labels = curved(N)
     batch = batch_of(model, images, labels)
     eps = 0.08 if norm == "linf" else 1.0
     for select in ("last", "best"):
@@ -137,7 +118,7 @@ def test_restarts_only_add(norm: Any) -> None:
     "view", [PGD("linf", 0.02, restarts=2, select="best"), PGD("l2", 0.3), PGD("l2", 0.3, band="low", radius=2)]
 )
 def test_an_image_alone_fares_as_among_others(view: PGD) -> None:
-    model, images, labels = curved()
+    model, images, labels = curved(N)
     together = view.render(batch_of(model, images, labels))
     order = np.random.default_rng(0).permutation(N)
     for i in order[:6]:
@@ -169,7 +150,7 @@ def test_the_model_and_the_global_chance_stay_as_they_were() -> None:
 @BOTH
 @pytest.mark.parametrize("band", ["low", "high"])
 def test_a_change_within_a_band(norm: Any, band: Any) -> None:
-    model, images, labels = curved()
+    model, images, labels = curved(N)
     batch = batch_of(model, middling(N), told(model, middling(N)))
     eps = 0.05 if norm == "linf" else 0.5
     shown = PGD(norm, eps, band=band, radius=1.5).render(batch)
@@ -199,7 +180,7 @@ def test_a_band_of_a_linear_eye_in_closed_form() -> None:
 
 
 def test_memory_grows_with_the_batch_alone() -> None:
-    model, images, labels = curved()
+    model, images, labels = curved(N)
     frame = 4 * 3 * SIZE * SIZE
     peaks = {}
     for n, steps, restarts in ((N, 2, 1), (N, 20, 1), (N, 3, 5), (N // 2, 2, 1)):
@@ -214,7 +195,7 @@ def test_memory_grows_with_the_batch_alone() -> None:
 
 
 def test_memory_that_runs_out_halves_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    model, images, labels = curved()
+    model, images, labels = curved(N)
     labels[:5] = -1
     batch = batch_of(model, images, labels)
     whole = PGD("linf", 0.02, select="best").render(batch)
@@ -255,7 +236,7 @@ def test_settings_that_cannot_be(settings: dict[str, Any], named: str) -> None:
 
 
 def test_pixels_beyond_their_range_are_refused() -> None:
-    model, images, labels = curved()
+    model, images, labels = curved(N)
     batch = batch_of(model, images, labels)
     batch.tensor[0, 0, 0, 0] = 1.5
     with pytest.raises(SettingError, match=r"0 to 1\.5"):
@@ -263,7 +244,7 @@ def test_pixels_beyond_their_range_are_refused() -> None:
 
 
 def test_what_it_says_it_costs() -> None:
-    model, images, labels = curved()
+    model, images, labels = curved(N)
     asked = 0
 
     class Counting(CurvedEye):

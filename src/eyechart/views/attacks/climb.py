@@ -61,6 +61,7 @@ class Climb:
         if self.select == "best":
             logits = victim.glimpse(some.points)
             kept.consider(victim, some, logits, LOSSES[self.loss](logits, some.labels), self._counted(some, kept))
+            kept.recheck(victim, labels)
         else:
             kept.points[some.index] = some.points
         return kept
@@ -158,14 +159,21 @@ class Climbed:
         self.points[at], self.loss[at] = some.points[better], loss[better]
         self.broken[at] = wrong[better]
 
+    def recheck(self, victim: Victim, labels: torch.Tensor) -> None:
+        """What a low precision calls right, at the point of the largest loss, may be wrong in float32, too."""
+        doubted = ~self.broken
+        if victim.precision != "float32" and doubted.any():
+            self.broken[doubted] = victim.logits(self.points[doubted]).argmax(1) != labels[doubted]
+
     def judged(self, victim: Victim, labels: torch.Tensor, loss: LossName) -> None:
         """Find out the verdict on ``points``, and the loss there."""
         logits = victim.logits(self.points)
         self.loss, self.broken = LOSSES[loss](logits, labels), logits.argmax(1) != labels
 
     def keep(self, index: torch.Tensor, now: Climbed) -> None:
-        """Another climb of some of the images, none of them broken before: its points where they are better."""
-        better = now.broken | (now.loss > self.loss[index]) | (self.gradients[index] == 0)
+        """Another climb of some of the images: its points where it broke them, or where none did and the loss is larger."""
+        larger = (now.loss > self.loss[index]) | (self.gradients[index] == 0)
+        better = now.broken | (~self.broken[index] & larger)
         at = index[better]
         self.points[at], self.loss[at], self.broken[at] = now.points[better], now.loss[better], now.broken[better]
         for name in ("first", "latest"):
