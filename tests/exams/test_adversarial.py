@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from eyechart.core.catalogue import make_exams
 from eyechart.core.exam import Array
 from eyechart.errors import SettingError
 from eyechart.exams.adversarial import Adversarial
+from eyechart.exams.adversarial_layout import BISECTIONS, FARTHEST
 from eyes import (
     ConstantEye,
     LinearEye,
@@ -21,6 +23,7 @@ from eyes import (
     OracleEye,
     Sitting,
     answered,
+    examined,
     image_set,
     noise_images,
     one,
@@ -195,3 +198,78 @@ def test_the_model_is_as_it_was_and_batches_do_not_matter() -> None:
     fewer = sat(eye, middling()[:7], attacks=("pgd", "bands")).whole.rows
     for name in ("pgd_broken", "direct_broken", "margin_broken", "low_part_broken"):
         np.testing.assert_array_equal(rows[name][:7], fewer[name])
+
+
+@pytest.mark.parametrize(("norm", "order"), [("linf", 1), ("l2", 2)])
+def test_the_smallest_change_is_that_of_the_closed_form(norm: str, order: int) -> None:
+    eye, images = linear(), middling()
+    z = images.transpose(0, 3, 1, 2).reshape(N, -1) / 255 @ eye.weight.numpy().T
+    wanted = np.abs(z[:, 0] - z[:, 1]) / np.linalg.norm(eye.weight[0] - eye.weight[1], order)
+    sizes = [float(np.quantile(wanted, q)) for q in (0.2, 0.6, 0.9)]
+    found = sat(eye, images, norm=norm, eps=sizes, attacks=("minimal",), gallery=4)
+    distance = found.whole.rows["distance"]
+    assert (distance >= wanted * (1 - 1e-3)).all()
+    edges = np.array([0, *sizes, FARTHEST * sizes[-1]])
+    gap = np.diff(edges)[np.searchsorted(edges, wanted) - 1] / 2**BISECTIONS  # what the brackets are narrowed to
+    assert (distance <= wanted * 1.05 + gap).all()
+    assert one(found.estimates, "median_distance").value == pytest.approx(np.median(distance))
+    curve = found.estimates.of("minimal_curve")
+    assert [e.value for e in curve] == [float((distance > e.at["eps"]).mean()) for e in curve]
+    nearest = [case.id for case in found.whole.kept]
+    assert nearest == [f"{i:04d}" for i in np.argsort(distance, kind="stable")[:4]]
+    assert left(found, "all") == [float((distance > s * (1 + 1e-6)).mean()) for s in sizes]
+
+
+def test_what_withstands_has_no_median() -> None:
+    found = sat(linear(scale=1e-3), attacks=("minimal",), eps="1/255").estimates
+    flat = sat(ConstantEye(0.0, 1.0, 0.5), labels=np.ones(N, int), attacks=("minimal",)).estimates
+    assert one(found, "median_distance").value is not None  # scale alone changes no distance
+    assert "withstood" in one(flat, "median_distance").reason
+    assert {e.value for e in flat.of("minimal_curve")} == {1.0}
+
+
+class Detached(nn.Module):
+    """The eye within, out of autograd's sight."""
+
+    def __init__(self, eye: nn.Module) -> None:
+        super().__init__()
+        self.eye = eye
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.eye(x.detach())
+
+
+def test_without_gradients_square_alone_finds_anything() -> None:
+    found = sat(Detached(linear(5)), eps="8/255", queries=100)
+    assert left(found, "pgd") == left(found, "short") == left(found, "direct") == [1.0]
+    (square,) = left(found, "square")
+    assert square is not None
+    assert square < 0.5
+    assert left(found, "all") == [square]
+    status = {e.at["flag"]: e.at["status"] for e in found.estimates.of("flag")}
+    assert {status[f] for f in ("zero_gradient_ce", "zero_gradient_margin", "square_helped", "huge_change")} == {"fail"}
+    first = found.exam.findings(found.estimates)[0]
+    assert (first.verdict, "cannot be trusted" in first.sentence) == ("weak", True)
+
+
+@pytest.mark.parametrize(("classes", "name"), [(10, "standard"), (9, "full")])
+def test_the_published_name_is_for_the_published_attack(classes: int, name: str) -> None:
+    layout = Adversarial(attacks=("standard",))._layout((32, 32), classes)
+    assert set(layout.columns) == {"noise", name}
+    (trial,) = layout.columns[name]
+    assert trial.eps == 8 / 255
+
+
+def test_large_frames_are_few() -> None:
+    small, large = (Adversarial().most(sat(linear_of(s), middling(4, s), attacks=("fgsm",)).subject) for s in (64, 96))
+    assert (small, large) == (500, 64)
+
+
+def test_a_run_pictures_the_smallest_changes(tmp_path: Path) -> None:
+    images, eye = middling(24, 16), linear_of(16)
+    exam = Adversarial(attacks=("fgsm", "minimal"), gallery=3)
+    run = examined(seen_by(eye, 16), image_set(images, answered(eye, images)), [exam], tmp_path / "run")
+    assert not run.results["skipped"]
+    (case, *others) = sorted(run.kept(run.record["models"][0]["slot"], "adversarial"), key=lambda case: -case.score)
+    assert len(others) == 2
+    assert set(case.pictures) == {"image", "attacked", "change", "spectrum"}

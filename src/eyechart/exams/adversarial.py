@@ -26,6 +26,9 @@ from eyechart.views.attacks.ball import Norm
 from eyechart.views.attacks.transfer import Surrogate
 from eyechart.views.perturbations import Enlarged, SpectrumOfChange
 
+SMALL = 64  # pixels: frames up to here are cheap
+MANY, FEW = 500, 64  # images, on small frames and on larger ones
+
 
 class Adversarial(Exam):
     """Accuracy under small changes that are searched for on this very model, and checks of whether the search was fair.
@@ -46,7 +49,8 @@ class Adversarial(Exam):
         square: random search that follows no gradient, ``queries`` long (Andriushchenko et al., ECCV 2020), at ``at`` [square].
         standard: the four attacks of AutoAttack in full, at ``at``: some 5,000 to 15,000 passes for an image that withstands
             [standard; with fewer than 10 classes, which allow no nine targets, full].
-        minimal: the smallest change, by PGD in ever closer balls, up to 4 times the largest size.
+        minimal: the smallest change, by PGD in ever closer balls, up to 4 times the largest size; told to about a sixteenth of
+            the gap between neighbouring sizes.
         bands: ten PGD steps from the image itself, to the end [direct], whose changes are taken apart; at ``at`` also changes
             with only coarse [low] or only fine [high] waves, D <= radius or above.
         transfer: with ``surrogate``, PGD on that other model, to the end, shown to this one [transfer].
@@ -112,9 +116,13 @@ class Adversarial(Exam):
     attacks: Annotated[tuple[Name, ...], Distinct] = Field(
         NAMES, min_length=1, description="Which; see below. standard is AutoAttack standard, at one size: slow."
     )
-    images: int = Field(500, ge=1, description="At most so many images, the first of the seeded order.")
+    images: int | None = Field(
+        None,
+        ge=1,
+        description="At most so many, the first of the seeded order; default 500, on frames above 64 pixels 64.",
+    )
     steps: int = Field(20, ge=1, description="Of PGD.")
-    queries: int = Field(200, ge=1, description="Of Square, which follows no gradient (published: 5000).")
+    queries: int = Field(100, ge=1, description="Of Square, which follows no gradient (published: 5000).")
     radius: float | None = Field(
         None, ge=0, description="That parts a change's coarse from its fine waves; default half of n/2."
     )
@@ -160,7 +168,7 @@ class Adversarial(Exam):
 
     def most(self, subject: Subject) -> int:
         """``images``."""
-        return self.images
+        return self.images or (MANY if max(subject.size) <= SMALL else FEW)
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
         """The image as it is, the checkup, and every attack."""

@@ -85,13 +85,13 @@ class Reckoning:
         return {"eps": self.layout.told(eps)}
 
     def _accuracies(self) -> Iterator[Estimate]:
-        """By attack and size; then of all attacks together."""
+        """Of all attacks together by size; then by attack."""
+        for eps, stands in zip(self.layout.sizes, self.together.T, strict=True):
+            yield self.say("robust_accuracy", at={"attack": ALL, **self.at(eps)}, **figure(share_of(stands)))
         for name, trials in self.layout.columns.items():
             standing = self.standing(name).reshape(len(self.labels), -1)
             for trial, stands in zip(trials, standing.T, strict=True):
                 yield self.say("robust_accuracy", at={"attack": name, **self.at(trial.eps)}, **figure(share_of(stands)))
-        for eps, stands in zip(self.layout.sizes, self.together.T, strict=True):
-            yield self.say("robust_accuracy", at={"attack": ALL, **self.at(eps)}, **figure(share_of(stands)))
 
     def _smallest(self) -> Iterator[Estimate]:
         """Of the smallest changes found: the median over right images, and how many are left at each size."""

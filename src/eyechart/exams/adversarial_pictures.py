@@ -196,7 +196,7 @@ def _checks(estimates: Estimates) -> Table:
     formats: list[Format | None] = [None, None, None, None, "integer"]
     return Table(
         title="Can these figures be believed?",
-        columns=["what is looked at", "verdict", "found", "raised above", "n"],
+        columns=["what is looked at", "verdict", "found", "threshold", "n"],
         rows=rows,
         formats=formats,
         caption=(
