@@ -111,11 +111,11 @@ def test_doubt_is_what_lies_within_the_error_of_low_precision() -> None:
     labels = told(model, images)
     pixels = batch_of(model, images, labels).tensor
     victim, numbers = Victim(model, "bfloat16"), torch.from_numpy(labels)
-    close = margin(victim.logits(pixels), numbers) > -0.3
+    close = margin(victim.logits(pixels), numbers) > -0.15
     first, doubt = numbers == 0, doubtful(victim, pixels, pixels, numbers)
     assert doubt[first & close].all()
     assert 0.02 < doubt.float().mean() < 0.9
-    assert not doubt[margin(victim.logits(pixels), numbers) < -0.6].any()
+    assert not doubt[margin(victim.logits(pixels), numbers) < -0.4].any()
 
 
 def test_a_lowered_net_follows_weights_that_are_written_over() -> None:
@@ -188,3 +188,18 @@ def test_a_view_that_changes_what_it_shows_is_differentiated() -> None:
     model, weight = linear()
     slope = Victim(model, through=(Doubled(),)).slope(torch.rand(2, 3, SIZE, SIZE), lambda z: z[:, 0])
     torch.testing.assert_close(slope.gradient[0].flatten(), 2 * torch.from_numpy(weight[0]), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_one_channel_and_frames_that_are_not_square(precision: Any) -> None:
+    grey = Preprocessing(size=(5, 7), resize=(5, 7), mean=(0.4,), std=(0.3,))
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(60, 2))
+    model = wrap(net, preprocessing=grey, device="cpu")
+    images = np.random.default_rng(0).integers(0, 256, (9, 5, 7, 1), dtype=np.uint8)
+    batch = batch_of(model, images, told(model, images), precision)
+    for view in (PGD("linf", 0.3), PGD("l2", 2.0, band="low", radius=1), MinimalNorm("linf", 0.3, steps=4)):
+        shown = view.render(batch)
+        assert shown.pixels.shape == (9, 1, 5, 7)
+        assert (shown.notes["broken"] == 1).any()
+        assert (shown.notes[view.norm] <= view.eps + 1e-6).all()

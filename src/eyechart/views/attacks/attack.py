@@ -120,7 +120,7 @@ class Attack(InputView):
         if victim.precision == "float32":
             return found
         again = doubtful(victim, pixels, found.pixels, labels)
-        notes = {**found.notes, "again": again.double()}
+        notes = {**found.notes, "again": again.float()}
         if again.any():
             anew = self.search(victim.exact, pixels[again], labels[again], draws.of(again))
             found.pixels[again] = anew.pixels
@@ -136,10 +136,10 @@ class Attack(InputView):
         moved = after - before
         wrong = victim.logits(after).argmax(1) != labels
         return {
-            "right": right.double().cpu().numpy(),
-            "broken": wrong.double().cpu().numpy(),
-            "linf": norm_of(moved, "linf").double().cpu().numpy(),
-            "l2": norm_of(moved, "l2").double().cpu().numpy(),
+            "right": _numbers(right),
+            "broken": _numbers(wrong),
+            "linf": _numbers(norm_of(moved, "linf")),
+            "l2": _numbers(norm_of(moved, "l2")),
         }
 
 
@@ -176,5 +176,11 @@ def _joined(shown: list[Shown]) -> Shown:
 def _spread(column: torch.Tensor, chosen: torch.Tensor) -> Array:
     """(n,) with a column in the places chosen, NaN elsewhere."""
     spread = np.full(len(chosen), np.nan)
-    spread[chosen.cpu().numpy()] = column.double().cpu().numpy()
+    spread[chosen.cpu().numpy()] = _numbers(column)
     return spread
+
+
+def _numbers(column: torch.Tensor) -> Array:
+    """(n,) float64, which not every device has."""
+    numbers: Array = column.cpu().double().numpy()
+    return numbers

@@ -85,6 +85,7 @@ def by_image(values: float | torch.Tensor, like: torch.Tensor) -> float | torch.
 
 
 def norm_of(moved: torch.Tensor, norm: Norm) -> torch.Tensor:
-    """(n,) size of each change (n, c, h, w)."""
-    values = moved.permute(0, 2, 3, 1).flatten(1)  # no copy where the memory is channels_last
+    """(n,) size of each change (n, c, h, w), or (n, ...)."""
+    by_pixel = moved.permute(0, 2, 3, 1) if moved.ndim == 4 else moved  # no copy where the memory is channels_last
+    values = by_pixel.flatten(1)
     return values.abs().amax(1) if norm == "linf" else values.norm(dim=1)

@@ -79,7 +79,7 @@ class Climb:
         if left and left > SHRINK * len(done):
             return some, gradient
         size = min(len(done), -(-left // MULTIPLE) * MULTIPLE)
-        chosen = done.byte().argsort(stable=True)[:size].sort().values
+        chosen = done.int().argsort(stable=True)[:size].sort().values
         return some.of(chosen), gradient[chosen]
 
 

@@ -7,7 +7,9 @@ import torch
 from eyechart.views.attacks.losses import margin
 from eyechart.views.attacks.victim import Victim
 
-TIMES = 4.0  # the precision's error, below
+# The precision's error. PGD-20 at 2, 4 and 8 of 255 on 400 images and two robust nets missed nothing that float32 finds, even
+# without a second search; by twice the error it searches again for about one image in fifty.
+TIMES = 2.0
 
 
 def doubtful(victim: Victim, before: torch.Tensor, after: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

@@ -23,11 +23,11 @@ class FGSM(Attack):
     @property
     def cost(self) -> int:
         """One gradient, and looks before and after."""
-        return 5
+        return 5 * self.ways
 
     def search(self, victim: Victim, pixels: torch.Tensor, labels: torch.Tensor, draws: Draws) -> Found:
         """One step."""
         ball = Ball(self.norm, self.eps)
         slope = victim.slope(pixels, lambda logits: ce(logits, labels))
         step = ball.project(pixels + self.eps * ball.ascent(slope.gradient), pixels)
-        return Found(step, {"zero_gradient": (slope.gradient.flatten(1).abs().sum(1) == 0).double()})
+        return Found(step, {"zero_gradient": (slope.gradient.flatten(1).abs().sum(1) == 0).float()})

@@ -149,4 +149,4 @@ class _Hunt:
         told = self.kept.notes()
         del told["rise"]
         distance = torch.where(self.high.isfinite(), self.high, torch.nan)
-        return {"distance": distance, "unbroken": self.high.isinf().double(), "in_vain": self.low, **told}
+        return {"distance": distance, "unbroken": self.high.isinf().float(), "in_vain": self.low, **told}
