@@ -273,3 +273,13 @@ def test_a_run_pictures_the_smallest_changes(tmp_path: Path) -> None:
     (case, *others) = sorted(run.kept(run.record["models"][0]["slot"], "adversarial"), key=lambda case: -case.score)
     assert len(others) == 2
     assert set(case.pictures) == {"image", "attacked", "change", "spectrum"}
+
+
+def test_a_filter_is_attacked_through() -> None:
+    eye = LowPassEye(2, 16, classes=4)
+    found = sat(eye, middling(40, 16), attacks=("bands",), radius=2.0, eps="8/255").estimates
+    through, direct = one(found, "through_accuracy"), one(found, "robust_accuracy", attack="direct")
+    assert through.value == direct.value  # the filter takes nothing from it that this eye sees
+    blind = sat(linear_of(16), middling(40, 16), attacks=("bands",), radius=5.0, eps="2/255").estimates
+    around = one(blind, "filtered_accuracy")
+    assert one(blind, "through_accuracy").value < around.value  # type: ignore[operator]

@@ -71,6 +71,7 @@ class Adversarial(Exam):
         repaired {eps, radius, radius_nyquist}: of those images, the share that is right when the changed picture is low-passed.
         filtered_accuracy {eps, radius, radius_nyquist}: share of all images right then. No robust accuracy of a model with a
             filter, which must be attacked through it.
+        through_accuracy {eps, radius, radius_nyquist}: the same when PGD attacks that low-pass and the model as one, at ``at``.
         low_pass_cost {radius, radius_nyquist}: accuracy lost by that low-pass on images as they are, paired.
         change_beyond {eps, radius, radius_nyquist}, change_beyond_head {eps}: share of the energy of changes (summed over
             channels) beyond a radius, or beyond the image's own head (which holds 80 % of its grey picture's power without zero
@@ -85,10 +86,10 @@ class Adversarial(Exam):
     Rows: ``image_top1``; whether an attack broke the image (and a second pass confirmed it) by size ``<attack>_broken``;
     ``unconfirmed`` (claims that were not), ``excess`` (largest size beyond eps), ``distance`` (smallest change found, NaN where
     there is none); ``surrogate_right``, by size ``surrogate_broken``, ``low_part_broken``, ``high_part_broken``,
-    ``filtered_right``; ``clean_filtered_right``; ``head_radius``; by radius, the head first, ``image_beyond`` and, by size and
-    radius, ``change_beyond``; by size and ring ``change_rings`` (shares of energy); of the checkup ``looks_differ``,
-    ``look_distance``, ``company``, ``differentiates``, ``zero_probability``, ``gradient_ce``, ``gradient_margin``, ``outside``
-    (see ``eyechart.views.attacks.checkup``).
+    ``filtered_right``; ``clean_filtered_right``, ``through_right``; ``head_radius``; by radius, the head first,
+    ``image_beyond`` and, by size and radius, ``change_beyond``; by size and ring ``change_rings`` (shares of energy); of the
+    checkup ``looks_differ``, ``look_distance``, ``company``, ``differentiates``, ``zero_probability``, ``gradient_ce``,
+    ``gradient_margin``, ``outside`` (see ``eyechart.views.attacks.checkup``).
 
     Kept: the images that fell to the smallest changes.
     """

@@ -125,6 +125,8 @@ class Reckoning:
         yield self.say("low_pass_cost", unit="difference of shares", at=radius, **figure(cost))
         if not self.layout.dissected:
             return
+        through = share_of(self.rows["through_right"])
+        yield self.say("through_accuracy", at={**self.at(self.layout.at), **radius}, **figure(through))
         broken = self.rows[f"{self.layout.dissected}_broken"]
         for j, eps in enumerate(self.layout.sizes):
             fell = self.right & broken[:, j]

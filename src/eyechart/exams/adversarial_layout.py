@@ -216,6 +216,14 @@ class Layout:
         """The low-pass that might undo a fine change."""
         return Band("low", self.radius)
 
+    @property
+    def through(self) -> Query | None:
+        """The low-passed picture, after an attack on low-pass and model as one."""
+        if not self.dissected:
+            return None
+        attack = PGD(self.norm, self.at, self.steps, select="best", through=(self.filter,))
+        return Query(Tried(attack).then(self.filter))
+
     def asked(self) -> tuple[Query, ...]:
         """The image's own, then attack by attack: what goes on from one search stands together, so that it is made once."""
         found = [CLEAN, CHECKUP, PIXELS, Query(self.filter)]
@@ -224,6 +232,8 @@ class Layout:
             found.append(trial.query)
             if trial in apart:
                 found += [Query(trial.view, "pixels"), *self.parts(trial).values()]
+        if self.through is not None:
+            found.append(self.through)
         if self.smallest is not None:
             found.append(Query(self.smallest))
         return tuple(dict.fromkeys(found))

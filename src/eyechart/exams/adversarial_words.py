@@ -148,13 +148,20 @@ def _waves(estimates: Estimates, norm: Norm) -> Iterator[Finding]:
 
 def _filter(estimates: Estimates, norm: Norm) -> Iterator[Finding]:
     found = [e for e in estimates.of("repaired") if e.value is not None and e.n >= ENOUGH]
-    cost = estimates.one("low_pass_cost")
+    cost, eps = estimates.one("low_pass_cost"), estimates.of("flags_failed")[0].at["eps"]
     if not found or cost is None or cost.value is None:
         return
     e = found[0]
+    around, through = (estimates.one(measure, eps=eps) for measure in ("filtered_accuracy", "through_accuracy"))
+    reckoned = ""
+    if around is not None and through is not None:
+        reckoned = (
+            f" Of all images filter and model get {percent(around)} right when changes of {told(eps, norm)} are made for the "
+            f"model alone, {percent(through)} when they are made for both."
+        )
     yield Finding(
         "note",
         f"Removing the waves finer than {e.at['radius']:g} from the changed pictures makes {percent(e)} of the images lost to "
-        f"{told(e.at['eps'], norm)} right again, and costs unchanged ones {points(cost)}.",
+        f"{told(e.at['eps'], norm)} right again, and costs unchanged ones {points(cost)}.{reckoned}",
         THROUGH,
     )
