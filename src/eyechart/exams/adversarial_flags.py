@@ -191,7 +191,8 @@ def _gap(name: str, first: Array | None, second: Array | None) -> Flag:
     if first is None or second is None:
         return Flag(name, "not checked", EXACT, GAP, reason=NOT_RUN)
     (gap,) = differences(first[:, None], second[:, None])
-    return Flag(name, "warn" if abs(gap.value or 0.0) > GAP else "pass", gap, GAP, DIFFERENCE)
+    shown = (gap.low or 0.0) > 0 or (gap.high or 0.0) < 0
+    return Flag(name, "warn" if shown and abs(gap.value or 0.0) > GAP else "pass", gap, GAP, DIFFERENCE)
 
 
 def _raised(name: str, found: Interval, threshold: float) -> Flag:

@@ -131,12 +131,12 @@ def _gallery(estimates: Estimates, norm: Norm) -> Iterator[Gallery]:
 
 
 def _rings(estimates: Estimates, norm: Norm) -> Iterator[Lines]:
-    found = estimates.of("ring_energy")
+    found = [e for e in estimates.of("ring_energy") if e.at["ring"]]  # brightness as a whole is no wave
     if not found:
         return
     sizes = dict.fromkeys(e.at["eps"] for e in found)
-    series = [Series(f"changes of {told(eps, norm)}", *ends(estimates.of("ring_energy", eps=eps))) for eps in sizes]
-    first = estimates.of("ring_energy", eps=next(iter(sizes)))
+    series = [Series(f"changes of {told(eps, norm)}", *ends([e for e in found if e.at["eps"] == eps])) for eps in sizes]
+    first = [e for e in found if e.at["eps"] == next(iter(sizes))]
     nyquist = first[-1].at["radius"] / first[-1].at["radius_nyquist"]
     yield Lines(
         title="Of which waves the changes are made",
@@ -146,6 +146,7 @@ def _rings(estimates: Estimates, norm: Norm) -> Iterator[Lines]:
         series=series,
         rules=[Rule(1.0, "as in white noise")],
         marks=[Mark(nyquist, "n/2")],
+        y_scale="log",
         format="number",
         caption=(
             "Mean energy of a wave at each radius, in changes that cost an answer; 1 = as much as in noise that has all waves "

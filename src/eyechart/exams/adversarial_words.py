@@ -75,8 +75,8 @@ def _cost(estimates: Estimates, norm: Norm, clean: Estimate) -> Iterator[Finding
     first = estimates.one("robust_accuracy", attack="all", eps=sizes[0])
     small = f" (of {told(sizes[0], norm)}: {percent(first)})" if first and sizes[0] != at else ""
     sentence = (
-        f"{_of(at, norm)} leave {percent(left)} of its answers right{small}; as they are, images are answered rightly "
-        f"{percent(clean)} of the time, in random noise of that size {percent(noise)}."
+        f"{_of(at, norm)} leave {percent(left)} of all images right{small}. As they are, {percent(clean)} are right; in random "
+        f"noise of that size {percent(noise)}."
     )
     failed = bool(estimates.one("flags_failed", eps=at) and estimates.of("flag", status="fail"))
     yield Finding(_verdict(left, clean, failed), sentence, ADVICE if _verdict(left, clean, failed) == "weak" else "")
@@ -93,8 +93,8 @@ def _verdict(left: Estimate, clean: Estimate, failed: bool) -> Literal["strong",
 
 def _of(eps: float, norm: Norm) -> str:
     if norm == "linf":
-        return f"Changes of at most {eps * LEVELS:.3g} of {LEVELS} steps a value, made for the purpose,"
-    return f"Changes of length {eps:.3g} (l2), made for the purpose,"
+        return f"Changes of at most {eps * LEVELS:.3g} of {LEVELS} steps a value, made to mislead it,"
+    return f"Changes of length {eps:.3g} (l2), made to mislead it,"
 
 
 def _distance(estimates: Estimates, norm: Norm) -> Iterator[Finding]:
