@@ -139,10 +139,17 @@ def test_claims_count_where_a_second_look_confirms_them() -> None:
 
 @pytest.mark.parametrize(
     ("eps", "told"),
-    [("8/255", (8 / 255,)), ("4/255, 1/255", (1 / 255, 4 / 255)), (["0.01", 0.02], (0.01, 0.02)), (None, None)],
+    [
+        ("8/255", (8 / 255,)),
+        ("4/255, 1/255", (1 / 255, 4 / 255)),
+        (["0.01", 0.02], (0.01, 0.02)),
+        (0.5, (0.5,)),
+        (None, None),
+    ],
 )
 def test_sizes_are_understood(eps: Any, told: Any) -> None:
     assert Adversarial(eps=eps).eps == told
+    assert Adversarial(attacks="pgd, square").attacks == ("pgd", "square")
 
 
 @pytest.mark.parametrize(

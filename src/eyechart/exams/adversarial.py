@@ -136,8 +136,13 @@ class Adversarial(Exam):
     @field_validator("eps", mode="before")
     @classmethod
     def _in_words(cls, eps: object) -> object:
-        several = eps.split(",") if isinstance(eps, str) else eps
+        several = eps.split(",") if isinstance(eps, str) else [eps] if isinstance(eps, (int, float)) else eps
         return [size_of(one) for one in several] if isinstance(several, (list, tuple)) else several
+
+    @field_validator("attacks", mode="before")
+    @classmethod
+    def _one_or_several(cls, attacks: object) -> object:
+        return [name.strip() for name in attacks.split(",")] if isinstance(attacks, str) else attacks
 
     @field_validator("at", mode="before")
     @classmethod
