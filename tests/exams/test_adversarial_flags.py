@@ -121,13 +121,13 @@ def test_an_honest_eye_raises_none() -> None:
 
 
 RIGGED: dict[str, tuple[nn.Module, dict[str, Any], set[str]]] = {
-    "rounding": (Rounding(), {}, {"zero_gradient_ce", "zero_gradient_margin", "huge_change"}),
+    "rounding": (Rounding(), {}, {"zero_gradient_ce", "zero_gradient_margin", "huge_change", "loss_sinks"}),
     "noise": (Noisy(), {}, {"randomised"}),
     "batch statistics": (Crowded(), {}, {"batch_dependence"}),
     "inner optimisation": (Optimising(), {}, {"optimises"}),
     "large logits": (honest(scale=1000.0), {}, {"zero_gradient_ce"}),
     "large probabilities": (ProbabilityEye(honest(scale=1000.0)), {}, {"softmax_output", "zero_gradient_ce"}),
-    "misleading": (Misleading(), {"eps": ("32/255",), "attacks": ("bands",)}, {"noise_beats_attack"}),
+    "misleading": (Misleading(), {"eps": ("32/255",), "attacks": ("bands",)}, {"noise_beats_attack", "loss_sinks"}),
     "rippled": (Rippled(), {"eps": ("5/255",), "attacks": ("fgsm", "pgd")}, {"fgsm_beats_pgd"}),
     "rippled, by size": (Rippled(), {"eps": ("4/255", "6/255"), "attacks": ("bands",)}, {"not_monotone"}),
 }

@@ -86,10 +86,10 @@ class Adversarial(Exam):
     Rows: ``image_top1``; whether an attack broke the image (and a second pass confirmed it) by size ``<attack>_broken``;
     ``unconfirmed`` (claims that were not), ``excess`` (largest size beyond eps), ``distance`` (smallest change found, NaN where
     there is none); ``surrogate_right``, by size ``surrogate_broken``, ``low_part_broken``, ``high_part_broken``,
-    ``filtered_right``; ``clean_filtered_right``, ``through_right``; ``head_radius``; by radius, the head first,
-    ``image_beyond`` and, by size and radius, ``change_beyond``; by size and ring ``change_rings`` (shares of energy); of the
-    checkup ``looks_differ``, ``look_distance``, ``company``, ``differentiates``, ``zero_probability``, ``gradient_ce``,
-    ``gradient_margin``, ``outside`` (see ``eyechart.views.attacks.checkup``).
+    ``filtered_right``; ``clean_filtered_right``, ``through_right``; ``rise`` (of the loss along direct, at ``at``);
+    ``head_radius``; by radius, the head first, ``image_beyond`` and, by size and radius, ``change_beyond``; by size and ring
+    ``change_rings`` (shares of energy); of the checkup ``looks_differ``, ``look_distance``, ``company``, ``differentiates``,
+    ``zero_probability``, ``gradient_ce``, ``gradient_margin``, ``outside`` (see ``eyechart.views.attacks.checkup``).
 
     Kept: the images that fell to the smallest changes.
     """
@@ -109,13 +109,13 @@ class Adversarial(Exam):
     )
     eps: tuple[float, ...] | None = Field(
         None,
-        description='Sizes, of [0, 1]; text such as "8/255" is understood. Default: 1, 2, 4, 8 /255; l2: see below.',
+        description='Sizes, of [0, 1]; text such as "8/255" is understood. Default: 1, 2, 4, 8 /255; l2: see Measures.',
     )
     at: float | None = Field(
         None, description="The one of them that checks and costly attacks are about; default the largest."
     )
     attacks: Annotated[tuple[Name, ...], Distinct] = Field(
-        NAMES, min_length=1, description="Which; see below. standard is AutoAttack standard, at one size: slow."
+        NAMES, min_length=1, description="Which, see Attacks. standard is AutoAttack standard, at one size: slow."
     )
     images: int | None = Field(
         None,

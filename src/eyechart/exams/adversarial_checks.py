@@ -46,6 +46,9 @@ CHECKS: Mapping[str, Check] = {
     "square_helped": Check(
         "accuracy that a search without gradients takes away", "a search without gradients finds what gradients miss"
     ),
+    "loss_sinks": Check(
+        "right images whose loss did not rise along the attack", "steps that should raise the loss do not"
+    ),
     "loss_gap": Check(
         "accuracy under PGD by cross-entropy less by margin", "the choice of the loss decides what is found"
     ),

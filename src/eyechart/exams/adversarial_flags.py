@@ -30,6 +30,7 @@ ROUNDING = 1e-6
 SILENT = 0.05  # of the images, with a probability of 0: the net's own softmax hides classes
 TARGETED = 4  # classes: fewer allow no targeted DLR
 FEW_ODD = 0.01  # of the images: more claims that do not hold fail
+SUNK = 0.05  # of the right images
 RISE = 0.01  # of accuracy, though the ball grew
 FOLLOWING = ("fgsm", "pgd", "short", "direct", "standard", "full")  # gradients
 DIFFERENCE = "difference of shares"
@@ -118,6 +119,7 @@ class Flags:
         yield _no_better("fgsm_beats_pgd", self._at("fgsm"), pgd)
         square = self._at("square")
         yield _no_better("square_helped", None if square is None or best is None else best & square, best, HELPED)
+        yield self._sinking()
         yield _gap("loss_gap", pgd, self._at("margin"))
         if "transfer" in self.of.layout.columns:
             yield _no_better("transfer_beats_attack", self._at("transfer"), best)
@@ -137,6 +139,16 @@ class Flags:
         limit = ROUNDING * max(1.0, self.of.layout.sizes[-1])
         within: Status = "fail" if beyond > limit else "pass"
         yield Flag("range", within, Interval(beyond, None, None, len(right), ""), limit, "pixel value")
+
+    def _sinking(self) -> Flag:
+        """Images whose loss the steps that were to raise it did not raise."""
+        rise = self.of.rows.get("rise", np.empty(0))
+        rise = rise[np.isfinite(rise)]
+        if not len(rise):
+            return Flag(
+                "loss_sinks", "not checked", EXACT, SUNK, reason="no gradient was followed from the image itself"
+            )
+        return replace(_raised("loss_sinks", share_of(rise <= 0), SUNK), unit="share")
 
     def _strongest(self) -> Array | None:
         """(n,) what stands at ``at`` against all attacks that follow gradients; None without one."""

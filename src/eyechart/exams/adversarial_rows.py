@@ -83,6 +83,8 @@ def dissected(answers: Answers, layout: Layout, labels: Array) -> dict[str, Arra
         top1 = {part: np.stack([answers[q[part]].top1 for q in asked], 1) for part in ("low", "high", "filtered")}
         rows |= {f"{side}_part_broken": top1[side] != labels[:, None] for side in ("low", "high")}
         rows["filtered_right"] = top1["filtered"] == labels[:, None]
+        last = answers[trials[layout.sizes.index(layout.at)].query].notes
+        rows["rise"] = last.get("rise", np.full(len(labels), np.nan)).astype(np.float32)
     if layout.through is not None:
         rows["through_right"] = answers[layout.through].top1 == labels
     return rows
