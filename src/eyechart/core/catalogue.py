@@ -50,6 +50,7 @@ EXAMS: Mapping[str, str] = {
     "variants": "eyechart.exams.variants:Variants",
     "critical_band": "eyechart.exams.critical_band:CriticalBand",
     "corruptions": "eyechart.exams.corruptions:Corruptions",
+    "adversarial": "eyechart.exams.adversarial:Adversarial",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {

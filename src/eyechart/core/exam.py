@@ -36,6 +36,7 @@ class Subject:
         class_ids: their WordNet ids; empty if they have none.
         n_classes: number of outputs.
         kind: what the model answers, ``logits`` or ``embedding``; ``none`` where images are looked at without a model.
+        softmax: whether the net ends with one; what it answers is then log p.
         labelled: whether the images have labels that the model can be right about.
         training: whether these are the training images beside those to be examined.
         layers: the steps that the net takes, in their order (see ``eyechart layers``); empty if it cannot be watched.
@@ -57,6 +58,7 @@ class Subject:
     weights: Mapping[str, torch.Tensor] = field(default_factory=dict, compare=False, repr=False)
     class_ids: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
+    softmax: bool = False
 
     def class_name(self, index: int) -> str:
         """The name of class ``index``."""

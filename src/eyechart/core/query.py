@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from eyechart.core.tap import DenseTap, SlopeTap, Tap
-from eyechart.core.view import Plain, View
+from eyechart.core.view import Chain, Plain, View
 from eyechart.core.weights import Weights
 
 if TYPE_CHECKING:
@@ -57,8 +57,23 @@ class Query:
         """Of these, what reading costs."""
         return COST["gradient" if isinstance(self.tap, SlopeTap) else self.reading]
 
+    @property
+    def searches(self) -> Mapping[tuple[Weights | None, tuple[View, ...]], int]:
+        """What each step that asks the model costs; by the weights it is asked with and the steps up to there."""
+        steps = self.view.steps if isinstance(self.view, Chain) else (self.view,)
+        return {(self.weights, steps[: i + 1]): step.cost for i, step in enumerate(steps) if step.cost}
+
 
 CLEAN = Query()
+
+
+def cost_of(queries: Iterable[Query]) -> int:
+    """As ``Query.cost``, of all together: an attack that several go on from is made once."""
+    asked = tuple(queries)
+    searches: dict[tuple[Weights | None, tuple[View, ...]], int] = {}
+    for query in asked:
+        searches.update(query.searches)
+    return sum(searches.values()) + sum(COST[query.reading] for query in asked)
 
 
 @dataclass(frozen=True)

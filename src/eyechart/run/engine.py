@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from eyechart.core.exam import Batch, Exam
-from eyechart.core.query import Query
+from eyechart.core.query import Query, cost_of
 from eyechart.core.tally import Gathering, Tally
 from eyechart.core.view import Attacked, Plain, View
 from eyechart.errors import RunFolderError
@@ -233,7 +233,7 @@ class Engine:
             ("position", "id", "status", "reason"), (positions, job.ids, drawn.status, drawn.reason), strict=True
         ):
             current.head[name].extend(values)
-        self.reporter.advance((len(job.ids) - len(kept)) * sum(q.cost for q in current.task.queries))
+        self.reporter.advance((len(job.ids) - len(kept)) * cost_of(current.task.queries))
         if not len(kept):
             return
         ids = tuple(job.ids[i] for i in kept)

@@ -225,10 +225,10 @@ def _pictured(engine: Engine, exam: Exam, case: Kept) -> dict[str, Any]:
     if drawn.examined.all():
         frames = [unit(torch.from_numpy(f).permute(0, 3, 1, 2).to(engine.model.device)) for f in drawn.frames]
         shown = {s: Pixels(f, job.ids, job.seed, n) for s, f, n in zip(sources, frames, drawn.notes, strict=True)}
+        attacked = engine.attacked([position])
+        first = {s: Pixels(p.tensor, p.ids, p.seed, p.notes, shown, attacked=attacked) for s, p in shown.items()}
         for name, view in views.items():
-            first = shown[split_stages(view)[0]]
-            beside = Pixels(first.tensor, job.ids, job.seed, first.notes, shown, attacked=engine.attacked([position]))
-            pictures[name] = _webp(show(view, beside)[0][0])
+            pictures[name] = _webp(show(view, first[split_stages(view)[0]])[0][0])
     return {**told, "pictures": pictures}
 
 

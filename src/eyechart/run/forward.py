@@ -185,9 +185,12 @@ class Forwarder:
         key: tuple[object, int],
     ) -> None:
         """Queries of some of the images, the frames ``first``; ``key``: what these frames are."""
-        layers = PlainLayers(self.model, first.tensor)
+        layers, searched = PlainLayers(self.model, first.tensor), set[object]()
         for query in queries:
             pixels, noted, fine = self._shown((*key, query.view), query.view, first)
+            new = {search: cost for search, cost in query.searches.items() if search not in searched}
+            searched |= new.keys()
+            self._progress(sum(new.values()) * len(pixels))
             mine = found[query]
             mine.note(part, noted, fine, len(mine.valid))
             if query.reading == "answer":
@@ -208,9 +211,7 @@ class Forwarder:
         """What the view shows, from memory if other weights were shown the same."""
         if view.cost:  # each net is attacked for itself
             with _full_float32(self.model.device):
-                shown = show(view, first)
-            self._progress(view.cost * len(first.ids))
-            return shown
+                return show(view, first)
         if self._remembered is None:
             return show(view, first)
         return self._remembered.get(key, lambda: show(view, first))

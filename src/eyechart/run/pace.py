@@ -11,7 +11,7 @@ from time import monotonic
 import numpy as np
 import torch
 
-from eyechart.core.query import Query
+from eyechart.core.query import Query, cost_of
 from eyechart.models.image_model import ImageModel
 from eyechart.run.altered import MOST_KEPT
 from eyechart.run.forward import Forwarder
@@ -81,7 +81,7 @@ class Pace:
         More where changes of weights would otherwise take more than a twentieth of the time.
         """
         originals = len({view.partner for view in source_views(queries)})
-        each = self.forward * sum(q.cost for q in queries) + originals * DECODE_SECONDS[self._in_memory]
+        each = self.forward * cost_of(queries) + originals * DECODE_SECONDS[self._in_memory]
         most = SHARD_SECONDS / each
         nets = _nets(queries)
         if nets > MOST_KEPT:  # none is kept from one job to the next

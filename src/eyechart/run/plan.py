@@ -9,7 +9,7 @@ from hashlib import blake2b
 from itertools import pairwise
 
 from eyechart.core.exam import Exam
-from eyechart.core.query import Query
+from eyechart.core.query import Query, cost_of
 from eyechart.core.view import SourceView, sources_of, split_stages
 from eyechart.store.shards import Range, Shelf, cut, missing
 
@@ -42,7 +42,7 @@ class Task:
     @property
     def forwards(self) -> int:
         """Forwards of the model that the task needs (a backward counts as two), views' own included."""
-        return (self.span[1] - self.span[0]) * sum(q.cost for q in self.queries)
+        return (self.span[1] - self.span[0]) * cost_of(self.queries)
 
 
 def source_views(queries: Sequence[Query]) -> tuple[SourceView, ...]:

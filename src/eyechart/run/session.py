@@ -13,6 +13,7 @@ import numpy as np
 
 from eyechart.core.catalogue import exam_table, make_exams
 from eyechart.core.exam import Exam
+from eyechart.core.query import cost_of
 from eyechart.errors import EyechartError, NothingMeasuredError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.order import seeded_order
@@ -152,7 +153,7 @@ class Session:
                     "queries_asked": sum(len(w.queries) for w in works),
                     "queries_distinct": len(queries),
                     "frames_decoded_per_image": len(source_views(queries)),
-                    "forwards_per_image": sum(q.cost for q in queries),
+                    "forwards_per_image": cost_of(queries),
                     "forwards_left": sum(task.forwards for task in todo),
                     "seconds_left": round(sum(task.forwards for task in todo) * engine.pace.forward, 1),
                     "shards_left": len(todo),

@@ -55,7 +55,8 @@ class _Geometry(Mapping[str, LayerGeometry]):
 def subject_of(model: ImageModel, labelled: bool, training: bool = False, targets: tuple[str, ...] = ()) -> Subject:
     """What exams may know of a model and of its images: see ``Subject``."""
     known = Subject(model.preprocessing.size, model.n_outputs, model.class_names, model.kind, labelled, training)
-    known = replace(known, class_ids=model.class_ids, targets=targets)
+    softmax = model.outputs == "probabilities"
+    known = replace(known, class_ids=model.class_ids, targets=targets, softmax=softmax)
     if model.plain is None:
         return known
     plain = model.plain

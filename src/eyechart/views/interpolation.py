@@ -35,6 +35,11 @@ def marked(file: str) -> str:
     return f"{file}#{_digest(Path(file))}"
 
 
+def unmarked(file: str) -> str:
+    """``file`` without the digest."""
+    return _MARK.sub("", file)
+
+
 @dataclass(frozen=True)
 class Towards(Weights):
     """The weights (1 - t) w + t w', where w' is another checkpoint: parameters and floating buffers alike.
@@ -81,7 +86,7 @@ class Towards(Weights):
 def _state(file: str) -> Mapping[str, Tensor]:
     """What a marked file holds; the latest is remembered."""
     mark = _MARK.search(file)
-    path = Path(_MARK.sub("", file))
+    path = Path(unmarked(file))
     try:
         state, _ = read_weights(path, "none")
     except TrustError as error:
@@ -117,7 +122,7 @@ def _fit(other: Mapping[str, Tensor], own: Mapping[str, Tensor], file: str) -> N
         raise CheckpointError(
             f"The other checkpoint is not of the model's architecture: {'; '.join(told)}.",
             setting=SETTING,
-            value=_MARK.sub("", file),
+            value=unmarked(file),
             way_out="Name a checkpoint of the same architecture.",
         )
 
