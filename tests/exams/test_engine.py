@@ -12,6 +12,7 @@ import pytest
 
 from eyechart.core.catalogue import exam_table
 from eyechart.errors import ModelOutputError
+from eyechart.exams.calibration import Calibration
 from eyechart.exams.loss_landscape import LossLandscape
 from eyechart.run.engine import Engine
 from eyechart.store.run_folder import Run
@@ -30,7 +31,11 @@ from eyes import (
 
 NEED_STIMULI = {"shape_bias", "human_likeness"}  # noise shows no conflict of cues, and to nobody
 ALL = sorted(exam_table().keys() - NEED_STIMULI)
-ASKED = [LossLandscape(points=7) if name == "loss_landscape" else name for name in ALL]  # a smaller grid: less time
+SMALLER: dict[str, Any] = {
+    "loss_landscape": LossLandscape(points=7),  # a smaller grid: less time
+    "calibration": Calibration(corruptions=("contrast", "gaussian_noise")),  # none makes images brighter
+}
+ASKED = [SMALLER.get(name, name) for name in ALL]
 NO_ANSWERS = (
     "spectrum",
     "visibility",
@@ -168,7 +173,7 @@ def test_without_labels_the_label_free_measures_remain(tmp_path: Path) -> None:
     run = examined(eye(), image_set(images), ASKED, tmp_path / "bare")
     assert {s["exam"] for s in run.results["skipped"]} == {
         "clean", "layer_probe", "gradient_spectrum", "kernel_smoothing", "loss_landscape", "partial_invariance",
-        "hybrids",
+        "hybrids", "adversarial", "calibration", "worst_group",
     }  # fmt: skip
     measures = {(e.exam, e.measure, e.at.get("given")) for e in run.estimates}
     assert ("shift", "p_top1_change", "all") in measures

@@ -73,7 +73,7 @@ def cost_of(queries: Iterable[Query]) -> int:
     searches: dict[tuple[Weights | None, tuple[View, ...]], int] = {}
     for query in asked:
         searches.update(query.searches)
-    return sum(searches.values()) + sum(COST[query.reading] for query in asked)
+    return sum(searches.values()) + sum(query.reading_cost for query in asked)
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ class Adversarial(Exam):
         description='Sizes, of [0, 1]; text such as "8/255" is understood. Default: 1, 2, 4, 8 /255; l2: see Measures.',
     )
     at: float | None = Field(
-        None, description="The one of them that checks and costly attacks are about; default the largest."
+        None, gt=0, description="The one of them that checks and costly attacks are about; default the largest."
     )
     attacks: Annotated[tuple[Name, ...], Distinct] = Field(
         NAMES, min_length=1, description="Which, see Attacks. standard is AutoAttack standard, at one size: slow."
