@@ -29,8 +29,8 @@ def kaiser(taps: int, stride: int, beta: float = 4.0) -> Tensor:
 class BlurPool(nn.Module):
     """A low-pass filter, then every ``stride``-th pixel (Zhang, ICML 2019, arXiv 1904.11486; from the binomial's definition).
 
-    The map (n, c, h, w) becomes (n, c, ceil(h / stride), ceil(w / stride)). Maps of one pixel are not blurred, and borders are replicated where the map is too small to be reflected. The filter is a buffer that state
-    dicts leave out.
+    The map (n, c, h, w) becomes (n, c, ceil(h / stride), ceil(w / stride)). Maps of one pixel are not blurred, and borders are
+    replicated where the map is too small to be reflected. The filter is a buffer that state dicts leave out.
 
     Attributes:
         stride: rows and columns.

@@ -6,7 +6,6 @@ import operator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
 from torch import fx, nn
 
@@ -14,7 +13,8 @@ from eyechart.core.remedy import Patient, Remedy, Treated
 from eyechart.errors import SettingError
 from eyechart.models.blur import BlurPool, Border, DensePool, Filter
 from eyechart.models.statistics import norms_of, reinsert, settle
-from eyechart.remedies.antialias_sites import TREATED, Shapes, Site, SiteTracer, behind, sites
+from eyechart.remedies.sites import TREATED, Site, behind, sites
+from eyechart.remedies.surgery import added, operable, pool_arguments, swap
 
 Stem = Literal["skip", "partial", "full"]
 
@@ -56,12 +56,7 @@ class Antialias(Remedy):
         frames = patient.frames if self.statistics and norms_of(net) else None
         if frames is not None:
             reinsert(net, frames)
-        graph = traced(net)
-        surgery = _Surgery(self, graph_module(net, graph), [], [])
-        height, width = patient.preprocessing.size
-        frame = torch.zeros(2, patient.preprocessing.channels, height, width, device=_device(net))
-        with torch.no_grad():
-            Shapes(surgery.module).run(frame if patient.frames is None else patient.frames[:2])
+        surgery = _Surgery(self, operable(patient), [], [])
         surgery.operate()
         if not surgery.done:
             told = "; ".join(surgery.refused) or "it has no step that leaves pixels out"
@@ -71,46 +66,6 @@ class Antialias(Remedy):
             settle(surgery.module, frames)
             surgery.done.append(f"BatchNorm statistics taken anew on {len(frames)} images")
         return Treated(surgery.module, done=tuple(surgery.done), refused=tuple(surgery.refused))
-
-
-def traced(net: nn.Module) -> fx.Graph:
-    """The graph of a net. Raises SettingError where its code depends on what it is given."""
-    try:
-        return SiteTracer().trace(net)
-    except Exception as error:  # tracing runs the net's code on stand-ins; what that raises is anything
-        raise SettingError(
-            f"The network cannot be traced, as its code depends on values: {type(error).__name__}: {str(error)[:160]}.",
-            setting="model",
-            value=type(net).__name__,
-            way_out="Choose a remedy that leaves the structure alone (kernel_smoothing, low_pass, phase_average).",
-        ) from error
-
-
-def graph_module(net: nn.Module, graph: fx.Graph) -> fx.GraphModule:
-    """The graph with the net's parts, those included that it does not use: the state dict keeps its keys."""
-    module = fx.GraphModule(net, graph)
-    for name, part in net.named_modules():
-        parent, _, child = name.rpartition(".")
-        if name and child not in module.get_submodule(parent)._modules:
-            module.get_submodule(parent).add_module(child, part)
-    for name, value in (*net.named_parameters(), *net.named_buffers()):
-        parent, _, leaf = name.rpartition(".")
-        owner = module.get_submodule(parent)
-        if hasattr(owner, leaf):
-            continue
-        if isinstance(value, nn.Parameter):
-            owner.register_parameter(leaf, value)
-        else:
-            kept = leaf not in net.get_submodule(parent)._non_persistent_buffers_set
-            owner.register_buffer(leaf, value, persistent=kept)
-    own = {name for name, _ in net.named_buffers()}
-    constants = {name for name, _ in module.named_buffers(recurse=False)} - own  # what tracing worked out beforehand
-    module._non_persistent_buffers_set |= constants
-    return module
-
-
-def _device(net: nn.Module) -> torch.device:
-    return next((p.device for p in net.parameters()), torch.device("cpu"))
 
 
 @dataclass
@@ -169,19 +124,12 @@ class _Surgery:
             self.done.append(f"{site.name}: a blur before it (no activation follows)")
 
     def _max_pool(self, site: Site) -> None:
-        pool = self._pool_of(site)
-        dense = self._added("dense", DensePool(pool), site.node.args[0], site.node)
-        self._swap(site.node, self._blurred(dense, site.stride, site.node))
+        pool = DensePool(nn.MaxPool2d(**pool_arguments(site, self.module)))
+        dense = self._added("dense", pool, site.node.args[0], site.node)
+        blurred = self._blurred(dense, site.stride, site.node)
+        blurred.meta["shape"] = site.node.meta["shape"]
+        swap(self.module, site.node, blurred)
         self.done.append(f"{site.name}: max pool at every place, then a blur of stride {_said(*site.stride)}")
-
-    def _pool_of(self, site: Site) -> nn.MaxPool2d:
-        if site.node.op == "call_module":
-            pool = self.module.get_submodule(str(site.node.target))
-            assert isinstance(pool, nn.MaxPool2d)  # noqa: S101  # what its role says
-            return pool
-        names = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
-        given: dict[str, Any] = dict(zip(names, site.node.args, strict=False)) | dict(site.node.kwargs)
-        return nn.MaxPool2d(**{name: value for name, value in given.items() if name != "input"})
 
     def _replace(self, site: Site, what: str) -> None:
         """The blur in the place of a step, cut to the step's own size."""
@@ -193,12 +141,14 @@ class _Surgery:
             with self.module.graph.inserting_before(site.node):
                 index = (slice(None), slice(None), slice(0, own[0]), slice(0, own[1]))
                 blurred = self.module.graph.call_function(operator.getitem, (blurred, index))
-        self._swap(site.node, blurred)
+        blurred.meta["shape"] = site.node.meta["shape"]
+        swap(self.module, site.node, blurred)
         self.done.append(f"{site.name}: a blur of stride {_said(*site.stride)} in place of {what}")
 
     def _after(self, node: fx.Node, stride: tuple[int, int]) -> None:
         readers = list(node.users)
         blurred = self._blurred(node, stride, node.next)
+        blurred.meta["shape"] = node.meta["shape"]  # that of the strided map
         for reader in readers:
             reader.replace_input_with(node, blurred)
 
@@ -223,15 +173,7 @@ class _Surgery:
         return found
 
     def _added(self, kind: str, step: nn.Module, source: Any, before: fx.Node) -> fx.Node:
-        number = sum(name.startswith(f"{kind}_") for name, _ in self.module.named_children())
-        name = f"{kind}_{number}"
-        self.module.add_submodule(name, step.to(_device(self.module)).eval())
-        with self.module.graph.inserting_before(before):
-            return self.module.graph.call_module(name, (source,))
-
-    def _swap(self, node: fx.Node, new: fx.Node) -> None:
-        node.replace_all_uses_with(new)
-        self.module.graph.erase_node(node)
+        return added(self.module, kind, step, (source,), before)
 
 
 def _power(stride: tuple[int, int]) -> bool:

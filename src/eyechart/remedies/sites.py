@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from eyechart.models.blur import BlurPool, DensePool, pair
 from eyechart.models.fold import StepTracer
+from eyechart.models.polyphase import Choose, Take, WrappedPool
 
 ACTIVATIONS = (
     nn.ReLU,
@@ -47,6 +48,7 @@ ACTIVATION_CALLS = (
     torch.sigmoid,
 )
 ACTIVATION_METHODS = ("relu", "relu_", "tanh", "sigmoid")
+OURS = (BlurPool, DensePool, Choose, Take, WrappedPool)
 TREATED = "antialiased"  # attribute of layers that keep their stride behind a blur
 Role = Literal["convolution", "max pool", "average pool", "slice", "refused"]
 
@@ -56,7 +58,7 @@ class SiteTracer(StepTracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether ``m`` is one step."""
-        return isinstance(m, (BlurPool, DensePool)) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, OURS) or super().is_leaf_module(m, module_qualified_name)
 
 
 @dataclass(frozen=True, eq=False)
