@@ -54,6 +54,7 @@ REMEDIES: Mapping[str, str] = {
     "antialias": "eyechart.remedies.antialias:Antialias",
     "kernel_smoothing": "eyechart.remedies.kernel_smoothing:KernelSmoothing",
     "low_pass": "eyechart.remedies.low_pass:LowPass",
+    "dense_stride": "eyechart.remedies.dense_stride:DenseStride",
     "polyphase": "eyechart.remedies.polyphase:Polyphase",
     "phase_average": "eyechart.remedies.phase_average:PhaseAverage",
 }

@@ -43,7 +43,7 @@ class PhaseAverage(Remedy):
                 "There are no more phases than that.", setting="phase_average.grid", value=self.grid, way_out=way_out
             )
         steps = tuple(round(k * period / self.grid) for k in range(self.grid))
-        told = f"input: answers averaged over {self.grid**2} cyclic shifts ({', '.join(map(str, steps))} pixels along each axis)"
+        told = f"input: answers averaged over {self.grid**2} cyclic shifts ({', '.join(map(str, steps))} pixels on each axis)"
         return Treated(Averaged(patient.net, steps).eval(), {"period": period}, (told,))
 
 

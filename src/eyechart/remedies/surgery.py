@@ -19,11 +19,16 @@ def operable(patient: Patient) -> fx.GraphModule:
     """The net as a graph whose steps know their shapes. Raises SettingError where its code depends on what it is given."""
     net = patient.net
     module = graph_module(net, traced(net))
-    height, width = patient.preprocessing.size
-    frame = torch.zeros(2, patient.preprocessing.channels, height, width, device=device_of(net))
     with torch.no_grad():
-        Shapes(module).run(frame if patient.frames is None else patient.frames[:2])
+        Shapes(module).run(example(patient))
     return module
+
+
+def example(patient: Patient) -> torch.Tensor:
+    """Two frames of the net's own number format, to try things on."""
+    weight = next(patient.net.parameters(), torch.zeros(0))
+    shape = 2, patient.preprocessing.channels, *patient.preprocessing.size
+    return torch.zeros(shape, dtype=weight.dtype, device=weight.device)
 
 
 def traced(net: nn.Module) -> fx.Graph:
