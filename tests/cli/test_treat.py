@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from eyechart.cli.app import main
 from eyechart.store.run_folder import Run
 
+from .conftest import Command
 
-def test_treated_saved_and_proved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+
+def test_treated_saved_and_proved(command: Command, tmp_path: Path) -> None:
     out = tmp_path / "better.safetensors"
-    main(
-        ["treat", "demo", "--with", "kernel_smoothing,phase_average", "--set", "kernel_smoothing.rho=0.1"]
-        + ["--images", "demo", "--calibrate", "20", "--exams", "clean", "--workers", "0", "--out", str(out), "--json"]
-    )
-    told = capsys.readouterr()
-    assert "phase_average" in told.err
-    summary = json.loads(told.out)
+    remedies = ("--with", "kernel_smoothing,phase_average", "--set", "kernel_smoothing.rho=0.1")
+    proof = ("--images", "demo", "--calibrate", 20, "--exams", "clean", "--workers", 0)
+    said = command("treat", "demo", *remedies, *proof, "--out", out, "--json")
+    assert said.code == 0
+    assert "phase_average" in said.err
+    summary = json.loads(said.out)
     run = Run(tmp_path / "better-proof")
     names = [model["name"] for model in run.record["models"]]
     assert names == ["demo", "demo + kernel_smoothing, phase_average"]
@@ -27,8 +27,9 @@ def test_treated_saved_and_proved(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert summary["of"] == run.results["of"]
     recipe = json.loads(out.with_suffix(".json").read_text())
     assert recipe["remedies"][0]["settings"]["rho"] == 0.1
-    main(["exam", str(out), "--images", "demo", "--limit", "8", "--exams", "clean", "--out", str(tmp_path / "run")])
-    assert "treated with" in capsys.readouterr().err
+    again = command("exam", out, "--images", "demo", "--limit", 8, "--exams", "clean", "--out", tmp_path / "run")
+    assert again.code == 0
+    assert "treated with" in again.err
 
 
 @pytest.mark.parametrize(
@@ -41,18 +42,15 @@ def test_treated_saved_and_proved(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["--with", "low_pass", "--out", "x.safetensors"], "low_pass.radius"),
     ],
 )
-def test_mistakes(arguments: list[str], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["treat", "demo", *(a.replace("x.", f"{tmp_path}/x.") for a in arguments)])
-    assert end.value.code == 2
-    assert told in capsys.readouterr().err
-    assert not list(tmp_path.iterdir())
+def test_mistakes(command: Command, arguments: list[str], told: str, tmp_path: Path) -> None:
+    said = command("treat", "demo", *(a.replace("x.", f"{tmp_path}/x.") for a in arguments))
+    assert said.code == 2
+    assert told in said.err
+    assert not list(tmp_path.glob("x.*"))
 
 
-def test_lists_and_shows(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["list", "remedies"])
-    main(["show", "kernel_smoothing"])
-    told = capsys.readouterr().out
-    assert "dense_stride" in told
+def test_lists_and_shows(command: Command) -> None:
+    assert "dense_stride" in command("list", "remedies").out
+    told = command("show", "kernel_smoothing").out
     assert "Meant to improve" in told
     assert "version" in told

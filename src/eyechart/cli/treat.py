@@ -10,7 +10,7 @@ from pydantic import Field
 from rich.markup import escape
 
 from eyechart.cli.config import with_config
-from eyechart.cli.console import stderr, stdout
+from eyechart.cli.console import stderr
 from eyechart.cli.exam import ExamOptions, finish_and_tell, load_models, run_options, settings_of, teller_of
 from eyechart.errors import SettingError
 
@@ -102,7 +102,7 @@ def _tell(found: Treatment, out: Path) -> None:
             stderr.print(f"  {escape(name)}: {escape(line)}")
         for line in found.refused[name]:
             stderr.print(f"  {escape(name)}: left as it is: {escape(line)}")
-    stdout.print(f"Treated model: [bold]{escape(str(out))}[/]")
+    stderr.print(f"Treated model: [bold]{escape(str(out))}[/]")
 
 
 def _prove(
