@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eyechart.store.run_folder import Run
 
-from .conftest import Command
+Command = Any
 
 
 def test_treated_saved_and_proved(command: Command, tmp_path: Path) -> None:

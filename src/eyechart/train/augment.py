@@ -15,6 +15,7 @@ Drawn = Callable[[str, int], torch.Tensor]  # (stream, numbers) -> (n, numbers) 
 
 AUGMENTS: Mapping[str, str] = {
     "crop_flip": "eyechart.train.augments.crop_flip:CropFlip",
+    "augmix": "eyechart.train.augments.augmix:AugMix",
     "bass": "eyechart.train.augments.bass:BaSS",
 }
 

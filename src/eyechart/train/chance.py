@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from eyechart.core.chance import generator
+
+Kind = Literal["uniform", "normal"]
 
 
 class EpochDraws:
@@ -35,6 +37,16 @@ class EpochDraws:
         if key not in self._tables:
             self._tables[key] = self._generator(stream).random((self._n, numbers), dtype=np.float32)
         return torch.from_numpy(self._tables[key][index.cpu().numpy()]).to(index.device)
+
+    def noise(self, index: torch.Tensor, stream: str, shape: tuple[int, ...], kind: Kind) -> torch.Tensor:
+        """(len(index), *shape) float32 for the images ``index``, from a generator of each image's own."""
+        each = np.empty((len(index), *shape), np.float32)
+        for row, image in zip(each, index.tolist(), strict=True):
+            chance = generator(self._seed, f"train/{stream}/{self._epoch}", str(image))
+            chance.random(out=row, dtype=np.float32) if kind == "uniform" else chance.standard_normal(
+                out=row, dtype=np.float32
+            )
+        return torch.from_numpy(each).to(index.device)
 
     def _generator(self, stream: str) -> np.random.Generator:
         return generator(self._seed, f"train/{stream}", str(self._epoch))

@@ -12,9 +12,14 @@ import torch
 from torch import nn
 
 from eyechart.train.augment import Drawn
+from eyechart.train.chance import Kind
 from eyechart.train.named import named
 
 OBJECTIVES: Mapping[str, str] = {
+    "augmix_jsd": "eyechart.train.objectives.augmix_jsd:AugMixJSD",
+    "adversarial": "eyechart.train.objectives.adversarial:Adversarial",
+    "trades": "eyechart.train.objectives.trades:Trades",
+    "mart": "eyechart.train.objectives.mart:Mart",
     "cross_entropy": "eyechart.train.objectives.cross_entropy:CrossEntropy",
 }
 
@@ -29,6 +34,7 @@ class Look:
         net: in training mode; takes normalised frames.
         ask: pixels -> logits (n, k) float32, at the recipe's precision, normalisation included.
         draw: the images' random numbers.
+        noise: (stream, shape, kind) -> (n, *shape) float32, uniform on [0, 1) or standard normal, for whole pictures.
     """
 
     pixels: torch.Tensor
@@ -36,6 +42,7 @@ class Look:
     net: nn.Module
     ask: Callable[[torch.Tensor], torch.Tensor]
     draw: Drawn
+    noise: Callable[[str, tuple[int, ...], Kind], torch.Tensor]
 
     @contextmanager
     def attacking(self) -> Iterator[None]:
