@@ -13,11 +13,18 @@ from eyechart.cli.console import stdout
 
 def list_(
     what: Annotated[
-        Literal["exams", "suites", "remedies", "models", "stimuli"], Parameter(help="What to list.")
+        Literal["exams", "suites", "remedies", "recipes", "models", "stimuli"], Parameter(help="What to list.")
     ] = "exams",
 ) -> None:
-    """List exams, suites, remedies, kinds of models, or kinds of stimuli with their settings."""
-    {"exams": _exams, "suites": _suites, "remedies": _remedies, "models": _models, "stimuli": _stimuli}[what]()
+    """List exams, suites, remedies, recipes, kinds of models, or kinds of stimuli with their settings."""
+    {
+        "exams": _exams,
+        "suites": _suites,
+        "remedies": _remedies,
+        "recipes": _recipes,
+        "models": _models,
+        "stimuli": _stimuli,
+    }[what]()
 
 
 def show(name: Annotated[str, Parameter(help="Name of an exam or a remedy.")]) -> None:
@@ -44,6 +51,13 @@ def _shown(thing: Any, name: str, more: str, kind: str) -> None:
     stdout.print(f"Settings (--set {kind}.name=value):")
     for field, about in thing.model_fields.items():
         stdout.print(f"  {field} = {about.default!r}: {about.description}", markup=False)
+
+
+def _recipes() -> None:
+    from eyechart.train.recipe import recipe_names, recipe_of
+
+    for name in recipe_names():
+        stdout.print(f"[bold]{escape(name):24}[/] {escape(recipe_of(name).about)}")
 
 
 def _remedies() -> None:

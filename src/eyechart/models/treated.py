@@ -16,6 +16,7 @@ from eyechart.models.checkpoint import Trust, broken, read_weights
 from eyechart.models.found import Found
 from eyechart.models.preprocessing import Preprocessing
 
+SCHEMA = 1
 KEY = "eyechart"  # in a safetensors file's header
 LIBRARIES = ("torchvision:", "timm:", "eyechart:")  # architectures that run no code of the user's
 
@@ -54,7 +55,9 @@ def treated_in(path: Path, treatment: dict[str, Any], trust: Trust) -> Found:
     rebuilt = import_module("eyechart.remedies.treatment").rebuilt
     module = rebuilt(lambda: architecture.build(outputs, content), treatment, content, path)
     seen = Preprocessing.from_dict(treatment["preprocessing"], where=str(path))
-    told = ", ".join(step["name"] for step in treatment["remedies"])
+    remedies = ", ".join(step["name"] for step in treatment["remedies"])
+    told = [f"treated with {remedies}"] if remedies else []
+    told += [f"trained by us: {treatment['training']['recipe']['epochs']} epochs"] if "training" in treatment else []
     names = tuple(treatment.get("class_names", ())), tuple(treatment.get("class_ids", ()))
     source = {"weights": path.name, "treatment": treatment}
-    return Found(module, arch, lambda: seen, names, architecture.imagenet, source, (*remarks, f"treated with {told}"))
+    return Found(module, arch, lambda: seen, names, architecture.imagenet, source, (*remarks, *told))

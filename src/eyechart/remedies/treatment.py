@@ -19,9 +19,7 @@ from eyechart.errors import CheckpointError, SettingError
 from eyechart.models.checkpoint import State, fit
 from eyechart.models.image_model import ImageModel
 from eyechart.models.preprocessing import Preprocessing
-from eyechart.models.treated import KEY
-
-SCHEMA = 1
+from eyechart.models.treated import KEY, SCHEMA
 
 
 @dataclass(frozen=True, eq=False)
