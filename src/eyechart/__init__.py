@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from eyechart.stimuli.export import Stimuli
     from eyechart.stimuli.make import make_stimuli
     from eyechart.store.run_folder import Run
+    from eyechart.training import train_model
+    from eyechart.treating import treat_model
 
 _WHERE = {
     "Estimate": "eyechart.core.estimate",
@@ -37,6 +39,8 @@ _WHERE = {
     "load_images": "eyechart.images.load",
     "load_model": "eyechart.models.load",
     "make_stimuli": "eyechart.stimuli.make",
+    "train_model": "eyechart.training",
+    "treat_model": "eyechart.treating",
     "open_run": "eyechart.examination",
     "wrap": "eyechart.models.load",
     "write_report": "eyechart.examination",
@@ -58,6 +62,8 @@ __all__ = [
     "load_model",
     "make_stimuli",
     "open_run",
+    "train_model",
+    "treat_model",
     "wrap",
     "write_report",
 ]

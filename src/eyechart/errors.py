@@ -96,6 +96,10 @@ class TrustError(EyechartError):
     exit_code = 4
 
 
+class TrainingError(EyechartError):
+    """Training that cannot go on; the last good checkpoint is kept."""
+
+
 class BadImagesError(EyechartError):
     """More images could not be examined than ``--max-bad`` allows; what was measured is kept."""
 

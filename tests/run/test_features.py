@@ -21,9 +21,10 @@ from eyechart.core.tap import DenseTap, Tap
 from eyechart.core.weights import Weights
 from eyechart.models.atrous import Dense
 from eyechart.models.layers import Layer
+from eyechart.models.statistics import settle
 from eyechart.run.altered import OtherWeights
 from eyechart.run.draw import Job, draw
-from eyechart.run.features import joined, settle
+from eyechart.run.features import joined
 from eyechart.run.forward import Forwarder
 from eyechart.run.plan import source_views
 from eyechart.views.bands import Band

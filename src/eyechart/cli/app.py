@@ -42,13 +42,21 @@ app.command(
     help="Show what the channels of a network look for, as a gallery.",
 )
 app.command(
+    "eyechart.cli.treat:treat", name="treat", help="Change a model without training it, and prove what that is worth."
+)
+app.command("eyechart.cli.train:train", name="train", help="Train a net by a recipe, and watch what it learns.")
+app.command(
     "eyechart.cli.decisions:decisions",
     name="decisions",
     help="Compare what people and networks answered, from tables; needs no model.",
 )
 app.command("eyechart.cli.report:report", name="report", help="Write the report of a run again (needs no model).")
-app.command("eyechart.cli.catalogue:list_", name="list", help="List exams, suites, models or kinds of stimuli.")
-app.command("eyechart.cli.catalogue:show", name="show", help="Show an exam's measures and settings.")
+app.command(
+    "eyechart.cli.catalogue:list_",
+    name="list",
+    help="List exams, suites, remedies, recipes, models or kinds of stimuli.",
+)
+app.command("eyechart.cli.catalogue:show", name="show", help="Show an exam's measures and settings, or a remedy's.")
 app.command(
     "eyechart.cli.layers:layers", name="layers", help="List the layers of a model, by the names that exams take."
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich.markup import escape
@@ -12,25 +12,59 @@ from eyechart.cli.console import stdout
 
 
 def list_(
-    what: Annotated[Literal["exams", "suites", "models", "stimuli"], Parameter(help="What to list.")] = "exams",
+    what: Annotated[
+        Literal["exams", "suites", "remedies", "recipes", "models", "stimuli"], Parameter(help="What to list.")
+    ] = "exams",
 ) -> None:
-    """List exams, suites, kinds of models, or kinds of stimuli with their settings."""
-    {"exams": _exams, "suites": _suites, "models": _models, "stimuli": _stimuli}[what]()
+    """List exams, suites, remedies, recipes, kinds of models, or kinds of stimuli with their settings."""
+    {
+        "exams": _exams,
+        "suites": _suites,
+        "remedies": _remedies,
+        "recipes": _recipes,
+        "models": _models,
+        "stimuli": _stimuli,
+    }[what]()
 
 
-def show(name: Annotated[str, Parameter(help="Name of an exam.")]) -> None:
-    """Show what an exam measures, its settings and their defaults."""
-    from eyechart.core.catalogue import exam_class
+def show(name: Annotated[str, Parameter(help="Name of an exam or a remedy.")]) -> None:
+    """Show what an exam measures or a remedy does, with settings and their defaults."""
+    from eyechart.core.catalogue import exam_class, exam_table, remedy_class, remedy_table
 
-    exam = exam_class(name)
-    stdout.print(f"[bold]{escape(name)}[/] (version {exam.version}): {escape(exam.title)}")
-    stdout.print(escape(exam.explanation))
+    if name in exam_table() or name not in remedy_table():
+        exam = exam_class(name)
+        _shown(exam, f"{name}", f" (version {exam.version})", "exam")
+    if name in remedy_table():
+        remedy = remedy_class(name)
+        _shown(remedy, name, ", a remedy", "remedy")
+        stdout.print(
+            f"Meant to improve: {', '.join(remedy.improves)}. What speaks for it: {remedy.evidence}", markup=False
+        )
+
+
+def _shown(thing: Any, name: str, more: str, kind: str) -> None:
+    stdout.print(f"[bold]{escape(name)}[/]{more}: {escape(thing.title)}")
+    stdout.print(escape(thing.explanation))
     stdout.print()
-    stdout.print(escape(inspect.getdoc(exam) or ""))
+    stdout.print(escape(inspect.getdoc(thing) or ""))
     stdout.print()
-    stdout.print("Settings (--set exam.name=value):")
-    for field, about in exam.model_fields.items():
+    stdout.print(f"Settings (--set {kind}.name=value):")
+    for field, about in thing.model_fields.items():
         stdout.print(f"  {field} = {about.default!r}: {about.description}", markup=False)
+
+
+def _recipes() -> None:
+    from eyechart.train.recipe import recipe_names, recipe_of
+
+    for name in recipe_names():
+        stdout.print(f"[bold]{escape(name):24}[/] {escape(recipe_of(name).about)}")
+
+
+def _remedies() -> None:
+    from eyechart.core.catalogue import remedy_class, remedy_table
+
+    for name in remedy_table():
+        stdout.print(f"[bold]{escape(name):16}[/] {escape(remedy_class(name).title)}")
 
 
 def _exams() -> None:

@@ -156,7 +156,7 @@ def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> 
         folder.check_writable()
     images = load_images(options.images, labels=options.labels, masks=options.masks)
     teller = teller_of(images)
-    loaded = _load_models(models, options)
+    loaded = load_models(models, options)
     for model in loaded:
         for remark in model.remarks:
             teller.say(f"{model.name}: {remark}")
@@ -186,7 +186,8 @@ def run_options(options: RunOptions) -> RunOptions:
     return RunOptions(**{name: getattr(options, name) for name in RunOptions.model_fields})
 
 
-def _load_models(specs: tuple[str, ...], options: ExamOptions) -> list[Any]:
+def load_models(specs: tuple[str, ...], options: ExamOptions) -> list[Any]:
+    """The models of a command."""
     from eyechart.models.load import expand, load_model
     from eyechart.run.spread import Rank
 

@@ -1,4 +1,4 @@
-"""Which exams there are: lazy name -> "module:Class" tables, built in and from entry points."""
+"""Which exams and remedies there are: lazy name -> "module:Class" tables, built in and from entry points."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from eyechart.core.exam import Exam
+from eyechart.core.remedy import Remedy
 from eyechart.core.settings import misfit
 from eyechart.errors import SettingError, UnknownNameError
 
@@ -53,6 +54,15 @@ EXAMS: Mapping[str, str] = {
     "adversarial": "eyechart.exams.adversarial:Adversarial",
 }
 
+REMEDIES: Mapping[str, str] = {
+    "antialias": "eyechart.remedies.antialias:Antialias",
+    "kernel_smoothing": "eyechart.remedies.kernel_smoothing:KernelSmoothing",
+    "low_pass": "eyechart.remedies.low_pass:LowPass",
+    "dense_stride": "eyechart.remedies.dense_stride:DenseStride",
+    "polyphase": "eyechart.remedies.polyphase:Polyphase",
+    "phase_average": "eyechart.remedies.phase_average:PhaseAverage",
+}
+
 SUITES: Mapping[str, tuple[str, ...]] = {
     "quick": ("clean", "bands"),
     "standard": ("clean", "bands", "shift"),
@@ -66,27 +76,60 @@ def exam_table() -> Mapping[str, str]:
     return {**EXAMS, **{e.name: e.value for e in entry_points(group="eyechart.exams") if e.name not in EXAMS}}
 
 
+@cache
+def remedy_table() -> Mapping[str, str]:
+    """All remedies by name: built in, then those of installed packages (entry-point group ``eyechart.remedies``)."""
+    return {**REMEDIES, **{e.name: e.value for e in entry_points(group="eyechart.remedies") if e.name not in REMEDIES}}
+
+
 def exam_class(name: str) -> type[Exam]:
     """The class of an exam. Raises UnknownNameError with the nearest names."""
-    table = exam_table()
+    found: type[Exam] = _class(name, exam_table(), Exam, "exam")
+    return found
+
+
+def remedy_class(name: str) -> type[Remedy]:
+    """The class of a remedy. Raises UnknownNameError with the nearest names."""
+    found: type[Remedy] = _class(name, remedy_table(), Remedy, "remedy")
+    return found
+
+
+def _class(name: str, table: Mapping[str, str], kind: type, called: str) -> Any:
     if name not in table:
-        raise UnknownNameError.of(name, table, setting="exam", hint="See: eyechart list exams.")
+        plural = "remedies" if called == "remedy" else f"{called}s"
+        raise UnknownNameError.of(name, table, setting=called, hint=f"See: eyechart list {plural}.")
     module, _, attribute = table[name].partition(":")
     found = getattr(import_module(module), attribute)
-    if not (isinstance(found, type) and issubclass(found, Exam)):
-        raise SettingError("Not an exam.", setting=name, value=table[name], way_out="Subclass eyechart.core.exam.Exam.")
+    if not (isinstance(found, type) and issubclass(found, kind)):
+        way_out = f"Subclass {kind.__module__}.{kind.__name__}."
+        raise SettingError(f"No {called}.", setting=name, value=table[name], way_out=way_out)
     return found
 
 
 def make_exams(names: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[Exam]:
     """Exams with their settings; ``settings`` maps exam name -> field -> value (text is read as JSON where it is)."""
+    return [_make(exam_class(name), own) for name, own in _each(names, settings, "exams of this run")]
+
+
+def make_remedies(names: Sequence[str], settings: Mapping[str, Mapping[str, Any]]) -> list[Remedy]:
+    """Remedies with their settings, in the order given; ``settings`` as for ``make_exams``."""
+    return [_make(remedy_class(name), own) for name, own in _each(names, settings, "remedies asked for")]
+
+
+def _each(
+    names: Sequence[str], settings: Mapping[str, Mapping[str, Any]], which: str
+) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each name once, with its settings."""
     stray = sorted(set(settings) - set(names))
     if stray:
-        raise UnknownNameError.of(stray[0], names, setting="--set", hint="Only exams of this run can be set.")
-    return [_make(exam_class(name), settings.get(name, {})) for name in dict.fromkeys(names)]
+        raise UnknownNameError.of(stray[0], names, setting="--set", hint=f"Only {which} can be set.")
+    return [(name, settings.get(name, {})) for name in dict.fromkeys(names)]
 
 
-def _make(cls: type[Exam], settings: Mapping[str, Any]) -> Exam:
+Made = TypeVar("Made", Exam, Remedy)
+
+
+def _make(cls: type[Made], settings: Mapping[str, Any]) -> Made:
     unknown = sorted(set(settings) - set(cls.model_fields))
     if unknown:
         raise UnknownNameError.of(

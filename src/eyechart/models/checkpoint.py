@@ -94,7 +94,7 @@ def _read_safetensors(path: Path) -> object:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError) as error:
-        raise _broken(path, error) from error
+        raise broken(path, error) from error
 
 
 def _read_pickle(path: Path, trust: Trust) -> object:
@@ -111,7 +111,7 @@ def _read_pickle(path: Path, trust: Trust) -> object:
                 value=path,
                 way_out="Save its state_dict() as safetensors, or, if you trust its author, add --trust pickle.",
             ) from error
-        raise _broken(path, error) from error
+        raise broken(path, error) from error
 
 
 def _refused(error: Exception, path: Path) -> bool:
@@ -128,7 +128,8 @@ def _reason(error: Exception) -> str:
     return f"{text[start : start + 140].rstrip('.')}."
 
 
-def _broken(path: Path, error: Exception) -> CheckpointError:
+def broken(path: Path, error: Exception) -> CheckpointError:
+    """The error for a file that cannot be read."""
     return CheckpointError(
         f"The weights file cannot be read: {type(error).__name__}: {' '.join(str(error).split())[:160]}.",
         setting="model",

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,31 +14,20 @@ from eyechart.models.answers import Announced
 from eyechart.models.architectures import Architecture, architecture_of
 from eyechart.models.chance_guard import global_chance_untouched
 from eyechart.models.checkpoint import State, Trust, fit, head_size, read_weights
-from eyechart.models.class_names import Classes, resolve_classes
+from eyechart.models.class_names import resolve_classes
 from eyechart.models.dotted import attribute_classes, attribute_preprocessing, can_import
+from eyechart.models.found import Found
 from eyechart.models.image_model import ImageModel
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.models.pretrained import PREFIXES, Pretrained, expand, known_models, pretrained
 from eyechart.models.private_copy import device_of
+from eyechart.models.treated import treated_in, treatment_in
 
 __all__ = ["expand", "load_model", "wrap"]
 
 DEMO = Path(__file__).resolve().parents[1] / "data" / "demo" / "resnet20.safetensors"
 STATE_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt", ".tar")
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-
-
-@dataclass(frozen=True)
-class Found:
-    """A module with its weights, before it is tried."""
-
-    module: nn.Module
-    architecture: str
-    preprocessing: Callable[[], Preprocessing | None]
-    classes: Classes = ((), ())
-    imagenet: bool = False
-    source: Mapping[str, Any] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
 
 
 def load_model(
@@ -168,6 +154,9 @@ def _from_code(spec: str) -> Found:
 
 
 def _from_file(path: Path, arch: str | None, trust: Trust) -> Found:
+    treatment = treatment_in(path)
+    if treatment is not None and arch is None:
+        return treated_in(path, treatment, trust)
     content, remarks = read_weights(path, trust)
     source = {"weights": path.name}
     if isinstance(content, nn.Module) and arch is None:

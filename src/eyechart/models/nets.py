@@ -9,6 +9,7 @@ from types import MappingProxyType
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from eyechart.models import nets_small
 from eyechart.models.preprocessing import Preprocessing
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -112,6 +113,11 @@ def cifar_resnet56(num_classes: int = 10) -> CifarResNet:
     return CifarResNet(9, num_classes)
 
 
+def cifar_resnet110(num_classes: int = 10) -> CifarResNet:
+    """ResNet-110 for CIFAR."""
+    return CifarResNet(18, num_classes)
+
+
 def cnn_a(num_classes: int = 10) -> nn.Sequential:
     """Two convolutions and two linear layers, as used in the verification of adversarially trained nets."""
     convolutions = [nn.Conv2d(3, 16, 4, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 4, 2, 1), nn.ReLU()]
@@ -131,6 +137,8 @@ def _seen(mean: tuple[float, ...], std: tuple[float, ...]) -> Preprocessing:
     return Preprocessing(size=(32, 32), resize=32, mean=mean, std=std)
 
 
+_PLAIN = _seen((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))  # adversarial training and Wang et al. do without
+_HALF = _seen((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
 _IMAGENET = _seen((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 OWN_NETS: Mapping[str, OwnNet] = MappingProxyType(
@@ -139,6 +147,18 @@ OWN_NETS: Mapping[str, OwnNet] = MappingProxyType(
         "cifar_resnet32": OwnNet(cifar_resnet32, _IMAGENET),
         "cifar_resnet44": OwnNet(cifar_resnet44, _IMAGENET),
         "cifar_resnet56": OwnNet(cifar_resnet56, _IMAGENET),
+        "cifar_resnet110": OwnNet(cifar_resnet110, _IMAGENET),
+        "preact_resnet18": OwnNet(nets_small.preact_resnet18, _PLAIN),
+        "wrn_16_4": OwnNet(nets_small.wrn_16_4, _HALF),
+        "wrn_28_10": OwnNet(nets_small.wrn_28_10, _HALF),
+        "wrn_34_10": OwnNet(nets_small.wrn_34_10, _PLAIN),
+        "wrn_40_2": OwnNet(nets_small.wrn_40_2, _HALF),
+        "hfc_resnet32": OwnNet(nets_small.hfc_resnet32, _PLAIN),
+        "hfc_resnet32_bn": OwnNet(nets_small.hfc_resnet32_bn, _PLAIN),
+        "all_conv": OwnNet(nets_small.all_conv, _HALF),
+        "small_vgg": OwnNet(nets_small.small_vgg, _HALF),
+        "lenet": OwnNet(nets_small.lenet, _HALF),
+        "small_vit": OwnNet(nets_small.small_vit, _HALF),
         "resnet4b": OwnNet(ResNet4b, _seen((0.4914, 0.4822, 0.4465), (0.2471, 0.2435, 0.2616))),
         "cnn_a": OwnNet(cnn_a, _seen((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))),
     }

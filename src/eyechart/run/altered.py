@@ -8,7 +8,7 @@ import torch
 
 from eyechart.core.weights import Weights
 from eyechart.models.image_model import ImageModel
-from eyechart.run.features import settle
+from eyechart.models.statistics import settle
 
 MOST_KEPT = 8  # nets
 

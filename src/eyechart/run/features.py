@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -134,21 +133,3 @@ def watched(model: ImageModel, pixels: torch.Tensor, see: Any) -> None:
     frames = model.normalise(pixels, model.buffer(len(pixels)))
     with torch.no_grad(), Watch(model.plain.net, see):
         model.plain.net(model.laid_out(frames))
-
-
-SETTLE_BATCH = 64
-
-
-def settle(net: torch.nn.Module, frames: torch.Tensor) -> None:
-    """Take BatchNorm's statistics anew: means over what ``frames`` (n, c, h, w), normalised, give in equal batches up to 64."""
-    norms = [m for m in net.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # the plain mean over batches
-        norm.train()
-    for batch in frames.tensor_split(max(1, ceil(len(frames) / SETTLE_BATCH))):  # a batch of one has no variance
-        net(batch)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
-        norm.eval()

@@ -1,0 +1,141 @@
+"""``eyechart train``: train a small net by a recipe, watch what it learns, and prove what it can do."""
+
+from __future__ import annotations
+
+import json as json_
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from pydantic import Field
+from rich.markup import escape
+
+from eyechart.cli.config import with_config
+from eyechart.cli.console import stderr
+from eyechart.cli.exam import ExamOptions, finish_and_tell, run_options, settings_of, teller_of
+from eyechart.errors import SettingError
+
+if TYPE_CHECKING:
+    from eyechart.models.image_model import ImageModel
+    from eyechart.train.recipe import Recipe
+
+
+class TrainOptions(ExamOptions):
+    """All settings of ``eyechart train``; those of ``eyechart exam`` are for the proof on test images."""
+
+    recipe: str = Field("standard_small", description="A built-in recipe (eyechart list recipes) or FILE.toml.")
+    change: tuple[str, ...] = Field((), description="A recipe's field, as field=value; may be given again.")
+    start: str | None = Field(None, description="A model whose weights to start from, as in eyechart exam.")
+    test_images: str | None = Field(None, description="To prove on, and to watch on; none: no proof.")
+    test_labels: str | None = Field(None, description="Their labels, as --labels.")
+    train_limit: int | None = Field(None, ge=1, description="Train on so many images only.")
+    test_limit: int | None = Field(None, ge=1, description="Prove on so many images only.")
+    watch: str | None = Field(None, description="Exams to sit while it is trained, separated by commas.")
+    every: int = Field(1, ge=1, description="Epochs from one time that it is watched to the next.")
+
+
+def train(
+    *,
+    options: Annotated[TrainOptions | None, Parameter(name="*")] = None,
+    config: Annotated[str | None, Parameter(help="TOML file with any of these settings.")] = None,
+    json: Annotated[bool, Parameter(name="--json", negative="", help="The proof's summary as JSON on stdout.")] = False,
+) -> None:
+    """Train a net by a recipe. The same command goes on where it was stopped; the model lies in OUT/model.safetensors.
+
+    Example: eyechart train --arch eyechart:cifar_resnet20 --images 'cifar10:DIR#train' --test-images cifar10:DIR --out net
+    """
+    from eyechart.core.catalogue import make_exams
+    from eyechart.examination import exam_names
+    from eyechart.images.load import load_images
+    from eyechart.training import train_model
+
+    _, options = with_config(TrainOptions, (), options, config)
+    if not options.images or not options.out:
+        raise SettingError(
+            "Images and a folder are needed.",
+            setting="--images, --out",
+            value=(options.images, options.out),
+            way_out="For example: eyechart train --arch eyechart:cifar_resnet20 --images photos/ --out net.",
+        )
+    recipe = _recipe(options)
+    exams = make_exams(exam_names(options.exams, options.suite), _settings(options, options.exams or options.suite))
+    watched = make_exams(exam_names(options.watch, ""), _settings(options, options.watch)) if options.watch else []
+    images = load_images(options.images, labels=options.labels)
+    tests = load_images(options.test_images, labels=options.test_labels) if options.test_images else None
+    begin = _begin(options)
+    trained = train_model(
+        begin,
+        images,
+        recipe,
+        options.out,
+        preprocess=options.preprocess,
+        limit=options.train_limit,
+        seed=options.seed,
+        device=options.device,
+        watch=watched,
+        every=options.every,
+        test_images=tests,
+        said=_say,
+    )
+    stderr.print(f"Trained model: [bold]{escape(options.out)}/model.safetensors[/]")
+    if tests is not None:
+        before = [begin] if not isinstance(begin, str) else []
+        _prove([*before, trained], tests, exams, options, as_json=json)
+
+
+def _recipe(options: TrainOptions) -> Recipe:
+    from eyechart.train.recipe import recipe_of
+
+    changes: dict[str, Any] = {}
+    for text in options.change:
+        field, equals, value = text.partition("=")
+        if not equals:
+            way_out = "Write field=value, as epochs=5."
+            raise SettingError("Not a change.", setting="--change", value=text, way_out=way_out)
+        try:
+            changes[field.strip()] = json_.loads(value)
+        except ValueError:
+            changes[field.strip()] = value
+    return recipe_of(options.recipe, **changes)
+
+
+def _settings(options: TrainOptions, asked: str | None) -> Mapping[str, Mapping[str, Any]]:
+    """Of the settings given, those of the exams asked for; what is no exam of either is found by the other."""
+    from eyechart.core.catalogue import SUITES
+    from eyechart.examination import exam_names
+
+    names = exam_names(None, asked) if asked in SUITES else exam_names(asked or "", "")
+    return {name: own for name, own in settings_of(options.set).items() if name in names}
+
+
+def _begin(options: TrainOptions) -> ImageModel | str:
+    from eyechart.models.load import load_model
+
+    if options.start is not None:
+        given = options.arch[0] if options.arch else None
+        return load_model(
+            options.start, arch=given, preprocess=options.preprocess, trust=options.trust, device=options.device
+        )
+    if not options.arch:
+        way_out = "Give --arch torchvision:NAME, timm:NAME or eyechart:NAME, or --start MODEL."
+        raise SettingError("Nothing says what to train.", setting="--arch", value="none", way_out=way_out)
+    return options.arch[0]
+
+
+def _say(line: Mapping[str, Any]) -> None:
+    told = [f"epoch {line['epoch']}", f"loss {line['loss']:.4f}", f"right {100 * line['accuracy']:.1f} %"]
+    told += [f"lr {line['lr']:.2g}", f"{line['images_per_second']:,.0f} images/s"]
+    told += [f"{name} {value:.3f}" for name, value in line.items() if "." in name and isinstance(value, float)][:4]
+    stderr.print(escape(", ".join(told)))
+
+
+def _prove(models: list[ImageModel], tests: Any, exams: list[Any], options: TrainOptions, *, as_json: bool) -> None:
+    """The trained net, beside the one it started from, on test images."""
+    from eyechart.run.provenance import command_line
+    from eyechart.run.session import Session
+    from eyechart.store.folder import Folder
+
+    folder = f"{options.out}/proof"
+    settings = run_options(options).model_copy(update={"limit": options.test_limit or options.limit})
+    session = Session(models, tests, exams, Folder(folder), settings, teller_of(tests), "auto", command_line())
+    finish_and_tell(session, folder, as_json=as_json)

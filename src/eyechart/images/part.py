@@ -1,0 +1,48 @@
+"""Part of an image set: some to calibrate or train on, the others to examine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from eyechart.images.image_set import ImageSet, Source
+from eyechart.images.order import seeded_order
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Part(ImageSet):
+    """The images of ``whole`` at ``places``, in that order. Made by ``part_of``."""
+
+    whole: ImageSet | None = None
+    places: Sequence[int] = ()
+
+    def source(self, index: int) -> Source:
+        """That of the whole."""
+        assert self.whole is not None  # noqa: S101  # fields of a base class with defaults come first
+        return self.whole.source(int(self.places[index]))
+
+    @property
+    def in_memory(self) -> bool:
+        """As the whole."""
+        return self.whole is not None and self.whole.in_memory
+
+
+def part_of(whole: ImageSet, places: Sequence[int] | Array, name: str = "") -> Part:
+    """Some of the images of a set, in the order of ``places``."""
+    index = np.asarray(places, np.int64)
+    key = blake2b(whole.fingerprint.encode() + index.tobytes(), digest_size=16).hexdigest()
+    ids = tuple(whole.ids[i] for i in index)
+    targets = {column: values[index] for column, values in whole.targets.items()}
+    return Part(name or whole.name, ids, targets, whole.class_names, key, whole.remarks, whole, tuple(index.tolist()))
+
+
+def split(whole: ImageSet, first: int, seed: int = 0) -> tuple[Part, Part]:
+    """Two parts without a common image, each stratified by class: ``first`` images of the seeded order, and the others."""
+    order = seeded_order(whole.ids, whole.labels, seed)
+    return part_of(whole, order[:first]), part_of(whole, order[first:])

@@ -1,0 +1,1 @@
+"""Remedies that need no training: one remedy, one file."""

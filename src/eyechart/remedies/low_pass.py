@@ -1,0 +1,96 @@
+"""A low-pass filter before the net: what lies above a radius cannot be used, by it or against it."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from eyechart.core.remedy import Patient, Remedy, Treated
+from eyechart.errors import SettingError
+from eyechart.spectrum.bands import low_pass
+from eyechart.stats.intervals import differences
+
+GRID = (0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)  # shares of n / 2 that are tried
+
+
+class LowPass(Remedy):
+    """The net behind an ideal low-pass filter at ``radius``, part of the treated model.
+
+    Without a radius the smallest of a grid is taken (1/4 to all of n/2) that costs no more than ``cost`` in accuracy on the
+    images given, at the upper end of the 95 % interval of the paired difference. Attacks must go through the filter: they are
+    differentiated through it here.
+    """
+
+    name: ClassVar[str] = "low_pass"
+    title: ClassVar[str] = "Take fine detail out of the input"
+    explanation: ClassVar[str] = (
+        "The finest grain of a picture is taken out before the network sees it. Noise and attacks that live there lose their "
+        "hold; pictures that need fine detail become harder."
+    )
+    improves: ClassVar[tuple[str, ...]] = ("corruptions.error", "bands.accuracy")
+    evidence: ClassVar[str] = (
+        "Follows from the definition for changes above the radius; nothing is claimed for those below."
+    )
+    keeps_keys: ClassVar[bool] = False
+
+    radius: float | None = Field(
+        None, gt=0, description="Cycles per image that are kept; default: chosen on the images."
+    )
+    cost: float = Field(0.02, gt=0, lt=1, description="Accuracy that may be lost where the radius is chosen.")
+
+    def treat(self, patient: Patient) -> Treated:
+        """Put the filter in front. Raises SettingError where there is neither a radius nor labelled images."""
+        radius = self._chosen(patient) if self.radius is None else self.radius
+        front = Filtered(patient.net, radius).eval()
+        how = "given" if self.radius is not None else f"the smallest that costs at most {100 * self.cost:g} points here"
+        return Treated(
+            front, {"radius": radius}, (f"input: detail above {radius:g} cycles an image taken out ({how})",)
+        )
+
+    def _chosen(self, patient: Patient) -> float:
+        if patient.frames is None or patient.labels is None or not (patient.labels >= 0).any():
+            way_out = "Give --images with labels, or --set low_pass.radius=R."
+            raise SettingError("No radius is given.", setting="low_pass.radius", value="none", way_out=way_out)
+        known = patient.labels >= 0
+        frames, labels = patient.frames[known], patient.labels[known]
+        right = answers(patient.net, frames) == labels
+        half = min(patient.preprocessing.size) / 2
+        for share in GRID:
+            radius = share * half
+            kept = answers(Filtered(patient.net, radius), frames) == labels
+            lost = differences(right[:, None].cpu().numpy(), kept[:, None].cpu().numpy())[0].high
+            if lost is not None and lost <= self.cost:
+                return radius
+        raise SettingError(
+            f"No radius keeps accuracy within {self.cost:g}, as far as {len(labels)} images can tell.",
+            setting="low_pass.cost",
+            value=self.cost,
+            way_out="Give more images, a larger cost, or a radius.",
+        )
+
+
+class Filtered(nn.Module):
+    """A net behind a low-pass filter. Normalisation is affine and keeps the mean apart, so the filter may come after it.
+
+    Attributes:
+        net: what is asked.
+        radius: cycles per image that are kept.
+    """
+
+    def __init__(self, net: nn.Module, radius: float) -> None:
+        super().__init__()
+        self.net, self.radius = net, radius
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Filter, then ask."""
+        answer: Tensor = self.net(low_pass(x, self.radius))
+        return answer
+
+
+@torch.no_grad()
+def answers(net: nn.Module, frames: Tensor) -> Tensor:
+    """(n,) top class of frames, in batches."""
+    return torch.cat([net(part).argmax(1) for part in torch.split(frames, 64)])

@@ -1,0 +1,160 @@
+"""Adaptive polyphase sampling: keep the strongest phase of a map (Chaman & Dokmanic, CVPR 2021, arXiv 2011.14214)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import Field
+from torch import fx, nn
+
+from eyechart.core.remedy import Patient, Remedy, Treated
+from eyechart.errors import SettingError
+from eyechart.models.blur import BlurPool, pair
+from eyechart.models.polyphase import Choose, Take, WrappedPool
+from eyechart.models.statistics import norms_of, reinsert, settle
+from eyechart.remedies.sites import Site, behind, sites
+from eyechart.remedies.surgery import added, operable, pool_arguments, swap
+
+
+class Polyphase(Remedy):
+    """Every step that leaves pixels out keeps, of each image, the phase of the map with the largest norm.
+
+    Strided convolutions and pools become dense, and choose behind the activation; all steps between the same two sizes (a block
+    and its shortcut) share one choice. With convolutions that wrap around (``circular``), map sides that the strides divide and
+    a global mean at the end, no cyclic shift changes the answer, whatever the weights. Trained nets were not trained for that:
+    accuracy falls until they are fine-tuned.
+    """
+
+    name: ClassVar[str] = "polyphase"
+    title: ClassVar[str] = "Subsample where the content is strongest"
+    explanation: ClassVar[str] = (
+        "Where the network shrinks a map, it keeps those pixels that carry the most, wherever they lie. "
+        "A picture moved around the frame then gives the same small map."
+    )
+    improves: ClassVar[tuple[str, ...]] = ("phase_map.p_top1_change", "consistency.consistency")
+    evidence: ClassVar[str] = (
+        "Exact by definition for cyclic shifts; photographs that move within a scene are another matter."
+    )
+
+    order: int = Field(2, ge=1, le=8, description="Of the norm by which a phase is chosen.")
+    circular: bool = Field(True, description="Let convolutions and pools wrap around, as published.")
+    taps: int = Field(1, ge=1, le=15, description="Blur before the choice, taps of the binomial filter (published: 3).")
+    statistics: bool = Field(True, description="Take BatchNorm statistics anew, where images are given.")
+
+    def treat(self, patient: Patient) -> Treated:
+        """Trace, find, choose. Raises SettingError where nothing subsamples, or the net cannot be traced."""
+        frames = patient.frames if self.statistics and norms_of(patient.net) else None
+        if frames is not None:
+            reinsert(patient.net, frames)
+        module = operable(patient)
+        surgery = _Surgery(self, module)
+        surgery.operate()
+        if not surgery.done:
+            told = "; ".join(surgery.refused) or "it has no step that leaves pixels out"
+            way_out = "Try another remedy: eyechart list remedies."
+            raise SettingError(f"Nothing could be treated: {told}.", setting="--with", value=self.name, way_out=way_out)
+        if self.circular:
+            surgery.done.append(f"{_wrap_around(module)} convolutions wrap around")
+        if frames is not None:
+            settle(module, frames)
+            surgery.done.append(f"BatchNorm statistics taken anew on {len(frames)} images")
+        return Treated(module, done=tuple(surgery.done), refused=tuple(surgery.refused))
+
+
+def _wrap_around(net: nn.Module) -> int:
+    """Convolutions with zeros beyond the border go on from the other end; how many."""
+    padded = [m for m in net.modules() if isinstance(m, nn.Conv2d) and m.padding_mode == "zeros" and any(_sides(m))]
+    for layer in padded:
+        sides = _sides(layer)
+        layer.padding_mode = "circular"
+        layer._reversed_padding_repeated_twice = [side for side in reversed(sides) for _ in range(2)]
+    return len(padded)
+
+
+def _sides(layer: nn.Conv2d) -> tuple[int, ...]:
+    return (0, 0) if isinstance(layer.padding, str) else pair(layer.padding)
+
+
+@dataclass
+class _Surgery:
+    """The work on one graph."""
+
+    settings: Polyphase
+    module: fx.GraphModule
+    done: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    choices: dict[tuple[Any, ...], fx.Node] = field(default_factory=dict)  # by the sizes before and after
+
+    def operate(self) -> None:
+        """All places, one after another; the first between two sizes chooses for the others."""
+        for site in sites(self.module.graph, self.module):
+            if site.role == "refused":
+                self.refused.append(f"{site.name}: {site.why}")
+            elif any(side % step for side, step in zip(_before(site), site.stride, strict=True)):
+                self.refused.append(f"{site.name}: {_before(site)} places cannot be shared out evenly")
+            else:
+                self._one(site)
+        self.module.graph.lint()
+        self.module.recompile()
+
+    def _one(self, site: Site) -> None:
+        if site.role == "convolution":
+            layer: Any = self.module.get_submodule(str(site.node.target))
+            layer.stride = (1, 1)
+            end = behind(site.node, self.module) or site.node
+        elif site.role == "slice":
+            end = site.node.args[0]  # type: ignore[assignment]
+        else:
+            end = self._dense(site)
+        key = _before(site), site.node.meta["shape"][2:]
+        dense = self._blurred(end, site)
+        follows = key in self.choices
+        if not follows:
+            self.choices[key] = added(
+                self.module, "choose", Choose(site.stride, self.settings.order), (dense,), dense.next
+            )
+        choice = self.choices[key]
+        taken = added(self.module, "take", Take(site.stride), (dense, choice), _later(dense, choice).next)
+        taken.meta["shape"] = (*dense.meta.get("shape", end.meta["shape"])[:2], *site.node.meta["shape"][2:])
+        self._read_instead(end, site, dense, choice, taken)
+        how = "takes the phase chosen before" if follows else "takes the strongest phase"
+        self.done.append(f"{site.name}: {how}")
+
+    def _dense(self, site: Site) -> fx.Node:
+        """A pool at every place, in place of the strided one."""
+        given = pool_arguments(site, self.module)
+        kernel, padding = pair(given["kernel_size"]), pair(given.get("padding", 0))
+        pool = WrappedPool(kernel, padding, pair(given.get("dilation", 1)), site.role == "max pool")
+        dense = added(self.module, "dense", pool, (site.node.args[0],), site.node)
+        dense.meta["shape"] = site.node.meta["shape"]
+        swap(self.module, site.node, dense)
+        return dense
+
+    def _blurred(self, node: fx.Node, site: Site) -> fx.Node:
+        if self.settings.taps == 1:
+            return node
+        blur = BlurPool(site.stride, self.settings.taps, border="circular", subsample=False)
+        return added(self.module, "blur", blur, (node,), node.next)
+
+    def _read_instead(self, end: fx.Node, site: Site, dense: fx.Node, choice: fx.Node, taken: fx.Node) -> None:
+        """Whoever read the strided map reads the phase that was taken."""
+        if site.role == "slice":
+            swap(self.module, site.node, taken)
+            return
+        for reader in list(end.users):
+            if reader not in (dense, choice, taken):
+                reader.replace_input_with(end, taken)
+
+
+def _before(site: Site) -> tuple[int, ...]:
+    """Rows and columns that the step is given."""
+    source = site.node.args[0]
+    shape: tuple[int, ...] = source.meta["shape"][2:] if isinstance(source, fx.Node) else (1, 1)
+    return shape
+
+
+def _later(one: fx.Node, other: fx.Node) -> fx.Node:
+    """Whichever of two comes later in the graph."""
+    order = {node: number for number, node in enumerate(one.graph.nodes)}
+    return max(one, other, key=lambda node: order[node])

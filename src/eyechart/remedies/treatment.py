@@ -1,0 +1,135 @@
+"""Treating a model with several remedies, and keeping the result so that it loads again by itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from eyechart.core.catalogue import make_remedies
+from eyechart.core.remedy import Patient, Remedy
+from eyechart.errors import CheckpointError, SettingError
+from eyechart.models.checkpoint import State, fit
+from eyechart.models.image_model import ImageModel
+from eyechart.models.preprocessing import Preprocessing
+from eyechart.models.treated import KEY, SCHEMA
+
+
+@dataclass(frozen=True, eq=False)
+class Treatment:
+    """A treated net and how it came about.
+
+    Attributes:
+        net: unfolded, in evaluation mode.
+        recipe: plain data, enough to build the net again and load its weights.
+        done, refused: by remedy, plain lines.
+    """
+
+    net: nn.Module
+    recipe: Mapping[str, Any]
+    done: Mapping[str, tuple[str, ...]]
+    refused: Mapping[str, tuple[str, ...]]
+
+    def save(self, path: Path) -> None:
+        """Write weights and recipe into one safetensors file, and the recipe beside it as JSON for people to read."""
+        state = {name: value.detach().cpu().contiguous().clone() for name, value in self.net.state_dict().items()}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.part")
+            save_file(state, draft, {KEY: json.dumps(self.recipe)})
+            draft.replace(path)
+            told = {**self.recipe, "done": dict(self.done), "refused": dict(self.refused)}
+            path.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise SettingError(
+                f"The treated model cannot be written: {error}.",
+                setting="--out",
+                value=path,
+                way_out="Choose another file.",
+            ) from error
+
+
+def treat(
+    model: ImageModel, remedies: Sequence[Remedy], frames: Tensor | None = None, labels: Tensor | None = None
+) -> Treatment:
+    """Treat a model with one remedy after another; the model itself stays as it is.
+
+    Args:
+        model: with a net of its own.
+        remedies: in this order.
+        frames: (n, c, h, w) float32 in [0, 1], of unlabelled images to calibrate on.
+        labels: (n,) int64 of these as output numbers, -1 = unknown.
+
+    Raises:
+        SettingError: a remedy finds nothing to treat, needs images, or the net cannot be built again.
+    """
+    if model.plain is None:
+        raise SettingError("There is no network to treat.", setting="model", value=model.name, way_out="Give a model.")
+    net = copy.deepcopy(model.plain.net)
+    shown = None if frames is None else normalised(frames, model.preprocessing)
+    done, refused, steps = {}, {}, []
+    for remedy in remedies:
+        if remedy.needs_images and shown is None:
+            way_out = "Give --images; they need no labels."
+            raise SettingError(f"{remedy.title} needs images.", setting="--with", value=remedy.name, way_out=way_out)
+        found = remedy.treat(Patient(net, model.preprocessing, shown, labels))
+        net = found.net.eval()
+        done[remedy.name], refused[remedy.name] = found.done, found.refused
+        steps.append({"name": remedy.name, "settings": remedy.settled(found.settled).model_dump(mode="json")})
+    earlier = model.source.get("treatment", {})
+    recipe = {
+        "schema": SCHEMA,
+        "architecture": str(model.source.get("arch", "")),
+        "outputs": model.outputs,
+        "n_outputs": model.n_outputs,
+        "preprocessing": model.preprocessing.to_dict(),
+        "class_names": list(model.class_names),
+        "class_ids": list(model.class_ids),
+        "of": model.fingerprint,
+        **earlier,
+        "remedies": [*earlier.get("remedies", []), *steps],
+    }
+    return Treatment(net, recipe, done, refused)
+
+
+def normalised(frames: Tensor, preprocessing: Preprocessing) -> Tensor:
+    """Pixels in [0, 1] as the net sees them."""
+    mean, std = (
+        torch.tensor(v, device=frames.device).view(1, -1, 1, 1) for v in (preprocessing.mean, preprocessing.std)
+    )
+    return (frames - mean) / std
+
+
+def rebuilt(build: Any, recipe: Mapping[str, Any], state: State, path: Path) -> nn.Module:
+    """The treated net that a recipe tells of, with its weights.
+
+    Args:
+        build: gives the untreated net, with random weights.
+        recipe: as ``Treatment.recipe``.
+        state: of the treated net.
+        path: of the file, for messages.
+
+    Raises:
+        CheckpointError: the recipe is of a later version, or the weights do not fit.
+    """
+    if recipe.get("schema") != SCHEMA:
+        raise CheckpointError(
+            "The file was written by another version of eyechart.",
+            setting="model",
+            value=path,
+            way_out="Treat the model again with this version, or install that one.",
+        )
+    preprocessing = Preprocessing.from_dict(dict(recipe["preprocessing"]), where=str(path))
+    net: nn.Module = build().eval()
+    for step in recipe["remedies"]:
+        (remedy,) = make_remedies([step["name"]], {step["name"]: step["settings"]})
+        net = remedy.treat(Patient(net, preprocessing)).net.eval()
+    fit(net, state, path=path, architecture=f"{recipe['architecture']}, treated")
+    return net

@@ -1,0 +1,1 @@
+"""One augmentation, one file."""

@@ -1,0 +1,36 @@
+"""Balanced spectrum sampling as augmentation (Lin et al., NeurIPS 2023)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+
+from eyechart.spectrum.balance import bass
+from eyechart.train.augment import Augment
+
+
+@dataclass(frozen=True)
+class BaSS(Augment):
+    """Some of the images with their spectrum balanced, see ``eyechart.spectrum.balance.bass``.
+
+    Attributes:
+        p: probability of an image to be balanced. Not published; 0.5 is our choice.
+        form: ``safe`` or ``parity``.
+        quantize: to whole grey levels, as published, or ``none``.
+    """
+
+    numbers: ClassVar[int] = 1
+    p: float = 0.5
+    form: Literal["safe", "parity"] = "safe"
+    quantize: Literal["trunc", "round", "none"] = "trunc"
+
+    def __call__(self, pixels: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
+        """Balance the images drawn."""
+        chosen = drawn[:, 0] < self.p
+        if not chosen.any():
+            return pixels
+        shown = pixels.clone(memory_format=torch.channels_last)
+        shown[chosen] = bass(pixels[chosen], self.form, self.quantize)
+        return shown

@@ -1,0 +1,224 @@
+"""The loop: batches from the device, one step after another, a checkpoint after every epoch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import blake2b
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from eyechart.core.view import Precision
+from eyechart.errors import TrainingError
+from eyechart.models.preprocessing import Preprocessing
+from eyechart.store.folder import Folder
+from eyechart.train import checkpoint
+from eyechart.train.augment import augmented
+from eyechart.train.chance import EpochDraws
+from eyechart.train.ema import RunningMean
+from eyechart.train.log import Log
+from eyechart.train.objective import Look
+from eyechart.train.optim import learning_rate, optimiser_of, xavier
+from eyechart.train.processes import Processes
+from eyechart.train.recipe import Recipe
+from eyechart.train.resident import Resident
+
+Watch = Callable[[int, nn.Module], Mapping[str, Any]]  # (epochs finished, the net) -> further columns of the log
+
+
+@dataclass
+class Epoch:
+    """Sums over an epoch so far."""
+
+    loss: float = 0.0
+    right: int = 0
+    seen: int = 0
+
+
+class Trainer:
+    """Trains a net by a recipe.
+
+    Args:
+        net: trained in place; on the device of ``data``.
+        recipe: how.
+        data: the images.
+        preprocessing: of the net; its mean and std are applied after augmentation.
+        folder: where log and checkpoints go; the same call again goes on from the newest checkpoint.
+        seed: of the start (xavier), the order and all augmentation.
+        watch: called after each epoch.
+        said: told of each line of the log.
+        about: what else makes this training the one it is, such as the fingerprint of weights to start from.
+    """
+
+    def __init__(
+        self,
+        net: nn.Module,
+        recipe: Recipe,
+        data: Resident,
+        preprocessing: Preprocessing,
+        folder: Folder,
+        *,
+        seed: int = 0,
+        watch: Watch | None = None,
+        said: Callable[[Mapping[str, Any]], None] = lambda _: None,
+        about: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.recipe, self.data, self.folder, self.seed = recipe, data, folder, seed
+        self.processes = Processes.from_environment(data.images.device)
+        self.net: nn.Module = net.to(data.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._steps, self._goal, self._watch, self._said = recipe.steps(), recipe.goal(), watch, said
+        device = data.images.device
+        self._mean = torch.tensor(preprocessing.mean, device=device).view(1, -1, 1, 1)
+        self._std = torch.tensor(preprocessing.std, device=device).view(1, -1, 1, 1)
+        self._labels = shuffled(data.labels, seed) if recipe.shuffled_labels else data.labels
+        batch = min(recipe.batch_size, len(data))
+        self._batch = max(batch - batch % self.processes.world, self.processes.world)
+        self._parts = 1  # a batch is taken in so many parts, where memory is short
+        told = {"recipe": recipe.model_dump(mode="json"), "seed": seed, "ids": data.ids, "labels": data.labels.tolist()}
+        told |= dict(about or {})
+        self.identity = blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+    @property
+    def steps_an_epoch(self) -> int:
+        """Whole batches; what is left over is another each epoch."""
+        return len(self.data) // self._batch
+
+    def run(self) -> nn.Module:
+        """Train to the end, or from the newest checkpoint on; returns the net, with the running mean's weights if one is kept.
+
+        Raises:
+            TrainingError: the loss is not finite, or one image alone does not fit into memory.
+        """
+        if self.recipe.start == "xavier":
+            xavier(self.net, self.seed)
+        optimiser = optimiser_of(self.recipe, [p for p in self.net.parameters() if p.requires_grad])
+        mean = RunningMean(self.net, self.recipe.ema)
+        done = self._resume(optimiser, mean)
+        log = Log(self.folder, done)
+        for epoch in range(done, self.recipe.epochs):
+            line = self._epoch(epoch, optimiser, mean)
+            with mean.in_place():
+                line |= self._watch(epoch + 1, self.net) if self._watch else {}
+            self.net.train()
+            state = self.net.state_dict()
+            if self.processes.first:
+                line["weights"] = checkpoint.digest(state)
+                found = checkpoint.Checkpoint(epoch + 1, state, mean.state, optimiser.state_dict())
+                checkpoint.write(self.folder, found, self.identity)
+                log.add(line)
+                self._said(line)
+        mean.take()
+        return self.net.eval()
+
+    def _resume(self, optimiser: torch.optim.Optimizer, mean: RunningMean) -> int:
+        """Epochs that stand already."""
+        found = checkpoint.newest(self.folder, self.identity)
+        if found is None:
+            return 0
+        self.net.load_state_dict(dict(found.net))
+        optimiser.load_state_dict(dict(found.optimiser))
+        for parameter, values in optimiser.state.items():
+            values |= {name: _laid_out(value, parameter) for name, value in values.items() if isinstance(value, Tensor)}
+        mean.load(found.mean)
+        return found.epoch
+
+    def _epoch(self, epoch: int, optimiser: torch.optim.Optimizer, mean: RunningMean) -> dict[str, Any]:
+        began, counted = perf_counter(), Epoch()
+        draws = EpochDraws(self.seed, epoch, len(self.data))
+        self.net.train()
+        rate = 0.0
+        for k in range(self.steps_an_epoch):
+            rate = learning_rate(self.recipe, epoch * self.steps_an_epoch + k, self.steps_an_epoch)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            index = self.processes.share(draws.order[k * self._batch : (k + 1) * self._batch])
+            optimiser.zero_grad(set_to_none=True)
+            self._gradients(index, draws, counted, (epoch, k))
+            self.processes.average_gradients(self.net)
+            if self.recipe.clip:
+                nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip)
+            optimiser.step()
+            mean.update(self.net)
+        loss, right, seen = self.processes.totals(counted.loss, counted.right, counted.seen)
+        took = perf_counter() - began
+        told = {"epoch": epoch + 1, "lr": rate, "loss": loss / seen, "accuracy": right / seen}
+        return {**told, "seconds": round(took, 3), "images_per_second": round(seen / took, 1)}
+
+    def _gradients(self, index: Tensor, draws: EpochDraws, counted: Epoch, place: tuple[int, int]) -> None:
+        """Gradients of the batch's mean loss; where memory runs out, in smaller parts from here on."""
+        while True:
+            try:
+                found = [self._part(part, len(index), draws) for part in index.tensor_split(self._parts)]
+                break
+            except RuntimeError as error:
+                if not out_of_memory(error) or self._parts >= len(index):
+                    raise
+            self.net.zero_grad(set_to_none=True)
+            self._parts *= 2
+        loss = sum(part for part, _ in found)
+        if not torch.isfinite(torch.tensor(loss)):
+            raise self._broken(index, place, loss)
+        counted.loss += loss * len(index)
+        counted.right += sum(right for _, right in found)
+        counted.seen += len(index)
+
+    def _part(self, index: Tensor, whole: int, draws: EpochDraws) -> tuple[float, int]:
+        """Forwards and backward of part of a batch: its share of the mean loss, and how many were right."""
+        pixels, _ = self.data.batch(index)
+        at = index.to(self._labels.device)
+        labels = self._labels[at]
+        draw = partial(_drawn, draws, at)
+        shown = augmented(pixels, self._steps, draw, "augment")
+        ask = partial(asked, self.net, self._mean, self._std, self.recipe.precision)
+        look = Look(shown, labels, self.net, ask, draw, partial(draws.noise, at))
+        loss, logits = self._goal.loss(look)
+        loss = loss * (len(index) / whole)
+        torch.autograd.backward(loss)
+        return float(loss.detach()), int((logits.argmax(1) == labels).sum())
+
+    def _broken(self, index: Tensor, place: tuple[int, int], loss: float) -> TrainingError:
+        some = ", ".join(self.data.ids[i] for i in index[:3].tolist())
+        epoch, step = place[0] + 1, place[1] + 1
+        kept = f"The checkpoint after epoch {place[0]} is kept" if place[0] else "No epoch was finished"
+        return TrainingError(
+            f"The loss became {loss} in epoch {epoch}, step {step} (images {some}, ...). {kept}.",
+            setting="lr",
+            value=self.recipe.lr,
+            way_out="Lower the learning rate, lengthen warmup, or set clip; then give the same command with another --out.",
+        )
+
+
+def _laid_out(value: Tensor, like: Tensor) -> Tensor:
+    """In the memory layout of ``like``, which fused optimisers walk through side by side."""
+    return torch.empty_like(like).copy_(value) if value.shape == like.shape else value
+
+
+def _drawn(draws: EpochDraws, index: Tensor, stream: str, numbers: int) -> Tensor:
+    return draws.uniform(stream, numbers, index)
+
+
+def asked(net: nn.Module, mean: Tensor, std: Tensor, precision: Precision, pixels: Tensor) -> Tensor:
+    """Logits (n, k) float32 of pixels in [0, 1]; convolutions and matrices at the precision given."""
+    frames = (pixels - mean) / std
+    if precision == "float32":
+        logits: Tensor = net(frames)
+        return logits
+    with torch.autocast(pixels.device.type, dtype=torch.bfloat16):
+        low: Tensor = net(frames)
+    return low.float()
+
+
+def shuffled(labels: Tensor, seed: int) -> Tensor:
+    """The labels dealt out anew: their numbers stay what they are."""
+    order = EpochDraws(seed, 0, len(labels)).uniform("shuffled labels", 1, torch.arange(len(labels)))[:, 0].argsort()
+    return labels[order.to(labels.device)]
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Whether a smaller batch would help."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -1,0 +1,36 @@
+"""Parts of a recipe by name: lazy name -> "module:Class" tables, settings checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from eyechart.core.settings import misfit
+from eyechart.errors import SettingError, UnknownNameError
+
+
+def named(settings: Mapping[str, Any], table: Mapping[str, str], part: str) -> Any:
+    """The frozen dataclass that ``settings["name"]`` names, with the other settings as its fields.
+
+    Raises:
+        UnknownNameError: no such name, or no such setting.
+        SettingError: a setting that does not fit.
+    """
+    given = dict(settings)
+    name = given.pop("name", None)
+    if name not in table:
+        raise UnknownNameError.of(str(name), table, setting=f"{part}.name")
+    module, _, attribute = table[name].partition(":")
+    cls = getattr(import_module(module), attribute)
+    known = cls.__dataclass_fields__
+    if unknown := sorted(set(given) - set(known)):
+        raise UnknownNameError.of(unknown[0], known, setting=f"{part} {name}")
+    try:
+        return TypeAdapter(cls).validate_python(given)
+    except ValidationError as error:
+        raise misfit(error, lambda field: f"{part} {name}: {field}", "") from error
+    except ValueError as error:
+        raise SettingError(str(error), setting=f"{part} {name}", value=given, way_out="Change the recipe.") from error

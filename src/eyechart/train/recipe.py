@@ -1,0 +1,108 @@
+"""Recipes: everything that training depends on but the net, the images and the seed, as data."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from eyechart.core.settings import misfit
+from eyechart.core.view import Precision
+from eyechart.errors import SettingError, UnknownNameError
+from eyechart.train.augment import Augment, augment_of
+from eyechart.train.objective import Objective, objective_of
+
+Named = dict[str, Any]  # name and settings
+
+
+class Recipe(BaseModel):
+    """How a net is trained. TOML files hold these fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    about: str = Field("", description="What it is, and where it comes from.")
+    epochs: int = Field(ge=1, description="Times that every image is shown.")
+    batch_size: int = Field(128, ge=1, description="Images a step, over all processes.")
+    optimiser: Literal["sgd", "adam", "adamw", "adagrad", "adadelta", "rmsprop"] = Field("sgd", description="Which.")
+    lr: float = Field(gt=0, description="Learning rate at the start, after warm-up.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Of sgd and rmsprop.")
+    nesterov: bool = Field(False, description="Momentum taken ahead (sgd).")
+    weight_decay: float = Field(0.0, ge=0, description="Of all parameters.")
+    schedule: Literal["constant", "cosine", "steps"] = Field("constant", description="How the learning rate falls.")
+    milestones: tuple[int, ...] = Field((), description="Epochs at which it is multiplied (steps).")
+    factor: float = Field(0.1, gt=0, description="By which it is multiplied (steps).")
+    final_lr: float = Field(0.0, ge=0, description="Where it ends (cosine).")
+    warmup: float = Field(0.0, ge=0, description="Epochs in which it rises from 0.")
+    ema: float = Field(
+        0.0, ge=0, lt=1, description="Decay of the running mean of weights that is kept in the end; 0 = none."
+    )
+    start: Literal["default", "xavier"] = Field(
+        "default", description="Weights at the start: the net's own, or Xavier's."
+    )
+    precision: Precision = Field("float32", description="Of convolutions and matrices; weights and loss are float32.")
+    clip: float = Field(0.0, ge=0, description="Largest norm of the whole gradient; 0 = any.")
+    shuffled_labels: bool = Field(
+        False, description="Labels dealt out anew once, by the seed (Wang et al., CVPR 2020)."
+    )
+    augment: tuple[Named, ...] = Field((), description="Steps, each a name with settings.")
+    objective: Named = Field({"name": "cross_entropy"}, description="A name with settings.")
+
+    @model_validator(mode="after")
+    def _parts_exist(self) -> Recipe:
+        self.steps(), self.goal()
+        return self
+
+    def steps(self) -> tuple[Augment, ...]:
+        """The augmentation, ready to use."""
+        return tuple(augment_of(step) for step in self.augment)
+
+    def goal(self) -> Objective:
+        """The objective, ready to use."""
+        return objective_of(self.objective)
+
+
+def recipe_names() -> list[str]:
+    """Names of the built-in recipes."""
+    found = files("eyechart").joinpath("data", "recipes").iterdir()
+    return sorted(entry.name.removesuffix(".toml") for entry in found if entry.name.endswith(".toml"))
+
+
+def recipe_of(name: str, **changes: Any) -> Recipe:
+    """A built-in recipe, or one in a TOML file, with some fields changed.
+
+    Raises:
+        UnknownNameError: no such recipe or field.
+        SettingError: the file cannot be read, or a value does not fit.
+    """
+    if not name.endswith(".toml"):
+        if name not in recipe_names():
+            hint = "Or give a TOML file."
+            raise UnknownNameError.of(name, recipe_names(), setting="--recipe", hint=hint)
+        text = files("eyechart").joinpath("data", "recipes", f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        text = _text(Path(name))
+    try:
+        settings = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _unreadable(name, error) from error
+    if unknown := sorted({*settings, *changes} - set(Recipe.model_fields)):
+        raise UnknownNameError.of(unknown[0], Recipe.model_fields, setting=f"--recipe {name}")
+    try:
+        return Recipe(**{**settings, **changes})
+    except ValidationError as error:
+        raise misfit(error, lambda field: f"{name}: {field}", "") from error
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(str(path), error) from error
+
+
+def _unreadable(name: str, error: Exception) -> SettingError:
+    way_out = "Give a TOML file, or the name of a built-in recipe."
+    return SettingError(f"The recipe cannot be read: {error}.", setting="--recipe", value=name, way_out=way_out)

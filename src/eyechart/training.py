@@ -1,0 +1,188 @@
+"""From an architecture, a recipe and images to a trained model that loads again by itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import nn
+
+from eyechart.core.exam import Exam
+from eyechart.errors import SettingError
+from eyechart.images.image_set import ImageSet
+from eyechart.images.load import load_images
+from eyechart.images.part import part_of, split
+from eyechart.models.architectures import architecture_of
+from eyechart.models.chance_guard import global_chance_untouched
+from eyechart.models.image_model import ImageModel
+from eyechart.models.load import load_model
+from eyechart.models.preprocessing import Preprocessing
+from eyechart.models.private_copy import device_of
+from eyechart.models.treated import KEY, SCHEMA
+from eyechart.run.labels import labels_for
+from eyechart.store.folder import Folder
+from eyechart.train.loop import Trainer, shuffled
+from eyechart.train.recipe import Recipe, recipe_of
+from eyechart.train.resident import Resident
+from eyechart.train.watch import Watching, with_labels
+
+WEIGHTS = "model.safetensors"
+WATCHED = 1000  # images of each kind
+
+
+def train_model(
+    arch: str | ImageModel,
+    images: ImageSet | str,
+    recipe: Recipe | str,
+    out: str | Path,
+    *,
+    preprocess: Preprocessing | str | Path = "auto",
+    limit: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    watch: Sequence[Exam] = (),
+    every: int = 1,
+    test_images: ImageSet | str | None = None,
+    said: Callable[[Mapping[str, Any]], None] = lambda _: None,
+) -> ImageModel:
+    """Train a net, or train one on. The same call with the same folder goes on where it was stopped.
+
+    Args:
+        arch: an architecture as for ``load_model``, with random weights; or a model, whose weights are the start.
+        images: labelled; for an architecture its classes become the net's outputs.
+        recipe: a recipe, a built-in one's name, or a TOML file.
+        out: folder of log, checkpoints and ``model.safetensors``.
+        preprocess: how a picture becomes the net's frame; ``auto`` as the architecture says.
+        limit: at most so many images, the first of the seeded, stratified order.
+        seed: of weights, order and augmentation.
+        device: see ``load_model``.
+        watch: exams that the net sits every ``every`` epochs, on training images and, where given, on test images.
+        test_images: to watch on.
+        said: told of each epoch's line of the log.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        TrainingError: the loss became infinite or NaN; checkpoints are kept.
+        EyechartError: others of its kinds.
+    """
+    whole = load_images(images) if isinstance(images, str) else images
+    recipe = recipe_of(recipe) if isinstance(recipe, str) else recipe
+    place = device_of(device) if not isinstance(arch, ImageModel) else arch.device
+    start = _start(arch, whole, preprocess, seed)
+    chosen, _ = split(whole, limit or len(whole), seed)
+    labels = _labels(start.model, chosen)
+    data = Resident.of(chosen, labels, start.preprocessing, place)
+    folder = Folder(out)
+    folder.check_writable()
+    watching = None
+    if watch:
+        used = _as_trained(chosen, data, recipe, seed, whole)
+        sets = {"train": used} | ({} if test_images is None else {"test": _few(test_images, seed)})
+        names = start.class_names
+        watching = Watching(
+            watch, sets, start.preprocessing, names, every, recipe.epochs, f"{folder.root}/watch", seed, place
+        )
+    about = {"start": start.fingerprint, "arch": start.arch}
+    trainer = Trainer(
+        start.net, recipe, data, start.preprocessing, folder, seed=seed, watch=watching, said=said, about=about
+    )
+    net = trainer.run()
+    if trainer.processes.first:
+        folder.write(WEIGHTS, _bytes(net, start, recipe, seed, whole))
+    return load_model(f"{folder.root}/{WEIGHTS}", device=str(place), trust="code")
+
+
+@dataclass(frozen=True, eq=False)
+class _Start:
+    """A net to begin with, and what it is; ``model``: whose weights it has."""
+
+    net: nn.Module
+    arch: str
+    preprocessing: Preprocessing
+    class_names: tuple[str, ...]
+    fingerprint: str = ""
+    model: ImageModel | None = None
+
+
+def _start(arch: str | ImageModel, images: ImageSet, preprocess: Preprocessing | str | Path, seed: int) -> _Start:
+    if isinstance(arch, ImageModel):
+        if arch.plain is None:
+            raise SettingError("There is no network to train.", setting="model", value=arch.name, way_out="Give one.")
+        net = copy.deepcopy(arch.plain.net).requires_grad_(True)
+        spec = str(arch.source.get("arch", ""))
+        return _Start(net, spec, arch.preprocessing, arch.class_names, arch.fingerprint, arch)
+    if not images.class_names:
+        way_out = "Give images in class folders, or --labels."
+        raise SettingError("The images have no classes.", setting="--images", value=images.name, way_out=way_out)
+    found = architecture_of(arch)
+    with global_chance_untouched():
+        torch.manual_seed(seed)
+        net = found.build(len(images.class_names) if found.takes_classes else None, {})
+    if isinstance(preprocess, Preprocessing):
+        seen: Preprocessing | None = preprocess
+    else:
+        seen = found.preprocessing(net) if str(preprocess) == "auto" else Preprocessing.from_file(preprocess)
+    if seen is None:
+        way_out = f"Give --preprocess FILE.toml such as: {Preprocessing.EXAMPLE}"
+        raise SettingError(
+            "Nothing says what the net's frame is.", setting="--preprocess", value="auto", way_out=way_out
+        )
+    return _Start(net, arch, seen, images.class_names)
+
+
+def _labels(model: ImageModel | None, images: ImageSet) -> np.ndarray[Any, Any]:
+    if model is not None:
+        return labels_for(model, images, "auto")[0]
+    if images.labels is None:
+        raise SettingError(
+            "The images have no labels.", setting="--images", value=images.name, way_out="Give --labels."
+        )
+    return np.asarray(images.labels, np.int64)
+
+
+def _as_trained(chosen: ImageSet, data: Resident, recipe: Recipe, seed: int, whole: ImageSet) -> ImageSet:
+    """The first of the training images, with the labels that are trained on."""
+    where = {name: k for k, name in enumerate(chosen.ids)}
+    labels = shuffled(data.labels, seed) if recipe.shuffled_labels else data.labels
+    some = data.ids[:WATCHED]
+    part = part_of(chosen, [where[name] for name in some], f"{whole.name} (training)")
+    return with_labels(part, labels[: len(some)]) if recipe.shuffled_labels else part
+
+
+def _few(images: ImageSet | str, seed: int) -> ImageSet:
+    found = load_images(images) if isinstance(images, str) else images
+    return split(found, WATCHED, seed)[0]
+
+
+def _bytes(net: nn.Module, start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> bytes:
+    """Weights, and in their header all that it takes to load them again."""
+    earlier = {} if start.model is None else dict(start.model.source.get("treatment", {}))
+    outputs = start.model.n_outputs if start.model is not None else len(start.class_names)
+    about = {
+        "schema": SCHEMA,
+        "architecture": start.arch,
+        "outputs": "logits",
+        "n_outputs": outputs,
+        "preprocessing": start.preprocessing.to_dict(),
+        "class_names": list(start.class_names),
+        "class_ids": [] if start.model is None else list(start.model.class_ids),
+        "remedies": earlier.get("remedies", []),
+        "training": {
+            "recipe": recipe.model_dump(mode="json"),
+            "seed": seed,
+            "images": images.name,
+            "fingerprint": images.fingerprint,
+            "start": start.fingerprint,
+        },
+    }
+    state = {name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}
+    return save(state, {KEY: json.dumps(about)})

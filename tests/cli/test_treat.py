@@ -1,0 +1,57 @@
+"""``eyechart treat``, as a user gives it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eyechart.store.run_folder import Run
+
+Command = Any
+
+
+def test_treated_saved_and_proved(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "better.safetensors"
+    remedies = ("--with", "kernel_smoothing,phase_average", "--set", "kernel_smoothing.rho=0.1")
+    proof = ("--images", "demo", "--calibrate", 20, "--exams", "clean", "--workers", 0)
+    said = command("treat", "demo", *remedies, *proof, "--out", out, "--json")
+    assert said.code == 0
+    assert "phase_average" in said.err
+    summary = json.loads(said.out)
+    run = Run(tmp_path / "better-proof")
+    names = [model["name"] for model in run.record["models"]]
+    assert names == ["demo", "demo + kernel_smoothing, phase_average"]
+    assert {e.model for e in run.estimates} == {*names}
+    assert summary["of"] == run.results["of"]
+    recipe = json.loads(out.with_suffix(".json").read_text())
+    assert recipe["remedies"][0]["settings"]["rho"] == 0.1
+    again = command("exam", out, "--images", "demo", "--limit", 8, "--exams", "clean", "--out", tmp_path / "run")
+    assert again.code == 0
+    assert "treated with" in again.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--with", "antialas", "--out", "x.safetensors"], "antialias"),
+        (["--with", "antialias"], "FILE.safetensors"),
+        (["--with", "antialias", "--out", "x.pth"], "FILE.safetensors"),
+        (["--with", "antialias", "--set", "antialias.taps=0", "--out", "x.safetensors"], "1 or more"),
+        (["--with", "low_pass", "--out", "x.safetensors"], "low_pass.radius"),
+    ],
+)
+def test_mistakes(command: Command, arguments: list[str], told: str, tmp_path: Path) -> None:
+    said = command("treat", "demo", *(a.replace("x.", f"{tmp_path}/x.") for a in arguments))
+    assert said.code == 2
+    assert told in said.err
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_lists_and_shows(command: Command) -> None:
+    assert "dense_stride" in command("list", "remedies").out
+    told = command("show", "kernel_smoothing").out
+    assert "Meant to improve" in told
+    assert "version" in told

@@ -1,0 +1,231 @@
+"""Surgery against aliasing: with a filter of one tap nothing changes; what is cut is cut in the right place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models import get_model_builder
+
+from eyechart.core.remedy import Patient, Treated
+from eyechart.errors import SettingError
+from eyechart.models.blur import BlurPool, DensePool, binomial, kaiser
+from eyechart.models.nets import CifarResNet, ResNet4b
+from eyechart.models.preprocessing import Preprocessing
+from eyechart.models.statistics import reinsert, settle
+from eyechart.remedies.antialias import Antialias
+
+FEW = ("alexnet", "resnet18", "squeezenet1_1", "mobilenet_v3_small", "googlenet", "shufflenet_v2_x0_5")
+MANY = (
+    "vgg11_bn", "resnext50_32x4d", "densenet121", "mobilenet_v2", "efficientnet_b0", "efficientnet_v2_s", "mnasnet0_5",
+    "regnet_x_400mf", "regnet_y_400mf", "inception_v3", "convnext_tiny", "maxvit_t",
+)  # fmt: skip
+
+
+def seen(size: int) -> Preprocessing:
+    return Preprocessing(size=(size, size), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+
+
+def treated(net: nn.Module, size: int, **settings: Any) -> Treated:
+    return Antialias(**settings).treat(Patient(copy.deepcopy(net), seen(size)))
+
+
+def seeded(build: Callable[[], nn.Module]) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build().eval()
+
+
+def frames(n: int, size: int) -> Tensor:
+    return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(1))
+
+
+def unchanged(name: str, size: int) -> None:
+    options: dict[str, Any] = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    net = seeded(lambda: get_model_builder(name)(weights=None, **options))
+    found = treated(net, size, taps=1, average_pools=False, stem="full")
+    with torch.no_grad():
+        x = frames(1, size)
+        wanted, got = net(x), found.net(x)
+    assert found.done
+    assert float((got - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
+    assert set(found.net.state_dict()) == set(net.state_dict())
+
+
+@pytest.mark.parametrize("name", FEW)
+def test_one_tap_changes_nothing(name: str) -> None:
+    unchanged(name, 65)  # odd: sizes are rounded somewhere
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "size"), [(n, s) for n in MANY for s in ((224,) if n == "maxvit_t" else (224, 129))])
+def test_one_tap_changes_nothing_in_other_families(name: str, size: int) -> None:
+    unchanged(name, size)
+
+
+@pytest.mark.parametrize("build", [lambda: CifarResNet(1), ResNet4b])
+def test_nets_of_our_own(build: Callable[[], nn.Module]) -> None:
+    net = seeded(build)
+    x = frames(2, 32)
+    with torch.no_grad():
+        torch.testing.assert_close(treated(net, 32, taps=1, stem="full").net(x), net(x))
+        assert not torch.allclose(treated(net, 32).net(x), net(x), atol=1e-3)
+
+
+def test_the_blur_stands_behind_the_activation() -> None:
+    net = seeded(lambda: nn.Sequential(nn.Conv2d(3, 3, 3), nn.Conv2d(3, 4, 3, 2, 1), nn.BatchNorm2d(4), nn.ReLU()))
+    x = frames(2, 20)
+    with torch.no_grad():
+        net[1].stride = (1, 1)
+        wanted = BlurPool((2, 2), 4)(net(x))
+        net[1].stride = (2, 2)
+        found = treated(net, 20, taps=4, stem="full").net
+        torch.testing.assert_close(found(x), wanted)
+
+
+def test_without_an_activation_the_blur_comes_first_and_is_the_same() -> None:
+    """A 1x1 convolution and a blur may change places, but for the border."""
+    net = seeded(lambda: nn.Sequential(nn.Conv2d(3, 5, 1, 2), nn.Conv2d(5, 2, 1)))
+    x = frames(2, 17)
+    with torch.no_grad():
+        dense = nn.functional.conv2d(x, net[0].weight, net[0].bias)
+        torch.testing.assert_close(treated(net, 17, stem="full").net(x), net[1](BlurPool((2, 2))(dense)))
+
+
+def test_strides_of_four_are_blurred_twice() -> None:
+    net = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 7, 4, 3), nn.ReLU()))
+    x = frames(1, 33)
+    with torch.no_grad():
+        dense = nn.functional.conv2d(x, net[0].weight, net[0].bias, padding=3).relu()
+        blur = BlurPool((2, 2))
+        torch.testing.assert_close(treated(net, 33, stem="full").net(x), blur(blur(dense)))
+        half = nn.functional.conv2d(x, net[0].weight, net[0].bias, 2, 3).relu()
+        torch.testing.assert_close(treated(net, 33, stem="partial").net(x), blur(half))
+
+
+def test_sizes_of_pools() -> None:
+    x = torch.randn(1, 2, 40, 40, generator=torch.Generator().manual_seed(0))
+    checked = 0
+    for kernel, stride, padding, dilation, ceil in product((1, 2, 3, 5), (2, 3, 4), (0, 1, 2), (1, 2), (False, True)):
+        if padding > kernel // 2:
+            continue
+        pool = nn.MaxPool2d(kernel, stride, padding, dilation, ceil_mode=ceil)
+        for side in range(dilation * (kernel - 1) + 1, 24):
+            some = x[..., :side, : side + 3]
+            got = DensePool(pool)(some)[..., ::stride, ::stride]
+            torch.testing.assert_close(got, pool(some), rtol=0, atol=0)
+            checked += 1
+    assert checked > 1500
+
+
+def test_average_pools_keep_their_size() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AvgPool2d(2)).eval()
+    for side in (9, 10):
+        found = treated(net, side)
+        with torch.no_grad():
+            assert found.net(frames(1, side)).shape == net(frames(1, side)).shape
+        assert len(found.done) == 1
+    whole = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AvgPool2d(2), nn.AvgPool2d(4)).eval()  # the second is over all places
+    assert len(treated(whole, 8).done) == 1
+
+
+def test_twice_is_once() -> None:
+    net = seeded(lambda: get_model_builder("shufflenet_v2_x0_5")(weights=None))
+    once = treated(net, 64)
+    x = frames(1, 64)
+    with pytest.raises(SettingError, match="first strided"):
+        Antialias().treat(Patient(once.net, seen(64)))
+    with torch.no_grad():
+        assert torch.isfinite(once.net(x)).all()
+
+
+def test_shifts_by_fractions_pass_through_the_ideal_filter() -> None:
+    """Linear, circular: half a pixel before is a quarter of a pixel after."""
+    net = seeded(lambda: nn.Sequential(nn.Conv2d(3, 4, 3, 2, 1, bias=False, padding_mode="circular")))
+    x = frames(1, 16)
+    found = treated(net, 16, filter="ideal", border="circular", stem="full").net
+
+    def moved(maps: Tensor, by: float) -> Tensor:
+        n = maps.shape[-1]
+        turn = torch.exp(-2j * torch.pi * torch.fft.rfftfreq(n, dtype=torch.float64) * by)
+        spectrum = torch.fft.rfft(maps.double())
+        spectrum[..., -1] = 0
+        return torch.fft.irfft(spectrum * turn, n=n).float()
+
+    with torch.no_grad():
+        smooth = moved(x, 0.0)
+        torch.testing.assert_close(moved(found(smooth), 0.25), found(moved(x, 0.5)), atol=1e-5, rtol=0)
+        assert not torch.allclose(moved(net(smooth), 0.25), net(moved(x, 0.5)), atol=1e-2)
+
+
+def test_filters() -> None:
+    torch.testing.assert_close(binomial(4), torch.tensor([1, 3, 3, 1], dtype=torch.float64) / 8)
+    for n in (2, 3, 5, 7):
+        response = torch.fft.rfft(binomial(n), n=64).abs()
+        torch.testing.assert_close(response, torch.cos(torch.pi * torch.arange(33) / 64).double() ** (n - 1))
+    assert abs(float(kaiser(9, 2).sum()) - 1) < 1e-12
+    flat = torch.full((1, 2, 9, 9), 0.7)
+    for border in ("reflect", "replicate", "circular"):
+        torch.testing.assert_close(BlurPool((2, 2), 5, border=border)(flat), flat[..., ::2, ::2])
+    assert BlurPool((2, 2), 7)(torch.ones(1, 1, 2, 2)).shape == (1, 1, 1, 1)
+
+
+def test_statistics_are_taken_anew_and_put_back_where_they_were_folded_away() -> None:
+    net = seeded(lambda: CifarResNet(1))
+    x = frames(96, 32) * 0.5 + 0.3
+    settle(net, x)
+    folded = copy.deepcopy(net)
+    conv, norm = folded.conv1, folded.bn1
+    scale = (norm.weight / (norm.running_var + norm.eps).sqrt()).detach()
+    conv.weight.data *= scale[:, None, None, None]
+    norm.bias.data -= scale * norm.running_mean
+    norm.weight.data.fill_((1 + norm.eps) ** 0.5)
+    norm.reset_running_stats()
+    with torch.no_grad():
+        torch.testing.assert_close(folded(x), net(x), atol=1e-4, rtol=1e-4)
+        assert reinsert(folded, x) == 1
+        torch.testing.assert_close(folded(x), net(x), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(folded.bn1.running_mean, scale * net.bn1.running_mean, atol=1e-5, rtol=1e-4)
+    patient = Patient(net, seen(32), x)
+    found = Antialias().treat(patient)
+    assert "96 images" in found.done[-1]
+    again = copy.deepcopy(found.net)
+    settle(again, x)
+    with torch.no_grad():
+        torch.testing.assert_close(again(x), found.net(x), atol=1e-5, rtol=1e-5)
+
+
+def test_it_can_be_trained_and_takes_other_number_formats() -> None:
+    found = treated(seeded(lambda: get_model_builder("resnet18")(weights=None, num_classes=4)), 64).net
+    found.train()(frames(4, 64)).sum().backward()
+    assert all(torch.isfinite(p.grad).all() for p in found.parameters() if p.grad is not None)
+    half = copy.deepcopy(found).eval().to(torch.bfloat16, memory_format=torch.channels_last)
+    assert half(frames(1, 64).to(torch.bfloat16)).dtype == torch.bfloat16
+
+
+def test_what_cannot_be_treated_is_told() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.down, self.pool = nn.Conv2d(3, 3, 3, 2, 1), nn.MaxPool2d(2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.pool(self.down(self.down(x)))
+
+    found = treated(Twice(), 32)
+    assert len(found.done) == 1
+    assert all("more than once" in line for line in found.refused)
+
+    class Chooses(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x[..., ::2, ::2] if x.mean() > 0 else x
+
+    with pytest.raises(SettingError, match="cannot be traced"):
+        treated(Chooses(), 32)
+    with pytest.raises(SettingError, match="no step that leaves pixels out"):
+        treated(nn.Conv2d(3, 3, 3), 32)

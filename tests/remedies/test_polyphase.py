@@ -1,0 +1,94 @@
+"""Adaptive polyphase sampling: with random weights no cyclic shift changes the answer."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from itertools import product
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models import get_model_builder
+
+from eyechart.core.remedy import Patient
+from eyechart.errors import SettingError
+from eyechart.models.nets import CifarResNet
+from eyechart.models.polyphase import Choose, Take
+from eyechart.models.preprocessing import Preprocessing
+from eyechart.models.statistics import settle
+from eyechart.remedies.polyphase import Polyphase
+
+
+def seeded(build: Callable[[], nn.Module]) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return build().eval().double()
+
+
+def frames(n: int, size: int) -> Tensor:
+    return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def pooled() -> nn.Module:
+    layers = [
+        nn.Conv2d(3, 6, 3, 1, 1),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2, 1),
+        nn.Conv2d(6, 8, 3, 1, 1),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+    ]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+
+
+BUILDS: dict[str, Callable[[], nn.Module]] = {
+    "cifar resnet": lambda: CifarResNet(1),
+    "pools": pooled,
+    "resnet18": lambda: get_model_builder("resnet18")(weights=None, num_classes=5),
+    "mobilenet": lambda: get_model_builder("mobilenet_v3_small")(weights=None, num_classes=5),
+    "shufflenet": lambda: get_model_builder("shufflenet_v2_x0_5")(weights=None, num_classes=5),
+}
+
+
+@pytest.mark.parametrize("name", BUILDS)
+@pytest.mark.parametrize("taps", [1, 3])
+def test_no_cyclic_shift_changes_an_untrained_net(name: str, taps: int) -> None:
+    size = 32 if name in ("cifar resnet", "pools") else 64
+    net = seeded(BUILDS[name])
+    settle(net, frames(16, size))  # fresh statistics would let nothing of the picture through
+    x = frames(2, size)
+    seen = Preprocessing(size=(size, size), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    found = Polyphase(taps=taps, statistics=False).treat(Patient(copy.deepcopy(net), seen, x))
+    assert not found.refused
+    assert list(found.net.state_dict()) == list(net.state_dict())
+    with torch.no_grad():
+        still = found.net(x)
+        moved = [found.net(x.roll(shift, (2, 3))) for shift in product((0, 1, 7), (0, 2, 5))]
+        plain = [net(x.roll(shift, (2, 3))) for shift in product((0, 1, 7), (0, 2, 5))]
+    scale = float(still.std())
+    assert max(float((m - still).abs().max()) for m in moved) < 1e-6 * scale
+    assert max(float((p - plain[0]).abs().max()) for p in plain) > 1e-3 * float(plain[0].std())
+
+
+def test_the_strongest_phase_is_taken_and_the_first_on_a_tie() -> None:
+    x = torch.zeros(3, 2, 4, 6)
+    x[0, :, 1::2, 1::2] = 1
+    x[1, :, 0::2, 1::2] = -2
+    chosen = Choose((2, 2))(x)
+    assert chosen.tolist() == [3, 1, 0]
+    taken = Take((2, 2))(x, chosen)
+    assert taken.shape == (3, 2, 2, 3)
+    assert (taken[0] == 1).all()
+    assert (taken[1] == -2).all()
+
+
+def test_a_map_that_cannot_be_shared_out_is_told() -> None:
+    net = seeded(lambda: CifarResNet(1)).float()
+    odd = Preprocessing(size=(30, 30), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    found = Polyphase().treat(Patient(copy.deepcopy(net), odd))
+    assert any("shared out evenly" in line for line in found.refused)
+    with torch.no_grad():
+        assert found.net(torch.zeros(1, 3, 30, 30)).shape == (1, 10)
+    with pytest.raises(SettingError, match="no step"):
+        Polyphase().treat(Patient(nn.Conv2d(3, 3, 3), odd))

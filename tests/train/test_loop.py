@@ -1,0 +1,159 @@
+"""The loop: resume is exact, chance is each image's own, failures keep what was finished."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from eyechart.errors import SettingError, TrainingError, UnknownNameError
+from eyechart.models.nets import CifarResNet
+from eyechart.models.preprocessing import Preprocessing
+from eyechart.store.folder import Folder
+from eyechart.train import checkpoint
+from eyechart.train.log import read
+from eyechart.train.loop import Trainer, shuffled
+from eyechart.train.recipe import Recipe, recipe_names, recipe_of
+from eyechart.train.resident import Resident
+
+SEEN = Preprocessing(size=(16, 16), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+
+
+def resident(n: int = 48, seed: int = 0) -> Resident:
+    chance = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % 3
+    images = torch.randint(0, 80, (n, 16, 16, 3), generator=chance, dtype=torch.uint8)
+    images[torch.arange(n), :, :, labels] += 120  # the label is the strongest colour
+    return Resident(images.permute(0, 3, 1, 2), labels, tuple(f"{i}" for i in range(n)))
+
+
+def net(seed: int = 0) -> nn.Module:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return CifarResNet(1, 3)
+
+
+def recipe(**changes: Any) -> Recipe:
+    return Recipe(
+        **{"epochs": 3, "batch_size": 16, "lr": 0.05, "augment": [{"name": "crop_flip"}], "ema": 0.9, **changes}
+    )
+
+
+def trained(folder: Path, **changes: Any) -> tuple[nn.Module, list[dict[str, Any]]]:
+    found = Trainer(net(), recipe(**changes), resident(), SEEN, Folder(folder)).run()
+    return found, read(Folder(folder))
+
+
+class StoppedError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("optimiser", ["sgd", "adam", "adamw", "adagrad", "adadelta", "rmsprop"])
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path: Path, optimiser: str) -> None:
+    whole, lines = trained(tmp_path / "whole", optimiser=optimiser, lr=0.01)
+
+    def stop(line: Mapping[str, Any]) -> None:
+        raise StoppedError
+
+    for _ in range(3):
+        trainer = Trainer(
+            net(5), recipe(optimiser=optimiser, lr=0.01), resident(), SEEN, Folder(tmp_path / "parts"), said=stop
+        )
+        trainer.net.load_state_dict(net().state_dict())
+        with pytest.raises(StoppedError):
+            trainer.run()
+    parts, others = trained(tmp_path / "parts", optimiser=optimiser, lr=0.01)
+    assert [line["weights"] for line in others] == [line["weights"] for line in lines]
+    assert checkpoint.digest(parts.state_dict()) == checkpoint.digest(whole.state_dict())
+
+
+def test_it_learns_what_there_is_to_learn(tmp_path: Path) -> None:
+    found, lines = trained(tmp_path, epochs=8, ema=0.0)
+    pixels, labels = resident().batch(torch.arange(48))
+    assert (found((pixels - 0.5) / 0.25).argmax(1) == labels).float().mean() > 0.9
+    assert float(lines[-1]["loss"]) < float(lines[0]["loss"]) / 2
+
+
+def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
+    whole, _ = trained(tmp_path)
+    last = tmp_path / checkpoint.name_of(3)
+    last.write_bytes(last.read_bytes()[: last.stat().st_size // 2])
+    again, lines = trained(tmp_path)
+    assert len(lines) == 3
+    assert checkpoint.digest(again.state_dict()) == checkpoint.digest(whole.state_dict())
+
+
+def test_another_recipe_starts_anew(tmp_path: Path) -> None:
+    _, first = trained(tmp_path)
+    _, other = trained(tmp_path, lr=0.02)
+    assert other[0]["weights"] != first[0]["weights"]
+
+
+def test_a_loss_that_is_not_finite_names_its_place_and_keeps_the_epoch_before(tmp_path: Path) -> None:
+    class Breaks(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.seen = net(), 0
+
+        def forward(self, x: Tensor) -> Tensor:
+            self.seen += 1
+            return self.net(x) * (math.nan if self.seen == 5 else 1)
+
+    with pytest.raises(TrainingError, match=r"epoch 2, step 2 .* checkpoint after epoch 1 is kept"):
+        Trainer(Breaks(), recipe(), resident(), SEEN, Folder(tmp_path)).run()
+    assert Folder(tmp_path).names("checkpoints") == ["epoch-00001.safetensors"]
+
+
+def test_smaller_parts_where_memory_is_short(tmp_path: Path) -> None:
+    class Large(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+            nn.init.zeros_(self.layer.weight), nn.init.zeros_(self.layer.bias)
+
+        def forward(self, x: Tensor) -> Tensor:
+            if len(x) > self.most:
+                raise torch.OutOfMemoryError
+            return self.layer(x.mean((2, 3)))
+
+    ends = []
+    for most in (5, 100):
+        large = Large()
+        large.most = most
+        ends.append(Trainer(large, recipe(ema=0.0), resident(), SEEN, Folder(tmp_path / str(most))).run())
+    torch.testing.assert_close(ends[0].state_dict(), ends[1].state_dict())
+
+
+def test_fewer_images_than_a_batch(tmp_path: Path) -> None:
+    few = resident(7)
+    Trainer(net(), recipe(batch_size=128), few, SEEN, Folder(tmp_path)).run()
+    assert len(read(Folder(tmp_path))) == 3
+
+
+def test_labels_dealt_out_anew_keep_their_numbers() -> None:
+    labels = torch.arange(5000) % 10
+    dealt = shuffled(labels, 3)
+    assert torch.equal(dealt.bincount(), labels.bincount())
+    assert torch.equal(dealt, shuffled(labels, 3))
+    assert 0.07 < (dealt == labels).float().mean() < 0.13
+
+
+def test_recipes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    for name in recipe_names():
+        assert recipe_of(name).about
+    with pytest.raises(UnknownNameError, match="standard_small"):
+        recipe_of("standard_smal")
+    with pytest.raises(UnknownNameError, match="batch_size"):
+        recipe_of("standard_small", batchsize=3)
+    with pytest.raises(UnknownNameError, match="crop_flip"):
+        recipe_of("standard_small", augment=[{"name": "crop_flp"}])
+    with pytest.raises(SettingError, match="padding"):
+        recipe_of("standard_small", augment=[{"name": "crop_flip", "padding": "wide"}])
+    (tmp_path / "own.toml").write_text("epochs = 0\nlr = 0.1\n")
+    with pytest.raises(SettingError, match="1 or more"):
+        recipe_of(str(tmp_path / "own.toml"))

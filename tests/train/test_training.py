@@ -1,0 +1,92 @@
+"""Training a net from images to a model that loads again by itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from eyechart.core.catalogue import make_exams
+from eyechart.errors import EyechartError
+from eyechart.images.arrays import ArraySet
+from eyechart.models.load import load_model
+from eyechart.store.folder import Folder
+from eyechart.train.curves import best_epoch, epochs_to, gap, order_of_acquisition, values_of
+from eyechart.train.log import read
+from eyechart.train.recipe import Recipe
+from eyechart.training import train_model
+from eyes import image_set
+
+
+def coloured(n: int, seed: int = 0) -> ArraySet:
+    chance = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    images = chance.integers(0, 80, (n, 32, 32, 3), dtype=np.uint8)
+    images[np.arange(n), :, :, labels] += 120
+    found = image_set(images, labels)
+    object.__setattr__(found, "class_names", ("red", "green", "blue"))
+    return found
+
+
+def recipe(**changes: Any) -> Recipe:
+    return Recipe(**{"epochs": 2, "batch_size": 16, "lr": 0.02, **changes})
+
+
+def test_trained_loaded_and_trained_on(tmp_path: Path) -> None:
+    images = coloured(48)
+    model = train_model("eyechart:lenet", images, recipe(epochs=6), tmp_path / "a", device="cpu")
+    assert model.class_names == ("red", "green", "blue")
+    assert any("trained" in remark for remark in model.remarks)
+    again = load_model(str(tmp_path / "a" / "model.safetensors"), device="cpu")
+    assert again.fingerprint == model.fingerprint
+    pixels = torch.from_numpy(np.stack([np.asarray(images.source(k).open().picture) for k in range(48)]))
+    right = again(pixels.permute(0, 3, 1, 2)).argmax(1).numpy() == images.labels
+    assert right.mean() > 0.9
+    on = train_model(again, images, recipe(epochs=1, lr=1e-6), tmp_path / "b", device="cpu")
+    assert on.fingerprint != again.fingerprint
+    torch.testing.assert_close(on(pixels.permute(0, 3, 1, 2)), again(pixels.permute(0, 3, 1, 2)), atol=0.05, rtol=0.05)
+
+
+def test_it_is_watched_on_what_it_is_trained_on(tmp_path: Path) -> None:
+    """With labels dealt out anew, accuracy on training images counts those labels."""
+    exams = make_exams(["clean"], {})
+    changes = recipe(epochs=3, shuffled_labels=True)
+    train_model(
+        "eyechart:lenet",
+        coloured(48),
+        changes,
+        tmp_path,
+        device="cpu",
+        watch=exams,
+        every=2,
+        test_images=coloured(30, 1),
+    )
+    lines = read(Folder(tmp_path))
+    watched = values_of(lines, "train.clean.accuracy")
+    assert [epoch for epoch, _ in watched] == [2, 3]
+    assert {epoch for epoch, _ in values_of(lines, "test.clean.accuracy")} == {2, 3}
+    run = json.loads((tmp_path / "watch" / "epoch-00003" / "train" / "results.json").read_text())
+    assert run["images"] == 48
+
+
+def test_curves() -> None:
+    curve = [(1, 0.2), (2, 0.85), (3, 0.9), (4, 0.88)]
+    assert epochs_to(curve) == 2
+    assert epochs_to([]) is None
+    assert best_epoch(curve) == 3
+    assert gap(curve, [(2, 0.5), (4, 0.5)]) == [(2, pytest.approx(0.35)), (4, pytest.approx(0.38))]
+    assert order_of_acquisition({"late": [(5, 0.1), (6, 0.9)], "soon": curve, "never": [(1, 0.0)]}) == ["soon", "late"]
+
+
+def test_mistakes(tmp_path: Path) -> None:
+    for wrong in ({"arch": "eyechart:lenett"}, {"recipe": "standard_smal"}):
+        with pytest.raises(EyechartError):
+            train_model(
+                **{"arch": "eyechart:lenet", "images": coloured(6), "recipe": recipe(), "out": tmp_path, **wrong}
+            )
+    with pytest.raises(EyechartError, match="no classes"):
+        train_model("eyechart:lenet", image_set(np.zeros((4, 32, 32, 3), np.uint8)), recipe(), tmp_path)
