@@ -104,7 +104,7 @@ def _settings(options: TrainOptions, asked: str | None) -> Mapping[str, Mapping[
     from eyechart.core.catalogue import SUITES
     from eyechart.examination import exam_names
 
-    names = exam_names(None, asked) if asked in SUITES else exam_names(asked or "", "")
+    names = exam_names(None, str(asked)) if asked in SUITES else exam_names(asked or "", "")
     return {name: own for name, own in settings_of(options.set).items() if name in names}
 
 
