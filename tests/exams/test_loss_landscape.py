@@ -23,7 +23,7 @@ from eyechart.errors import CheckpointError
 from eyechart.exams.clean import Clean
 from eyechart.exams.loss_landscape import STEPS, LossLandscape
 from eyechart.exams.loss_landscape_plane import Landscape, Plane
-from eyechart.run.features import settle
+from eyechart.models.statistics import settle
 from eyechart.views import directions, interpolation
 from eyechart.views.bands import Band
 from eyechart.views.directions import Moved
