@@ -85,12 +85,10 @@ def train_model(
     folder.check_writable()
     watching = None
     if watch:
-        used = _as_trained(chosen, data, recipe, seed, whole)
-        sets = {"train": used} | ({} if test_images is None else {"test": _few(test_images, seed)})
-        names = start.class_names
-        watching = Watching(
-            watch, sets, start.preprocessing, names, every, recipe.epochs, f"{folder.root}/watch", seed, place
-        )
+        sets = {"train": _as_trained(chosen, data, recipe, seed, whole)}
+        sets |= {} if test_images is None else {"test": _few(test_images, seed)}
+        known = start.preprocessing, start.class_names
+        watching = Watching(watch, sets, *known, every, recipe.epochs, f"{folder.root}/watch", seed, place)
     about = {"start": start.fingerprint, "arch": start.arch}
     trainer = Trainer(
         start.net, recipe, data, start.preprocessing, folder, seed=seed, watch=watching, said=said, about=about

@@ -160,7 +160,7 @@ def _session(models: tuple[str, ...], options: ExamOptions, *, writes: bool) -> 
     for model in loaded:
         for remark in model.remarks:
             teller.say(f"{model.name}: {remark}")
-    classes = options.classes if _maps_images(options.classes) else "auto"
+    classes = options.classes if maps_images(options.classes) else "auto"
     training = load_images(options.train_images, labels=options.train_labels) if options.train_images else None
     session = Session(loaded, images, exams, folder, run_options(options), teller, classes, command_line(), training)
     for line in dict.fromkeys(line for lines in session.class_lines for line in _some(lines, options.classes)):
@@ -228,7 +228,7 @@ def _architectures(names: Sequence[str], given: tuple[str, ...]) -> list[str | N
     return [next(in_order, None) if name in files else None for name in names]
 
 
-def _maps_images(classes: str) -> bool:
+def maps_images(classes: str) -> bool:
     """Whether ``--classes`` says how the images' classes are matched, rather than what the outputs are called."""
     return classes == "sorted" or classes.endswith(".csv")
 

@@ -11,7 +11,15 @@ from rich.markup import escape
 
 from eyechart.cli.config import with_config
 from eyechart.cli.console import stderr
-from eyechart.cli.exam import ExamOptions, finish_and_tell, load_models, run_options, settings_of, teller_of
+from eyechart.cli.exam import (
+    ExamOptions,
+    finish_and_tell,
+    load_models,
+    maps_images,
+    run_options,
+    settings_of,
+    teller_of,
+)
 from eyechart.errors import SettingError
 
 if TYPE_CHECKING:
@@ -55,7 +63,8 @@ def treat(
     remedies, exams = _made(names, options)
     (before,) = load_models((model,), options)
     calibrating, proving = _images(options)
-    found = treatment(before, remedies, calibrating, options.classes if options.classes == "sorted" else "auto")
+    classes = options.classes if maps_images(options.classes) else "auto"
+    found = treatment(before, remedies, calibrating, classes)
     after = model_of(before, found)
     found.save(out)
     _tell(found, out)
@@ -114,7 +123,7 @@ def _prove(
     from eyechart.store.folder import Folder
 
     folder = str(out.with_suffix("")) + "-proof"
-    classes = options.classes if options.classes == "sorted" or options.classes.endswith(".csv") else "auto"
+    classes = options.classes if maps_images(options.classes) else "auto"
     session = Session(
         models, images, exams, Folder(folder), run_options(options), teller_of(images), classes, command_line()
     )

@@ -16,13 +16,14 @@ from eyechart.core.settings import Distinct
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
 from eyechart.exams.corruptions_cases import KEPT, MILD, example, mild
-from eyechart.exams.corruptions_cells import EXTRAS, PUBLISHED, SEVERITIES, Cell, Cells, Name
+from eyechart.exams.corruptions_cells import EXTRAS, PUBLISHED, SEVERITIES, Cell, Cells
 from eyechart.exams.corruptions_estimates import Told, gaps, unlabelled
 from eyechart.exams.corruptions_files import any_of, columns, in_files
 from eyechart.exams.corruptions_pictures import charts
 from eyechart.exams.corruptions_reference import Reference
 from eyechart.exams.corruptions_spectra import Spectra, change_energy, edges
 from eyechart.exams.corruptions_words import findings
+from eyechart.images.corrupted import Name
 from eyechart.images.image_set import ImageSet
 from eyechart.views.corruptions.corrupted import Corrupted, nearest_column
 from eyechart.views.corruptions.kind import Column

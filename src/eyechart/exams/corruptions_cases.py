@@ -10,8 +10,9 @@ import numpy as np
 from eyechart.core.exam import Batch
 from eyechart.core.query import Answer
 from eyechart.core.tally import Kept
-from eyechart.exams.corruptions_cells import Cell, Name, named
+from eyechart.exams.corruptions_cells import Cell, named
 from eyechart.exams.corruptions_files import number_of
+from eyechart.images.corrupted import Name
 
 EXAMPLE, MILD = "corruptions/example", "corruptions/mild/"
 KEPT = 1

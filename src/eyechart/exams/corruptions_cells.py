@@ -12,34 +12,13 @@ import numpy as np
 
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
-from eyechart.images.corrupted import CLEAN, CORRUPTIONS
+from eyechart.images.corrupted import CLEAN, CORRUPTIONS, Name
 from eyechart.stats.intervals import FEW, FEWEST, Interval, differences, resampled_sums, wilson
 
-Name = Literal[
-    "gaussian_noise",
-    "shot_noise",
-    "impulse_noise",
-    "defocus_blur",
-    "glass_blur",
-    "motion_blur",
-    "zoom_blur",
-    "snow",
-    "frost",
-    "fog",
-    "brightness",
-    "contrast",
-    "elastic_transform",
-    "pixelate",
-    "jpeg_compression",
-    "speckle_noise",
-    "gaussian_blur",
-    "spatter",
-    "saturate",
-]
 Family = Literal["noise", "blur", "weather", "digital"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
-PUBLISHED: tuple[Name, ...] = get_args(Name)[:15]
-EXTRAS: tuple[Name, ...] = get_args(Name)[15:]  # meant for validation: in no mean
+PUBLISHED: tuple[Name, ...] = CORRUPTIONS[:15]
+EXTRAS: tuple[Name, ...] = CORRUPTIONS[15:]  # meant for validation: in no mean
 OF_FAMILY: Mapping[Family, tuple[Name, ...]] = {
     "noise": ("gaussian_noise", "shot_noise", "impulse_noise", "speckle_noise"),
     "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur", "gaussian_blur"),

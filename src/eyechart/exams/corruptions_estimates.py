@@ -22,12 +22,12 @@ from eyechart.exams.corruptions_cells import (
     Cell,
     Cells,
     Family,
-    Name,
     Say,
     as_figure,
     as_first,
 )
 from eyechart.exams.corruptions_reference import ALEXNET, OUTPUTS, Reference, relative
+from eyechart.images.corrupted import Name
 from eyechart.stats.intervals import Interval, ratios, share_of
 
 NO_CLEAN = "the set does not hold the images as they are"

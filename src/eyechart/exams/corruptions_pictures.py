@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from eyechart.core.chart import Bars, Chart, Dots, Format, Gallery, Lines, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates, ends
 from eyechart.exams.corruptions_cases import EXAMPLE, MILD
-from eyechart.exams.corruptions_cells import EXTRAS, FAMILIES, FAMILY, Name, titled
+from eyechart.exams.corruptions_cells import EXTRAS, FAMILIES, FAMILY, titled
+from eyechart.images.corrupted import Name
 
 
 def charts(estimates: Estimates, names: Sequence[Name], severity: int) -> Sequence[Chart]:

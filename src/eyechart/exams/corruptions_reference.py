@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from eyechart.core.exam import Array
-from eyechart.exams.corruptions_cells import PUBLISHED, Name
+from eyechart.exams.corruptions_cells import PUBLISHED
+from eyechart.images.corrupted import Name
 
 Reference = Literal["none", "canonical", "robustbench"]
 OUTPUTS = 1000  # of the classifiers that these errors are to be compared with

@@ -13,7 +13,8 @@ import torch
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.core.words import figure
-from eyechart.exams.corruptions_cells import Cells, Name, Say
+from eyechart.exams.corruptions_cells import Cells, Say
+from eyechart.images.corrupted import Name
 from eyechart.spectrum import energy_plane, profile_of_plane
 from eyechart.stats.intervals import of_means, ratios
 from eyechart.stats.soft_labels import rank_correlation

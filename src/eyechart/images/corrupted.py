@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from eyechart.errors import ImagesError, UnknownNameError
 from eyechart.images.ids import printable
 
 # As their files and folders are called: fifteen for the mean corruption error, then the four meant for validation.
-CORRUPTIONS = (
+Name = Literal[
     "gaussian_noise",
     "shot_noise",
     "impulse_noise",
@@ -31,7 +31,8 @@ CORRUPTIONS = (
     "gaussian_blur",
     "spatter",
     "saturate",
-)
+]
+CORRUPTIONS: tuple[Name, ...] = get_args(Name)
 SEVERITIES = (1, 2, 3, 4, 5)
 CLEAN = "clean"  # ours: the same test images as they are, at severity 0
 COLUMNS = ("corruption", "severity", "source")

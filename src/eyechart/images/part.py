@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
@@ -19,18 +19,17 @@ Array = np.ndarray[Any, Any]
 class Part(ImageSet):
     """The images of ``whole`` at ``places``, in that order. Made by ``part_of``."""
 
-    whole: ImageSet | None = None
-    places: Sequence[int] = ()
+    whole: ImageSet = field(kw_only=True)
+    places: Sequence[int] = field(kw_only=True)
 
     def source(self, index: int) -> Source:
         """That of the whole."""
-        assert self.whole is not None  # noqa: S101  # fields of a base class with defaults come first
         return self.whole.source(int(self.places[index]))
 
     @property
     def in_memory(self) -> bool:
         """As the whole."""
-        return self.whole is not None and self.whole.in_memory
+        return self.whole.in_memory
 
 
 def part_of(whole: ImageSet, places: Sequence[int] | Array, name: str = "") -> Part:
@@ -39,7 +38,16 @@ def part_of(whole: ImageSet, places: Sequence[int] | Array, name: str = "") -> P
     key = blake2b(whole.fingerprint.encode() + index.tobytes(), digest_size=16).hexdigest()
     ids = tuple(whole.ids[i] for i in index)
     targets = {column: values[index] for column, values in whole.targets.items()}
-    return Part(name or whole.name, ids, targets, whole.class_names, key, whole.remarks, whole, tuple(index.tolist()))
+    return Part(
+        name or whole.name,
+        ids,
+        targets,
+        whole.class_names,
+        key,
+        whole.remarks,
+        whole=whole,
+        places=tuple(index.tolist()),
+    )
 
 
 def split(whole: ImageSet, first: int, seed: int = 0) -> tuple[Part, Part]:

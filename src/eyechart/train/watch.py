@@ -77,4 +77,13 @@ def with_labels(images: Part, labels: Tensor) -> Part:
     targets = {**images.targets, "label": labels.cpu().numpy()}
     dealt = blake2b(labels.cpu().numpy().tobytes(), digest_size=8).hexdigest()
     key = f"{images.fingerprint}-{dealt}"
-    return Part(images.name, images.ids, targets, images.class_names, key, images.remarks, images.whole, images.places)
+    return Part(
+        images.name,
+        images.ids,
+        targets,
+        images.class_names,
+        key,
+        images.remarks,
+        whole=images.whole,
+        places=images.places,
+    )

@@ -11,13 +11,13 @@ from torch import nn
 
 from attacking import attacked
 from eyechart.core.query import Query
-from eyechart.errors import EyechartError
+from eyechart.errors import EyechartError, NoGradientError
 from eyechart.views.attacks.apgd import APGD, APGDT
 from eyechart.views.attacks.autoattack import AutoAttack, quick, rand, standard
 from eyechart.views.attacks.ball import norm_of
 from eyechart.views.attacks.fab import FABT
 from eyechart.views.attacks.square import Square
-from smooth_eye import SHARED_NETS, RoundingEye, SmoothEye, alike, asked, distances, fallen, robust, seen, smooth
+from smooth_eye import SHARED_NETS, SIZE, RoundingEye, SmoothEye, alike, asked, distances, fallen, robust, seen, smooth
 
 BOTH: Any = pytest.mark.parametrize("norm", ["linf", "l2"])
 EPS = {"linf": 0.02, "l2": 0.2}
@@ -213,3 +213,24 @@ def test_fab_ends_as_near_as_pyautoattack(norm: Any) -> None:
     other = norm_of(found - x, norm).numpy()
     np.testing.assert_allclose(np.median(mine / other), 1, atol=2e-3)
     assert (np.abs(mine / other - 1) < 0.02).mean() > 0.9
+
+
+def test_where_no_gradient_can_be_followed_square_still_tries() -> None:
+    class Cut(nn.Module):
+        def __init__(self, eye: nn.Module) -> None:
+            super().__init__()
+            self.eye = eye
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.eye(x.detach())
+
+    model = seen(Cut(SmoothEye(3 * SIZE * SIZE, 10, curve=60)))
+    batch = asked(model, 40)
+    shown = AutoAttack("linf", 0.02, short("linf", 0.02)).render(batch)
+    alone = Square("linf", 0.02, queries=30).render(batch)
+    assert (fallen(shown) == fallen(alone)).all()
+    assert (fallen(alone) & (alone.notes["right"] == 1)).any()
+    assert {*shown.notes["broken_by"][fallen(shown) & (shown.notes["right"] == 1)]} == {3}
+    gradients = AutoAttack("linf", 0.02, short("linf", 0.02)[:3])
+    with pytest.raises(NoGradientError):
+        gradients.render(batch)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import torch
 
-from eyechart.errors import SettingError, UnknownNameError
+from eyechart.errors import NoGradientError, SettingError, UnknownNameError
 from eyechart.views.attacks.apgd import APGD, APGDT
 from eyechart.views.attacks.attack import Attack, Found
 from eyechart.views.attacks.ball import Norm
@@ -105,7 +105,12 @@ class AutoAttack(Attack):
             if not len(left):
                 break
             own = replace(draws.of(left), stream=stage.stream)  # so that it does what it does alone
-            found = stage.search(victim, pixels[left], labels[left], own, room=len(pixels))
+            try:
+                found = stage.search(victim, pixels[left], labels[left], own, room=len(pixels))
+            except NoGradientError:
+                if number == len(self.stages) - 1:
+                    raise
+                continue  # a later attack may follow none
             logits = victim.logits(found.pixels)
             margins, wrong = margin(logits, labels[left]), logits.argmax(1) != labels[left]
             nearer = wrong | (margins > nearest[left])
