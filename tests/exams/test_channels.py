@@ -305,7 +305,8 @@ def test_relevance_is_the_weight_of_the_answer_times_what_is_said(
     with torch.no_grad():
         maps = net.first(frames).relu()
         tops = net(frames).argmax(1)
-        parts = (maps * net.head.weight[tops][:, :, None, None] / SIZE**2).flatten(2)
+        weight = net.head.weight[tops] - net.head.weight.mean(0)  # of the answer's lead
+        parts = (maps * weight[:, :, None, None] / SIZE**2).flatten(2)
     assert len(set(tops.tolist())) > 1
     for layer in layers:  # through a ReLU gradient x activation stays what it is
         for channel in range(6):
@@ -326,6 +327,19 @@ def test_relevance_of_what_the_answer_does_not_hang_on_is_zero(tmp_path: Path) -
             return self.head(x.mean((2, 3)))
 
     net, images = Beside(one_by_one(), 3).eval(), image_set(noise_images(9))
+    net.first = nn.Conv2d(3, 3, 1)
+    of = sitting(Channels(layers=("act",), twins=(), rank="relevance"), seen_by(net, SIZE), images)
+    assert not of.whole.ranked["relevance/act"].facts[..., 0].any()
+
+
+def test_a_part_without_gradients_has_no_relevance(tmp_path: Path) -> None:
+    class Frozen(Eye):
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.no_grad():
+                beside = self.act(self.first(x))
+            return self.head(x.mean((2, 3))) + 0 * beside.mean()
+
+    net, images = Frozen(one_by_one(), 3).eval(), image_set(noise_images(9))
     net.first = nn.Conv2d(3, 3, 1)
     of = sitting(Channels(layers=("act",), twins=(), rank="relevance"), seen_by(net, SIZE), images)
     assert not of.whole.ranked["relevance/act"].facts[..., 0].any()

@@ -74,7 +74,7 @@ def test_files_and_page(made: tuple[Any, LayerGallery]) -> None:
     assert text.count('<article class="channel"') == 4
     assert "neither &lt;b&gt;" in text
     assert "neither <b>" not in text
-    assert (root / "relu" / "grating.png").exists()
+    assert (root / "relu" / "together-grating.png").exists()
     assert load_file(root / "relu.safetensors")["combined_pictures"].shape == (4, SIDE, SIDE, 3)
     rows = table(layer)["combined"]
     assert rows[2]["name"] == "grating"
@@ -117,6 +117,18 @@ def test_what_is_no_direction_is_refused(tmp_path: Path, array: Any, words: str)
     np.save(tmp_path / "x.npy", array, allow_pickle=True)
     with pytest.raises(SettingError, match=words):
         read_directions(tmp_path / "x.npy")
+
+
+def test_files_of_torch_and_damaged_archives_are_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.ones(4)}, tmp_path / "probe.npz")
+    with pytest.raises(SettingError, match=r"torch\.save"):
+        read_directions(tmp_path / "probe.npz")
+    np.savez(tmp_path / "whole.npz", a=np.arange(500.0))
+    data = (tmp_path / "whole.npz").read_bytes()
+    for broken in (data[:300], data[:200] + bytes([data[200] ^ 255]) + data[201:]):
+        (tmp_path / "broken.npz").write_bytes(broken)
+        with pytest.raises(SettingError, match="cannot be read"):
+            read_directions(tmp_path / "broken.npz")
 
 
 def test_files_that_are_none_are_refused(tmp_path: Path) -> None:

@@ -55,6 +55,32 @@ def test_what_is_left_without_a_channel(layer: str, last_first: bool) -> None:
     assert float(found[1][1].share) == pytest.approx(0)
 
 
+class Shared(nn.Module):
+    """Three channels; the third adds as much to all classes, so that it decides nothing. With a softmax, or without."""
+
+    def __init__(self, softmax: bool) -> None:
+        super().__init__()
+        self.see, self.softmax = nn.Conv2d(3, 3, 1, bias=False), softmax
+        with torch.no_grad():
+            self.see.weight[:] = torch.eye(3)[:, :, None, None]
+
+    def forward(self, x: Tensor) -> Tensor:
+        means = self.see(x).mean((2, 3))
+        logits = torch.stack([2 * means[:, 0], means[:, 1], 0 * means[:, 2]], 1) + 50 * means[:, 2:]
+        return logits.softmax(1) if self.softmax else logits
+
+
+def test_what_all_classes_share_has_no_part_and_a_softmax_changes_nothing() -> None:
+    plain, last = (
+        Deciding(model_of(Shared(softmax)), "see", np.zeros(3)).of_images(pictures(), [[0, 1, 2]] * 2)
+        for softmax in (False, True)
+    )
+    for one, other in zip(plain, last, strict=True):
+        assert float(one[2].share) == pytest.approx(0, abs=1e-5)
+        assert [float(d.share) for d in one] == pytest.approx([float(d.share) for d in other], abs=1e-4)
+        assert float(one[2].without) == pytest.approx(0, abs=1e-5)
+
+
 def test_a_class_can_turn() -> None:
     model = model_of(Weighed())
     frames = torch.zeros(1, 3, SIDE, SIDE)
@@ -165,11 +191,12 @@ def test_class_tokens_are_no_places(by_class_token: bool) -> None:
         return
     answer = net(pictures()[:1])[0].detach()
     top = int(answer.argmax())
+    parts = (answer * (torch.arange(3) == top) - answer / 3).abs()  # of the lead: each class weighs as the mean has it
     for number, d in enumerate(found):
         silenced = answer.clone()
         silenced[number] = 0
         assert float(d.without) == pytest.approx(float((silenced.softmax(0) - answer.softmax(0))[top]), abs=1e-5)
-        assert float(d.rank) == (1 if number == top else 2)
+        assert float(d.rank) == 1 + int((parts > parts[number] * (1 + 1e-6)).sum())
 
 
 class Attending(nn.Module):

@@ -79,8 +79,10 @@ def test_images_are_ranked_by_their_part_in_the_answer(tmp_path: Path) -> None:
         frames = torch.from_numpy(np.stack([np.asarray(s.open().picture) for s in sources(pictures())]))
         shown = (frames.permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
         means = torch.relu(net.detect(shown)).mean((2, 3))
-        weight = net.head.weight[net(shown).argmax(1)]
-    wanted = (means * weight)[:, RED].argsort(descending=True)[:9]
+        weight = net.head.weight[net(shown).argmax(1)] - net.head.weight.mean(0)  # of the answer's lead
+    parts = (means * weight)[:, RED]
+    wanted = parts.argsort(descending=True)[:9]
+    wanted = wanted[parts[wanted] > 0]  # what speaks against the answer is no part of it
     rows = {row["channel"]: row for row in table(layer)["rows"]}
     assert [int(e["id"]) for e in rows[RED]["top"]] == wanted.tolist()
     told = {"created": "2026-01-01T00:00:00+00:00"}

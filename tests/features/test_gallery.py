@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 
 from eyechart.errors import IdentityError, ImagesError, SettingError, UnknownNameError
 from eyechart.features.colours import magnitude_of
+from eyechart.features.examples import Choice
 from eyechart.features.gallery import Gallery
 from eyechart.features.looks import frames_of
 from eyechart.features.maker import Maker
@@ -74,21 +75,28 @@ def test_pictures_beat_examples_and_dead_channels_are_told(made: tuple[Gallery, 
     assert (layer.made["last"][:2] > layer.made["first"][:2]).all()
 
 
+def _channels_in(file: Path) -> list[int]:
+    with np.load(file) as held:
+        return held["channels"].tolist() if "channels" in held.files else []
+
+
 def test_it_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[list[int]] = []
-    part = Maker.part
+    pictures_ = Maker.pictures
 
     def counted(self: Maker, channels: Any) -> Any:
         asked.append(list(channels))
-        return part(self, channels)
+        return pictures_(self, channels)
 
-    monkeypatch.setattr(Maker, "part", counted)
+    monkeypatch.setattr(Maker, "pictures", counted)
     monkeypatch.setattr("eyechart.features.gallery.TOGETHER", {"cpu": 2})
     first = gallery(tmp_path).make()
-    (damaged,) = tmp_path.glob("parts/*/2-*.npz")
+    damaged = next(file for file in tmp_path.glob("parts/*/*.npz") if _channels_in(file) == [2])
     damaged.write_bytes(damaged.read_bytes()[:100])
     second = gallery(tmp_path).make()
     assert asked == [[0, 1], [2], [2]]
+    gallery(tmp_path, choice=Choice(rank="relevance", crop="effective")).make()
+    assert asked == [[0, 1], [2], [2]]  # other images beside them are no other pictures
     np.testing.assert_array_equal(first[0].made["pictures"], second[0].made["pictures"])
     gallery(tmp_path, settings={"steps": 3, "size": SIDE, "shown": SIDE}).make()
     assert asked[3:] == [[0, 1], [2]]  # other settings are other pictures

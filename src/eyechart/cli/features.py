@@ -222,6 +222,9 @@ def _present(gallery: Gallery, layers: Any, options: FeaturesOptions, loaded: An
         "images": {"name": gallery.images.name, "fingerprint": gallery.images.fingerprint, "limit": options.limit},
         "target": options.target,
         "direction": options.direction,
+        "rank": options.rank,
+        "crop": options.crop,
+        "skip_alike": options.skip_alike,
         "method": {"name": options.method, **gallery.method.model_dump()},
         "seed": options.seed,
     }

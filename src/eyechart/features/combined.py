@@ -135,14 +135,22 @@ def _ranked(reach: Reach, aim: Aim, images: ImageSet, ids: Sequence[str]) -> Ran
             continue
         with torch.no_grad():
             maps = reach.of_frames(normalised(frames, reach.model))
-            seen = Seen(maps, maps[layer])
-            values = [aim.objective(i).value(seen) for i in range(len(aim.names))]
-            places = [aim.local(i, maps[layer]).flatten(1).argmax(1) for i in range(len(aim.names))]
-        scores, at = (torch.stack(x, 1).cpu().numpy() for x in (values, places))
+            local = [aim.local(i, maps[layer]).flatten(1) for i in range(len(aim.names))]
+        scores, at = (torch.stack([f(x) for x in local], 1).cpu().numpy() for f in (_mean, _largest))
         width = maps[layer].shape[3]
         some = Ranked.of(scores, decoded, np.stack([scores, at // width, at % width], 2), TOP)
         found = some if found is None else found.joined(some)
     return found or Ranked.of(np.empty((0, len(aim.names))), (), np.empty((0, len(aim.names), 3)), TOP)
+
+
+def _mean(places: Tensor) -> Tensor:
+    """Over places (n, places): the objective is the mean of what they give."""
+    return places.mean(1)
+
+
+def _largest(places: Tensor) -> Tensor:
+    """The place that gives most, (n,)."""
+    return places.argmax(1)
 
 
 def _tiles(best: Ranked, images: ImageSet, reach: Reach, place: LayerGeometry | None) -> Array:

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from eyechart.errors import SettingError
 from eyechart.features.reach import held_by
-from eyechart.models.answers import tensor_of
+from eyechart.models.answers import lead, tensor_of
 from eyechart.models.image_model import TINY, ImageModel
 from eyechart.models.layers import Watch
 from eyechart.views.feature_maps import as_maps
@@ -32,7 +32,7 @@ class Decided:
     Attributes:
         without: (n,), change of the probability of the answer given, once the channel says everywhere what it says on average.
         turned: (n,) bool: another class is then given.
-        share: (n,), of the sum over channels of |gradient x activation| of the given answer's output, this channel's; NaN where
+        share: (n,), of the sum over channels of |gradient x activation| of the given answer's lead, this channel's; NaN where
             no channel has any.
         rank: (n,), its place among the channels by that, from 1; NaN likewise.
     """
@@ -108,7 +108,7 @@ class Deciding:
 
         with torch.enable_grad():
             answers = self._answers(frames, keep)
-            picked = answers.gather(1, answers.argmax(1, keepdim=True)).sum()
+            picked = lead(answers).sum()
             if not held or not picked.requires_grad:  # some nets work without gradients
                 return None
             try:

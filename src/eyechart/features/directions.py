@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+from zlib import error as BadStreamError
 
 import numpy as np
 from safetensors import SafetensorError
@@ -54,9 +57,15 @@ def _arrays(path: Path) -> dict[str, Array]:
     try:
         if path.suffix == ".safetensors":
             return dict(load_file(path))
-        held = np.load(path, allow_pickle=False)
-        return {path.stem: held} if isinstance(held, np.ndarray) else {name: held[name] for name in held.files}
-    except (OSError, ValueError, EOFError, TypeError, SafetensorError) as error:
+        held = np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+        if isinstance(held, np.ndarray):
+            return {path.stem: held}
+        with held:
+            found = {name: held[name] for name in held.files}
+        if not all(isinstance(array, np.ndarray) for array in found.values()):
+            raise ValueError("it holds more than arrays, as files of torch.save() do; save its tensors as .safetensors")
+        return found
+    except (OSError, ValueError, EOFError, TypeError, SafetensorError, BadZipFile, BadStreamError) as error:
         raise _refused(f"The file cannot be read: {str(error).rstrip('.')}", path) from error
 
 

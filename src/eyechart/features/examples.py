@@ -70,6 +70,8 @@ class Examples:
         for which, count in LISTS.items():
             ranked = "relevance" if which == "top" and self._choice.rank == "relevance" else which
             some = self._known.examples(number, ranked)
+            if ranked == "relevance":  # a part may be none, or against the answer
+                some = tuple(e for e in some if e.value > 0)
             if which == "top" and self._choice.skip_alike:
                 some = self._unlike(some, count)
             found |= dict(enumerate(some[:count], start))
@@ -169,7 +171,7 @@ def alike(one: Array, other: Array) -> bool:
 
 
 def _fitted(weight: Array) -> Box | None:
-    """Of weights (h, w) of pixels."""
+    """Of weights (h, w) of pixels; None if that is all of them, or none has any."""
     if not weight.any() or not np.isfinite(weight).all():
         return None
     ends = []
@@ -180,7 +182,7 @@ def _fitted(weight: Array) -> Box | None:
         own = int(mean)  # the pixel in which it lies: some box there is
         ends.append((max(min(round(mean - spread), own), 0), min(max(round(mean + spread), own + 1), side)))
     (y0, y1), (x0, x1) = ends
-    return y0, x0, y1, x1
+    return None if (y0, x0, y1, x1) == (0, 0, *weight.shape) else (y0, x0, y1, x1)  # all of it: nothing to mark
 
 
 def _within(box: Box | None, field: Box | None) -> Box | None:

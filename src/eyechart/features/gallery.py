@@ -187,34 +187,41 @@ class Gallery:
         return sorted(set(self._channels))
 
     def _layer(self, known: LayerChannels, maker: Maker, method: Method, channels: Sequence[int]) -> LayerGallery:
-        parts = Parts(self.folder, self._decided_by(known, method))
-        together = TOGETHER.get(self.model.device.type, TOGETHER["cpu"])
+        decided = {**self._decided_by(known, method), "target": self._target}
+        pictures = Parts(self.folder, {**decided, "part": "pictures"})
+        beside = Parts(self.folder, {**decided, "part": "beside", "choice": asdict(self._choice)})
         made = []
-        for start in range(0, len(channels), together):
-            some = channels[start : start + together]
-            part = parts.find(some)
-            if part is None:
-                part = maker.part(some)
-                parts.keep(some, part)
-            made.append(part)
+        for start in range(0, len(channels), self._together):
+            some = channels[start : start + self._together]
+            name = ",".join(map(str, some))
+            made.append(
+                {
+                    **pictures.named(name, partial(maker.pictures, some)),
+                    **beside.named(name, partial(maker.beside, some)),
+                }
+            )
             self._reporter.advance(len(some))
         joined = {name: np.concatenate([part[name] for part in made]) for name in made[0]} if made else NONE
         looked, mosaics, combined = self._looked(known.layer), tuple(self._mosaics(known)), tuple(self._combined(known))
         return LayerGallery(known, joined, maker.undecided, looked, mosaics, self._target, combined, self._choice)
 
     def _combined(self, known: LayerChannels) -> Iterator[Combined]:
-        vectors = b"".join(vector.tobytes() for vector in self._directions.values())
         ids, place = self._ordered(), geometry_of(self.model).get(known.layer)
-        decided = {"vectors": blake2b(vectors, digest_size=8).hexdigest(), "from": len(ids)}
-        parts, reach = (
-            Parts(self.folder, {**self._decided_by(known, self.method), **decided}),
-            Reach(self.model, [known.layer]),
-        )
-        aims = [aim_at_layer(known.layer)] if self._whole else []
-        aims += [aim_at_directions(known.layer, self._directions)] if self._directions else []
-        for aim in aims:
+        parts = Parts(self.folder, {**self._decided_by(known, self.method), "from": len(ids)})
+        reach, each = Reach(self.model, [known.layer]), list(self._directions.items())
+        aims = [(aim_at_layer(known.layer), "")] if self._whole else []
+        for start in range(0, len(each), self._together):
+            some = dict(each[start : start + self._together])
+            key = blake2b(b"".join(vector.tobytes() for vector in some.values()), digest_size=8).hexdigest()
+            aims.append((aim_at_directions(known.layer, some), key))
+        for aim, key in aims:
             make = partial(combined_parts, reach, aim, self.images, ids, place, self.method, self.seed)
-            yield from combined_of(aim.names, parts.named("\n".join(aim.names), make))
+            yield from combined_of(aim.names, parts.named("\n".join((*aim.names, key)), make))
+
+    @property
+    def _together(self) -> int:
+        """Pictures made in one batch."""
+        return TOGETHER.get(self.model.device.type, TOGETHER["cpu"])
 
     def _ordered(self) -> list[str]:
         """Ids of the images that are used."""
@@ -237,14 +244,12 @@ class Gallery:
     def _decided_by(self, known: LayerChannels, method: Method) -> dict[str, Any]:
         magnitude = method.digest if isinstance(method, Maco) else ""
         return {
-            "version": 7,
+            "version": 8,
             "model": self.model.fingerprint,
             "preprocessing": self.model.preprocessing.to_dict(),
             "images": self.images.fingerprint,
             "measured": known.summed.n,  # of the seeded order: a run may cover more than is asked for today
             "layer": known.layer,
-            "target": self._target,
-            "choice": asdict(self._choice),
             "method": [method.name, method.model_dump(), magnitude, reduces(self.model.device, method.precision)],
             "seed": self.seed,
         }

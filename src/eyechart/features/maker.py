@@ -65,38 +65,34 @@ class Maker:
                 self.undecided = str(error.args[0]) if error.args else str(error)
 
     def part(self, channels: Sequence[int]) -> dict[str, Array]:
-        """Arrays whose first axis is the channels.
+        """``pictures`` and ``beside``."""
+        return {**self.pictures(channels), **self.beside(channels)}
 
-        pictures (size, size, c) uint8, opacity (size, size) uint8; first, last: the objective at the first and last step, as
-        the picture was then shown; score, most: of the finished picture the mean over places (of a neuron the middle place's
-        value), and the maximum over places; best: the largest mean over places (of a neuron the largest value) of any image;
-        still: see ``Made``; frequency: centroid of the picture's radial spectrum, as a share of Nyquist; tiles, values, ids and
-        places of the examples, see ``Examples.arrays``. Of the top ones: without, turned, share, rank (see ``Decided``), centre
-        (see ``centre_share``), on_object (see ``object_share``) and object, the share of the frame that it covers, (9,), NaN
-        where there is none.
+    def beside(self, channels: Sequence[int]) -> dict[str, Array]:
+        """What stands beside the pictures, from images alone: arrays whose first axis is the channels.
+
+        best: the largest mean over places (of a neuron the largest value) of any image; tiles, values, ids and places of the
+        examples, see ``Examples.arrays``. Of the top ones: without, turned, share, rank (see ``Decided``), centre (see
+        ``centre_share``), on_object (see ``object_share``) and object, the share of the frame that it covers, (9,), NaN where
+        there is none.
         """
-        part = self._pictures(channels)
         examples = [self._examples.of(c) for c in channels]
         ids = list(dict.fromkeys(e.id for some in examples for e in some.values()))
         frames = frames_of(self._images, ids, self._model)
         at = {name: i for i, name in enumerate(ids)}
-        part |= self._examples.arrays(channels, examples, frames, at)
-        part |= self._deeds(channels, examples, frames, ids)
-        return part
+        return {
+            **self._examples.arrays(channels, examples, frames, at),
+            **self._deeds(channels, examples, frames, ids),
+        }
 
-    def scores(self, pictures: Array, channels: Sequence[int], side: int) -> tuple[Array, Array]:
-        """What ``part`` has as score and most, of each channel's picture (n, h, w, c) uint8, shown as a square of ``side``."""
-        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(self._model.device, torch.float32) / 255
-        with torch.no_grad():
-            maps = self._reach(resized(pixels, side))[self.layer]
-        own = maps[torch.arange(len(channels)), torch.as_tensor(list(channels))]
-        score = self._objective(channels).value(Seen({self.layer: maps}, pixels))
-        return score.cpu().numpy(), own.amax((1, 2)).cpu().numpy()
+    def pictures(self, channels: Sequence[int]) -> dict[str, Array]:
+        """Arrays whose first axis is the channels.
 
-    def _objective(self, channels: Sequence[int]) -> Objective:
-        return (channel if self._target == "channel" else neuron)(self.layer, tuple(channels))
-
-    def _pictures(self, channels: Sequence[int]) -> dict[str, Array]:
+        channels; pictures (size, size, c) uint8, opacity (size, size) uint8; first, last: the objective at the first and last
+        step, as the picture was then shown; score, most: of the finished picture the mean over places (of a neuron the middle
+        place's value), and the maximum over places; still: see ``Made``; frequency: centroid of the picture's radial spectrum,
+        as a share of Nyquist.
+        """
         keys = [f"{self.layer}/{c}" for c in channels]
         made = self._method.make(self._reach, self._objective(channels), keys, self._seed)
         pictures = (made.pictures.permute(0, 2, 3, 1).cpu() * 255).round().byte().numpy()
@@ -113,6 +109,18 @@ class Maker:
             "most": most,
             "frequency": _centroid(made.pictures.cpu()),
         }
+
+    def scores(self, pictures: Array, channels: Sequence[int], side: int) -> tuple[Array, Array]:
+        """What ``part`` has as score and most, of each channel's picture (n, h, w, c) uint8, shown as a square of ``side``."""
+        pixels = torch.from_numpy(pictures).permute(0, 3, 1, 2).to(self._model.device, torch.float32) / 255
+        with torch.no_grad():
+            maps = self._reach(resized(pixels, side))[self.layer]
+        own = maps[torch.arange(len(channels)), torch.as_tensor(list(channels))]
+        score = self._objective(channels).value(Seen({self.layer: maps}, pixels))
+        return score.cpu().numpy(), own.amax((1, 2)).cpu().numpy()
+
+    def _objective(self, channels: Sequence[int]) -> Objective:
+        return (channel if self._target == "channel" else neuron)(self.layer, tuple(channels))
 
     def _deeds(
         self, channels: Sequence[int], examples: Sequence[Mapping[int, Example]], frames: Array, ids: Sequence[str]

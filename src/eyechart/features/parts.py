@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
 from typing import Any
 from zipfile import BadZipFile
@@ -20,11 +20,11 @@ PARTS = "parts"
 
 
 class Parts:
-    """Arrays of some channels of a layer, one file a chunk.
+    """Arrays by name, one file each.
 
     Args:
         folder: of the gallery.
-        decided_by: all that decides what is in a part, but the channels; plain data.
+        decided_by: all that decides what is in a part, but its name; plain data.
     """
 
     def __init__(self, folder: Folder, decided_by: Mapping[str, Any]) -> None:
@@ -50,14 +50,6 @@ class Parts:
         held = self.named(name, arrays)
         return Mosaic(held["picture"], held["strength"], str(held["told"][0]), name)
 
-    def find(self, channels: Sequence[int]) -> dict[str, Array] | None:
-        """The part of these channels, if it is finished and whole."""
-        return self._read(self._name(channels))
-
-    def keep(self, channels: Sequence[int], part: Mapping[str, Array]) -> None:
-        """Write it whole."""
-        self._write(self._name(channels), part)
-
     def _read(self, file: str) -> dict[str, Array] | None:
         data = self._folder.read(file)
         if data is None:
@@ -72,7 +64,3 @@ class Parts:
         data = io.BytesIO()
         np.savez_compressed(data, allow_pickle=False, **{name: np.asarray(value) for name, value in part.items()})
         self._folder.write(file, data.getvalue())
-
-    def _name(self, channels: Sequence[int]) -> str:
-        numbers = ",".join(map(str, channels))
-        return f"{self._under}/{channels[0]}-{blake2b(numbers.encode(), digest_size=6).hexdigest()}.npz"

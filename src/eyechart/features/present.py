@@ -22,6 +22,7 @@ from eyechart.features.told import (
     combined_remark,
     combined_strip,
     figures,
+    introduction,
     is_shown,
     legend,
     remark,
@@ -94,7 +95,8 @@ class Presented:
                 self._folder.write(f"{slug(layer.layer)}/{number:04d}.png", _png(made["pictures"][i], opacity))
         for one in layer.combined:
             if not one.still:
-                self._folder.write(f"{slug(layer.layer)}/{slug(one.name)}.png", _png(one.picture, one.opacity))
+                name = f"together-{slug(one.name)}"  # directions may be called as channels are
+                self._folder.write(f"{slug(layer.layer)}/{name}.png", _png(one.picture, one.opacity))
 
     def _bundle(self, layer: LayerGallery) -> None:
         arrays = {
@@ -120,7 +122,8 @@ class Presented:
             title=f"What channels of {self._model.name} look for",
             created=str(self._provenance["created"]),
             about=self._about,
-            legend=legend(self._layers[0].target),
+            legend=legend(self._layers[0].target, self._layers[0].choice),
+            introduction=introduction(self._layers[0].choice),
             kernels=shown,
             layers=tuple(self._part(number, layer) for number, layer in enumerate(self._layers)),
             provenance=self._provenance,
@@ -141,7 +144,7 @@ class Presented:
 
     def _together(self, number: int, layer: LayerGallery) -> Iterator[ChannelCard]:
         for i, one in enumerate(layer.combined):
-            name = f"{slug(layer.layer)}-{slug(one.name)}"
+            name = f"{slug(layer.layer)}-together-{slug(one.name)}"
             source = "" if one.still else self._put(name, _webp(np.asarray(_small(one.picture, SHOWN))))
             strips: tuple[tuple[str, str, int], ...] = ()
             if told := combined_strip(one):

@@ -22,6 +22,13 @@ NOWHERE = "No image says anything of it."
 WEAKER = "Its picture excites it no more than its best image does: do not trust it."
 SILENT = "It says the same of every image here; only the picture excites it."
 
+NO_PART = "It has a positive part in none of the answers."
+BY_PART = {  # where images are chosen by the channel's part in their answers
+    "answer without it": "mean change of the probability of the answer given to the images below, in points, once the channel "
+    "says everywhere what it says on average; and for how many of them another class is then given.",
+    "rank in the answer": "median place among all channels of the layer by |gradient x activation| for the images below, which "
+    "were chosen by that very product: a small number says little here.",
+}
 WHERE = {"channel": "on average over places", "neuron": "at its middle place (of images: at any place)"}
 LEGEND = (
     ("picture by best image", "how strongly the channel answers to its picture, {where}, as a multiple of the strongest "
@@ -47,9 +54,25 @@ LEGEND = (
 )  # fmt: skip
 
 
-def legend(target: Target) -> tuple[tuple[str, str], ...]:
+def legend(target: Target, choice: Choice) -> tuple[tuple[str, str], ...]:
     """Of the figures on the cards."""
-    return tuple((label, told.format(where=WHERE[target])) for label, told in LEGEND)
+    found = tuple((label, told.format(where=WHERE[target])) for label, told in LEGEND)
+    return found if choice.rank == "activation" else tuple((label, BY_PART.get(label, told)) for label, told in found)
+
+
+def introduction(choice: Choice) -> str:
+    """What a card shows."""
+    top = "excite it most" if choice.rank == "activation" else "have it as a large part of their answer"
+    seen = (
+        "what a unit of the layer sees of them"
+        if choice.crop == "field"
+        else "where in them a unit of the layer sees most"
+    )
+    return (
+        "Each channel of a layer answers to something of its own, at every place of the picture. A card shows a picture made "
+        f"to excite one channel as much as possible, and beside it the real images that {top}, with {seen} marked. A picture "
+        "alone proves nothing: whether the channel has a part in the answer is measured, and stands under it."
+    )
 
 
 def figures(layer: LayerGallery, i: int, class_names: Sequence[str]) -> list[Figure]:
@@ -219,7 +242,8 @@ def remark(layer: LayerGallery, i: int) -> str:
         return NEVER if dead else UNMOVED
     if dead:
         return ASLEEP if weaker else SILENT
-    return WEAKER if weaker else ""
+    unused = layer.choice.rank == "relevance" and not (layer.made["ids"][i, : LISTS["top"]] != "").any()
+    return " ".join(filter(None, (WEAKER if weaker else "", NO_PART if unused else "")))
 
 
 def _weaker(made: Mapping[str, Array], i: int) -> bool:

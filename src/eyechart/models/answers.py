@@ -111,3 +111,12 @@ def _describe(answer: object) -> str:
     if isinstance(answer, Mapping):
         return f"{type(answer).__name__} with keys {', '.join(map(str, answer))}"
     return type(answer).__name__
+
+
+def lead(rows: Tensor) -> Tensor:
+    """(n,) the largest output less the mean of all, of logits or log p (n, k), k > 1: what the answer hangs on.
+
+    What is added to all classes alike drops out, as it does from the probabilities; so logits and their log p have one lead.
+    A single output is taken as it is.
+    """
+    return rows.amax(1) - (rows.mean(1) if rows.shape[1] > 1 else 0.0)

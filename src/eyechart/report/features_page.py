@@ -96,6 +96,7 @@ class FeaturesPage:
         created: when, in ISO form.
         about: lines of (label, value).
         legend: (label, explanation) of the figures on the cards.
+        introduction: what a card shows.
         kernels: addresses of pictures of the first layer's kernels, and what is to be said of them.
         layers: in the order of use.
         provenance: nested plain data.
@@ -105,6 +106,7 @@ class FeaturesPage:
     created: str
     about: tuple[tuple[str, str], ...]
     legend: tuple[tuple[str, str], ...]
+    introduction: str
     kernels: tuple[str, str] | None
     layers: tuple[LayerPart, ...]
     provenance: Mapping[str, Any] = field(default_factory=dict)

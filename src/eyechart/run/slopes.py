@@ -1,4 +1,4 @@
-"""Reading layers with the slope of the answer: how the output of the class that is answered changes with what they say."""
+"""Reading layers with the slope of the answer: how the lead of the class that is answered changes with what they say."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from eyechart.core.tap import SlopeTap
-from eyechart.models.answers import tensor_of
+from eyechart.models.answers import lead, tensor_of
 from eyechart.models.image_model import TINY, ImageModel
 from eyechart.models.layers import Layer, Watch
 
@@ -19,8 +19,8 @@ Array = np.ndarray[Any, Any]
 def sloped(model: ImageModel, tap: SlopeTap, readable: tuple[str, ...], pixels: Tensor) -> dict[str, Array]:
     """What the tap reads of shown ``pixels`` (n, c, h, w), not normalised, by layer: (n, ...) float32.
 
-    The net before folding is asked. A layer on which the answer does not hang, such as one that is left before the end, has the
-    slope zero.
+    The net before folding is asked, and the slope is that of ``lead``. A layer on which the answer does not hang, such as one
+    that is left before the end or works without gradients, has the slope zero.
 
     Args:
         model: answers logits, or probabilities, whose logarithms are taken.
@@ -45,10 +45,13 @@ def sloped(model: ImageModel, tap: SlopeTap, readable: tuple[str, ...], pixels: 
             rows = tensor_of(net(shown), len(frames), model.name)
         if model.outputs == "probabilities":
             rows = rows.clamp_min(TINY).log()
-        own = rows.amax(1).sum()  # each image's own: nets in evaluation mode do not mix them
-        slopes = torch.autograd.grad(own, [output for _, output in held.values()], allow_unused=True)
+        own = lead(rows).sum()  # each image's own: nets in evaluation mode do not mix them
+        followed = {name: output for name, (_, output) in held.items() if output.requires_grad and own.requires_grad}
+        found = torch.autograd.grad(own, list(followed.values()), allow_unused=True) if followed else ()
+    slopes = dict(zip(followed, found, strict=True))
     read: dict[str, Array] = {}
-    for (name, (layer, output)), slope in zip(held.items(), slopes, strict=True):
+    for name, (layer, output) in held.items():
+        slope = slopes.get(name)
         numbers = tap.read(layer, output.detach(), torch.zeros_like(output) if slope is None else slope)
         read[name] = numbers.float().cpu().numpy()
     return read
