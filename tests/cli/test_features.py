@@ -36,7 +36,7 @@ def test_a_layer_as_a_whole_and_directions(command: Command, asked: tuple[object
     assert [one["name"] for one in layer["combined"]] == ["all channels together", "both"]
     assert load_file(next((tmp_path / "g").glob("1*.safetensors")))["combined_score"].shape == (2,)
     said = command(*asked, "--target", "layer", "--channels", "2", "--out", "g")
-    assert "1: 1 channels, 1 of channels together" in said.out
+    assert "1: 1 channel, 1 of channels together" in said.out
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_torch
 
 from eyechart.errors import SettingError
 from eyechart.features.combined import WHOLE, aim_at_directions, aim_at_layer
@@ -95,7 +96,8 @@ def test_directions_are_read_from_files(tmp_path: Path) -> None:
     save_file({"one": rows[1].astype(np.float32)}, tmp_path / "c.safetensors")
     assert list(read_directions(tmp_path / "a.npz")) == ["one", "two[0]", "two[1]"]
     for file, name in (("b.npy", "b"), ("c.safetensors", "one")):
-        np.testing.assert_array_equal(read_directions(tmp_path / file)[name], rows[1])
+        wanted = rows[1] / np.linalg.norm(rows[1])
+        np.testing.assert_allclose(read_directions(tmp_path / file)[name], wanted, rtol=1e-6)
     check_fit(read_directions(tmp_path / "b.npy"), "relu", 3)
     with pytest.raises(SettingError, match="has 3 numbers, and relu has 4 channels"):
         check_fit(read_directions(tmp_path / "b.npy"), "relu", 4)
@@ -138,3 +140,16 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
             read_directions(tmp_path / name)
         with pytest.raises(SettingError, match="cannot be read"):
             read_directions(tmp_path / "absent" / name)
+
+
+def test_only_where_a_direction_points_counts(tmp_path: Path) -> None:
+    row = np.random.default_rng(0).standard_normal(8)
+    np.savez(tmp_path / "scales.npz", one=row, small=row * 1e-38, big=row * 1e30)
+    found = read_directions(tmp_path / "scales.npz")
+    for name in ("one", "small", "big"):
+        np.testing.assert_allclose(found[name], row / np.linalg.norm(row), rtol=1e-5)
+    save_torch({"w": torch.from_numpy(row).bfloat16()}, tmp_path / "low.safetensors")
+    assert np.linalg.norm(read_directions(tmp_path / "low.safetensors")["w"]) == pytest.approx(1, rel=1e-5)
+    (tmp_path / "text.npy").write_text("1 2 3")
+    with pytest.raises(SettingError, match="no arrays of numbers"):
+        read_directions(tmp_path / "text.npy")

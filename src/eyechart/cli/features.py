@@ -81,24 +81,28 @@ class FeaturesOptions(BaseModel):
         description="What is marked in them: all that a unit sees, or where it sees most (of its gradient, the mean and two "
         "standard deviations to each side).",
     )
-    skip_alike: bool = Field(False, description="Leave out images that are near copies of ones already shown.")
+    skip_alike: bool = Field(
+        False, description="Leave out images that are near copies of ones already shown beside the same channel."
+    )
     assets: bool = Field(
         False, description="Pictures as files beside the page; above 200 channels or 5 MB in any case."
     )
     out: str | None = Field(None, description="Folder or URL; the same command with the same folder goes on.")
     labels: str | None = Field(None, description="Labels of a flat folder, as in eyechart exam.")
     masks: str | None = Field(None, description="DIR of masks of the objects, as in eyechart exam.")
-    limit: int | None = Field(None, description="Only the first N images of the seeded, stratified order.")
+    limit: int | None = Field(None, ge=1, description="Only the first N images of the seeded, stratified order.")
     seed: int = Field(
-        0, description="Of the order of the images, of the channels that are chosen, and of the pictures."
+        0, ge=0, description="Of the order of the images, of the channels that are chosen, and of the pictures."
     )
     arch: str | None = Field(None, description="As in eyechart exam.")
     classes: str = Field("auto", description="As in eyechart exam.")
     preprocess: str = Field("auto", description="As in eyechart exam.")
     outputs: Literal["auto", "logits", "probabilities", "embedding"] = Field("auto", description="As in eyechart exam.")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
-    workers: int | Literal["auto"] = Field("auto", description="Decode processes; 0 decodes in the main process.")
-    max_bad: int = Field(0, description="As in eyechart exam.")
+    workers: Annotated[int, Field(ge=0)] | Literal["auto"] = Field(
+        "auto", description="Decode processes; 0 decodes in the main process."
+    )
+    max_bad: int = Field(0, ge=0, description="As in eyechart exam.")
     trust: Literal["none", "pickle", "code"] = Field("none", description="As in eyechart exam.")
 
 
@@ -132,7 +136,8 @@ def features(
         return
     for layer in layers:
         together = f", {len(layer.combined)} of channels together" if layer.combined else ""
-        stdout.print(f"{layer.layer}: {len(layer.channels)} channels{together}", markup=False)
+        count = f"{len(layer.channels)} channel{'' if len(layer.channels) == 1 else 's'}"
+        stdout.print(f"{layer.layer}: {count}{together}", markup=False)
     stdout.print(f"Gallery: {page}", markup=False)
 
 
@@ -150,6 +155,7 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
 
     Folder(out).check_writable()
     combined = options.target == "layer" or options.direction is not None
+    _check_use(options, combined)
     chosen = numbers(options.channels or ("none" if combined else "some"))
     directions = read_directions(options.direction) if options.direction else {}
     images = load_images(options.images, labels=options.labels, masks=options.masks)
@@ -189,6 +195,30 @@ def _gallery(model: str, options: FeaturesOptions, out: str) -> tuple[Gallery, A
         reporter=teller,
     )
     return gallery, loaded
+
+
+def _check_use(options: FeaturesOptions, combined: bool) -> None:
+    """Raises SettingError for what would change nothing."""
+    from eyechart.errors import SettingError
+
+    cards = options.channels or ("none" if combined else "some")
+    beside_channels = (
+        ("--rank", options.rank, "activation"),
+        ("--crop", options.crop, "field"),
+        ("--skip-alike", options.skip_alike, False),
+        ("--target", options.target if options.target == "neuron" else "channel", "channel"),
+    )
+    for setting, value, usual in beside_channels:
+        if cards == "none" and value != usual:
+            way_out = "Name channels with --channels, or leave it out."
+            raise SettingError(
+                "It is for channels, and none is asked for.", setting=setting, value=value, way_out=way_out
+            )
+    if options.atlas_layout != "auto" and not options.atlas:
+        way_out = "Ask for an atlas with --atlas, too."
+        raise SettingError(
+            "There is no atlas to lay out.", setting="--atlas-layout", value=options.atlas_layout, way_out=way_out
+        )
 
 
 def _magnitude(path: str | None) -> torch.Tensor | None:

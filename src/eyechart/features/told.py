@@ -22,6 +22,7 @@ NOWHERE = "No image says anything of it."
 WEAKER = "Its picture excites it no more than its best image does: do not trust it."
 SILENT = "It says the same of every image here; only the picture excites it."
 
+ALONE = "One image cannot tell whether it says the same of every image."
 NO_PART = "It has a positive part in none of the answers."
 BY_PART = {  # where images are chosen by the channel's part in their answers
     "answer without it": "mean change of the probability of the answer given to the images below, in points, once the channel "
@@ -238,6 +239,8 @@ def is_shown(layer: LayerGallery, i: int) -> bool:
 def remark(layer: LayerGallery, i: int) -> str:
     """What is said in place of a picture, or beside it."""
     dead, weaker = layer.known.summed.dead[layer.channels[i]], _weaker(layer.made, i)
+    if layer.known.summed.n == 1:
+        return ALONE
     if layer.made["still"][i]:
         return NEVER if dead else UNMOVED
     if dead:

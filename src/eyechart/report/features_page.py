@@ -150,8 +150,8 @@ def draw_spikes(spikes: Spikes, ident: str) -> Markup:
             parts.append(
                 _spike(spikes, i, z, left + (i + 0.5) * step, zero, unit, step, named=i in top, worded=i in words)
             )
-    said = ", ".join(f"channel {i} at {spikes.z[i]:+.1f}" for i in top)
-    told = f"Standard deviations from what each of {len(spikes.z)} channels usually says. Highest: {said}."
+    said = ", ".join(f"channel {i} at {spikes.z[i]:+.1f}" for i in top) or "none, since one image has no spread"
+    told = f"Standard deviations from what each of {len(spikes.z)} channels usually says. Highest: {said or 'none'}."
     return picture(ident, WIDTH, HEIGHT, f"What the channels say of {spikes.image}", told, *parts)
 
 
