@@ -10,6 +10,8 @@ from eyechart.models.nets_small import wide_resnet
 
 # Millions as the papers print them; PreActResNet-18 and WRN as in their authors' code.
 PUBLISHED = {
+    "cifar_resnet8": 0.08,
+    "cifar_resnet14": 0.17,
     "cifar_resnet20": 0.27,
     "cifar_resnet32": 0.46,
     "cifar_resnet56": 0.85,

@@ -93,6 +93,16 @@ class ResNet4b(nn.Module):
         return logits
 
 
+def cifar_resnet8(num_classes: int = 10) -> CifarResNet:
+    """ResNet-8 for CIFAR: minutes of training on a CPU."""
+    return CifarResNet(1, num_classes)
+
+
+def cifar_resnet14(num_classes: int = 10) -> CifarResNet:
+    """ResNet-14 for CIFAR."""
+    return CifarResNet(2, num_classes)
+
+
 def cifar_resnet20(num_classes: int = 10) -> CifarResNet:
     """ResNet-20 for CIFAR."""
     return CifarResNet(3, num_classes)
@@ -143,6 +153,8 @@ _IMAGENET = _seen((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
 OWN_NETS: Mapping[str, OwnNet] = MappingProxyType(
     {
+        "cifar_resnet8": OwnNet(cifar_resnet8, _IMAGENET),
+        "cifar_resnet14": OwnNet(cifar_resnet14, _IMAGENET),
         "cifar_resnet20": OwnNet(cifar_resnet20, _IMAGENET),
         "cifar_resnet32": OwnNet(cifar_resnet32, _IMAGENET),
         "cifar_resnet44": OwnNet(cifar_resnet44, _IMAGENET),
