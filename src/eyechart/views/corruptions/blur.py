@@ -139,20 +139,19 @@ def _summed(framed: torch.Tensor, kernel: Kernel) -> torch.Tensor:
 
 
 def _transformed(framed: torch.Tensor, kernel: Kernel) -> torch.Tensor:
-    """By Fourier transforms, on a size that these are fast on: two planes at a time, one as the imaginary part of the other."""
+    """By Fourier transforms, on a size that these are fast on."""
     height, width = (length - len(kernel) + 1 for length in framed.shape[2:])
-    n, c, *sides = framed.shape
-    size = tuple(next_fast_len(side) for side in sides)
-    weights = torch.fft.fft2(torch.from_numpy(kernel).to(framed.device, framed.dtype), s=size).conj()
-    planes = framed.flatten(0, 1)
-    pairs = torch.complex(planes[: (n * c + 1) // 2], planes[n * c // 2 :])  # an odd one is its own partner
-    blurred = torch.fft.ifft2(torch.fft.fft2(pairs, s=size).mul_(weights))[:, :height, :width]
-    return torch.cat([blurred.real, blurred.imag[n * c % 2 :]]).reshape(n, c, height, width)
+    down, across = (next_fast_len(side, real=True) for side in framed.shape[2:])
+    weights = torch.fft.rfft2(torch.from_numpy(kernel).to(framed.device, framed.dtype), s=(down, across)).conj()
+    filled = pad(framed, (0, across - framed.shape[3], 0, down - framed.shape[2]))  # faster than fft's own filling
+    blurred: torch.Tensor = torch.fft.irfft2(torch.fft.rfft2(filled).mul_(weights), s=(down, across))
+    return blurred[:, :, :height, :width]
 
 
 def defocus_blur(given: Given, radius: float, softness: float) -> torch.Tensor:
     """Out of focus."""
-    return filtered(given.precise, _disk(radius, softness))
+    kernel = _disk(radius, softness)
+    return exactly(given, lambda levels: filtered(levels.div_(255), kernel).clamp_(0, 1).mul_(255))
 
 
 _disk = lru_cache(maxsize=16)(disk)
