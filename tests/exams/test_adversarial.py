@@ -12,7 +12,9 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from eyechart.core.catalogue import make_exams
-from eyechart.core.exam import Array
+from eyechart.core.exam import Array, Subject
+from eyechart.core.tally import Tally
+from eyechart.core.view import Precision
 from eyechart.errors import SettingError
 from eyechart.exams.adversarial import Adversarial
 from eyechart.exams.adversarial_layout import BISECTIONS, FARTHEST
@@ -259,12 +261,41 @@ def test_without_gradients_square_alone_finds_anything() -> None:
     assert (first.verdict, "cannot be trusted" in first.sentence) == ("weak", True)
 
 
-@pytest.mark.parametrize(("classes", "name"), [(10, "standard"), (9, "full")])
-def test_the_published_name_is_for_the_published_attack(classes: int, name: str) -> None:
-    layout = Adversarial(attacks=("standard",))._layout((32, 32), classes)
+@pytest.mark.parametrize(
+    ("classes", "precision", "name"), [(10, "float32", "standard"), (9, "float32", "full"), (10, "bfloat16", "full")]
+)
+def test_the_published_name_is_for_the_published_attack(classes: int, precision: Precision, name: str) -> None:
+    layout = Adversarial(attacks=("standard",))._layout_for(Subject((32, 32), classes, precision=precision))
     assert set(layout.columns) == {"noise", name}
     (trial,) = layout.columns[name]
     assert trial.eps == 8 / 255
+
+
+def test_a_size_at_which_any_picture_becomes_any_other_counts_its_channels() -> None:
+    layout = Adversarial(norm="l2")._layout_for(Subject((28, 28), 10, channels=1))
+    assert layout.huge == pytest.approx(0.5 * 28)
+
+
+def test_the_curve_of_smallest_changes_ends_where_the_search_does() -> None:
+    layout = Adversarial(eps="0.5")._layout_for(Subject((6, 6), 5))
+    assert layout.smallest is not None
+    assert max(layout.places) == pytest.approx(layout.smallest.attack.eps) == 1.0
+
+
+def test_a_median_may_be_open_upwards() -> None:
+    found = sat(linear(5), attacks=("minimal",), eps="1/255")
+    distance = found.whole.rows["distance"].copy()
+    n = len(distance)
+    distance[: n // 2 + 1] = np.linspace(0.01, 0.02, n // 2 + 1)
+    distance[n // 2 + 1 :] = np.nan
+    labels = found.whole.rows["image_top1"]
+    changed = found.exam.estimates(Tally({**found.whole.rows, "distance": distance}), labels, found.subject)
+    median = one(changed, "median_distance")
+    assert median.high is None
+    assert median.low is not None
+    assert 0.01 <= median.low < median.value  # type: ignore[operator]
+    said = [f.sentence for f in found.exam.findings(changed)]
+    assert any("to more than was searched" in sentence for sentence in said)
 
 
 def test_large_frames_are_few() -> None:

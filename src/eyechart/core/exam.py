@@ -14,7 +14,7 @@ from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.query import Answers, Query
 from eyechart.core.tally import Kept, Tally
-from eyechart.core.view import View
+from eyechart.core.view import Precision, View
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +36,8 @@ class Subject:
         class_ids: their WordNet ids; empty if they have none.
         n_classes: number of outputs.
         kind: what the model answers, ``logits`` or ``embedding``; ``none`` where images are looked at without a model.
+        channels: of the input frame.
+        precision: in which attacks may search.
         softmax: whether the net ends with one; what it answers is then log p.
         labelled: whether the images have labels that the model can be right about.
         training: whether these are the training images beside those to be examined.
@@ -59,6 +61,8 @@ class Subject:
     class_ids: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     softmax: bool = False
+    channels: int = 3
+    precision: Precision = "float32"
 
     def class_name(self, index: int) -> str:
         """The name of class ``index``."""

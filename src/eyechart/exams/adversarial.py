@@ -209,18 +209,18 @@ class Adversarial(Exam):
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The image, the smallest change that cost the answer, and what that change is made of."""
         height, width = case.facts["frame"]
-        changed = self._layout((height, width), case.facts["classes"]).smallest
+        seen = Subject((height, width), case.facts["classes"], channels=case.facts["channels"])
+        changed = self._layout_for(seen).smallest
         if changed is None:
             return {}
         change, spectrum = changed.then(Enlarged()), changed.then(SpectrumOfChange())
         return {"image": Plain(), "attacked": changed, "change": change, "spectrum": spectrum}
 
     def _layout_for(self, subject: Subject) -> Layout:
-        return self._layout(subject.size, subject.n_classes)
-
-    def _layout(self, size: tuple[int, int], classes: int) -> Layout:
+        size = subject.size
         sizes = self.eps or sizes_for(self.norm, size)
         at = sizes[-1] if self.at is None else min(sizes, key=lambda eps: abs(eps - (self.at or 0)))
         radius = max(size) / 4 if self.radius is None else self.radius
         other = Surrogate(self.surrogate, self.surrogate_arch) if self.surrogate else None
-        return Layout(size, classes, self.norm, self.attacks, sizes, at, self.steps, self.queries, radius, other)
+        asked = self.norm, self.attacks, sizes, at, self.steps, self.queries, radius, other
+        return Layout(size, subject.channels, subject.n_classes, *asked, subject.precision)

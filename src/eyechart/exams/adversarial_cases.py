@@ -22,6 +22,7 @@ def smallest_cases(answers: Answers, layout: Layout, batch: Batch) -> Iterator[K
     for i in np.flatnonzero(fell):
         facts = {
             "frame": list(subject.size),
+            "channels": subject.channels,
             "classes": subject.n_classes,
             "size": told(float(distance[i]), layout.norm),
             "before": subject.class_name(int(before.top1[i])),

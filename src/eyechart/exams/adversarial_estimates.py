@@ -181,9 +181,10 @@ def _half(found: Interval) -> dict[str, Any]:
         return figure(found, NONE_RIGHT)
     if not np.isfinite(found.value):
         return figure(found, "more than half of them withstood all that was tried")
-    if found.high is None or not np.isfinite(found.high):
-        return figure(replace(found, low=None, high=None))
-    return figure(found)
+    high = (
+        found.high if found.high is not None and np.isfinite(found.high) else None
+    )  # it may be more than was searched
+    return figure(replace(found, high=high))
 
 
 def _share(mean: Interval) -> Interval:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from eyechart.core.query import CLEAN, Query
-from eyechart.core.view import InputView
+from eyechart.core.view import InputView, Precision
 from eyechart.views.attacks.apgd import APGD, APGDT
 from eyechart.views.attacks.attack import Attack
 from eyechart.views.attacks.autoattack import AutoAttack
@@ -34,7 +34,6 @@ STEPS: Mapping[Norm, tuple[float, ...]] = {  # of [0, 1]; l2 at 32 x 32 pixels
     "l2": (1 / 8, 1 / 4, 1 / 2, 1.0),
 }
 REFERENCE_SIDE = 32
-CHANNELS = 3
 DIRECT_STEPS = 10
 SHORT_STEPS, SHORT_TARGETS = 20, 3
 MINIMAL_STEPS, BISECTIONS, FARTHEST = 10, 4, 4  # steps a ball, halvings, and how many times the largest size at most
@@ -52,13 +51,14 @@ LEVELS = 255
 def size_of(text: object) -> object:
     """``8/255`` as a number; what is no fraction is left to be checked.
 
-    >>> size_of("1/4"), size_of("0.5"), size_of("x")
-    (0.25, 0.5, 'x')
+    >>> size_of("1/4"), size_of("0.5/255"), size_of("0.5"), size_of("x")
+    (0.25, 0.00196078431372549, 0.5, 'x')
     """
     if not isinstance(text, str):
         return text
     try:
-        return float(Fraction(text.strip()))
+        over, _, under = text.partition("/")
+        return float(Fraction(over.strip()) / Fraction(under.strip() or 1))
     except (ValueError, ZeroDivisionError):
         return text
 
@@ -104,12 +104,15 @@ class Layout:
 
     Attributes:
         size: (height, width) of the frame.
+        channels: of the frame.
         classes: number of the model's outputs.
         norm, attacks, steps, queries, radius, surrogate: settings of the exam.
+        precision: in which attacks search.
         sizes: eps, ascending, and ``at``, the one of them that checks are about.
     """
 
     size: tuple[int, int]
+    channels: int
     classes: int
     norm: Norm
     attacks: tuple[Name, ...]
@@ -119,6 +122,7 @@ class Layout:
     queries: int
     radius: float
     surrogate: Surrogate | None = None
+    precision: Precision = "float32"
 
     @property
     def dissected(self) -> str:
@@ -156,29 +160,33 @@ class Layout:
 
     @property
     def full(self) -> str:
-        """What AutoAttack at full length may be called: its standard has nine targets."""
-        return "standard" if AutoAttack(self.norm, self.at).title(self.classes) == "AutoAttack standard" else "full"
+        """What AutoAttack at full length may be called: its standard has nine targets, and searches in float32."""
+        published = AutoAttack(self.norm, self.at).title(self.classes) == "AutoAttack standard"
+        return "standard" if published and self.precision == "float32" else "full"
 
     @property
     def smallest(self) -> Tried | None:
         """The search for the smallest change, up to four times the largest size."""
         if "minimal" not in self.attacks:
             return None
+        grid = tuple(eps for eps in self.sizes if eps < self.farthest)
+        return Tried(MinimalNorm(self.norm, self.farthest, grid=grid, steps=MINIMAL_STEPS, bisections=BISECTIONS))
+
+    @property
+    def farthest(self) -> float:
+        """How far it searches; no value changes by more than 1."""
         most = FARTHEST * self.sizes[-1]
-        most = min(most, 1.0) if self.norm == "linf" else most
-        grid = tuple(eps for eps in self.sizes if eps < most)
-        return Tried(MinimalNorm(self.norm, most, grid=grid, steps=MINIMAL_STEPS, bisections=BISECTIONS))
+        return min(most, 1.0) if self.norm == "linf" else most
 
     @property
     def places(self) -> list[float]:
         """Sizes at which the curve of smallest changes is told, evenly spaced by ratio."""
-        least, most = self.sizes[0] / FINEST, FARTHEST * self.sizes[-1]
-        return [float(place) for place in np.geomspace(least, most, PLACES)]
+        return [float(place) for place in np.geomspace(self.sizes[0] / FINEST, self.farthest, PLACES)]
 
     @property
     def huge(self) -> float:
         """A size at which every picture can become every other, but for black and white."""
-        return HUGE if self.norm == "linf" else HUGE * sqrt(CHANNELS * prod(self.size))
+        return HUGE if self.norm == "linf" else HUGE * sqrt(self.channels * prod(self.size))
 
     def _transferred(self, surrogate: Surrogate) -> tuple[Trial, ...]:
         attacks = [PGD(self.norm, eps, self.steps) for eps in self.sizes]

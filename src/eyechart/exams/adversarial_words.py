@@ -101,10 +101,18 @@ def _distance(estimates: Estimates, norm: Norm) -> Iterator[Finding]:
     e = estimates.one("median_distance")
     if e is None or e.value is None:
         return
-    ends = "" if e.low is None or e.high is None else f" (95% interval {told(e.low, norm)} to {told(e.high, norm)})"
     yield Finding(
-        "note", f"Half of the images that it gets right fall to a change of {told(e.value, norm)} or less{ends}."
+        "note",
+        f"Half of the images that it gets right fall to a change of {told(e.value, norm)} or less{_ends(e, norm)}.",
     )
+
+
+def _ends(e: Estimate, norm: Norm) -> str:
+    """The interval of a size, which may be open upwards."""
+    if e.low is None:
+        return ""
+    most = "more than was searched" if e.high is None else told(e.high, norm)
+    return f" (95% interval {told(e.low, norm)} to {most})"
 
 
 def _transfer(estimates: Estimates, norm: Norm) -> Iterator[Finding]:

@@ -79,12 +79,18 @@ def _run_or_explain(net: nn.Module, frames: Tensor, name: str) -> Tensor:
     except ModelOutputError:
         raise
     except Exception as error:
+        way_out = "Check the size and channels given with --preprocess, and that any batch size is accepted."
+        if any(words in str(error) for words in ("does not require grad", "Inference tensors", "inference tensor")):
+            way_out = (
+                "It asks for derivatives while it answers: let it do so within torch.inference_mode(False) and "
+                "torch.enable_grad(), on a clone of its frames."
+            )
         raise ModelOutputError(
             f"The model fails on its own input frames, shape {tuple(frames.shape)}: {type(error).__name__}: "
             f"{' '.join(str(error).split())[:300]}.",
             setting="model",
             value=name,
-            way_out="Check the size and channels given with --preprocess, and that any batch size is accepted.",
+            way_out=way_out,
         ) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import monotonic, sleep
 from typing import Any
@@ -85,7 +85,8 @@ class Engine:
         self.model, self.images, self.labels, self.order, self.n = model, images, labels, order, n
         self.identity = identity
         self.folder, self.slot, self.options, self.reporter, self.rank = folder, slot, options, reporter, rank
-        self.subject = subject_of(model, bool((labels >= 0).any()), training, tuple(images.targets))
+        known = subject_of(model, bool((labels >= 0).any()), training, tuple(images.targets))
+        self.subject = replace(known, precision=options.precision)
         self._forwarder = Forwarder(
             model, options.batch_size, options.seed, reporter.advance, self._first_frames, options.precision
         )

@@ -57,6 +57,7 @@ def subject_of(model: ImageModel, labelled: bool, training: bool = False, target
     known = Subject(model.preprocessing.size, model.n_outputs, model.class_names, model.kind, labelled, training)
     softmax = model.outputs == "probabilities"
     known = replace(known, class_ids=model.class_ids, targets=targets, softmax=softmax)
+    known = replace(known, channels=model.preprocessing.channels)
     if model.plain is None:
         return known
     plain = model.plain
