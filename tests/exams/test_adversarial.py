@@ -193,8 +193,14 @@ def test_an_honest_eye_of_few_pixels_is_praised() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return 4 * x.mean((2, 3))
 
-    found = sat(Colours(), plain_images(labels, SIZE), labels, attacks=("fgsm", "pgd"))
-    assert "strong" in [f.verdict for f in found.exam.findings(found.estimates)]
+    def verdicts(**settings: Any) -> list[str]:
+        found = sat(Colours(), plain_images(labels, SIZE), labels, **settings)
+        return [f.verdict for f in found.exam.findings(found.estimates)]
+
+    assert "strong" in verdicts(attacks=("fgsm", "pgd", "square"))
+    for weakly_tried in (("fgsm",), ("square",), ("fgsm", "pgd")):
+        assert "strong" not in verdicts(attacks=weakly_tried)
+    assert "strong" not in verdicts(attacks=("fgsm", "pgd", "square"), steps=2)
 
 
 def test_the_model_is_as_it_was_and_batches_do_not_matter() -> None:

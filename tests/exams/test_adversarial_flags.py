@@ -15,6 +15,7 @@ from eyechart.core.chart import Table
 from eyechart.core.tally import Tally
 from eyechart.exams.adversarial import Adversarial
 from eyechart.exams.adversarial_checks import CHECKS
+from eyechart.views.attacks.ball import Ball
 from eyes import LinearEye, ProbabilityEye, Sitting, answered, image_set, noise_images, seen_by, sitting
 
 SIZE, N, CLASSES = 6, 60, 5
@@ -89,6 +90,26 @@ class Misleading(Behind):
 
     def before(self, x: Tensor) -> Tensor:
         return Backwards.apply(x)
+
+
+class Masked(Behind):
+    """Answers to coarse levels; its gradients are faint, and lead nowhere."""
+
+    def before(self, x: Tensor) -> Tensor:
+        coarse = (x * 32).round() / 32
+        astray = x.flip(-1)
+        return coarse.detach() + 1e-9 * (astray - astray.detach())
+
+
+class Silent(Behind):
+    """Answers NaN where values are no 8-bit levels, once it is ``on``."""
+
+    on = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.eye(x)
+        off = (255 * x - (255 * x).round()).abs().flatten(1).amax(1) > 1e-2
+        return torch.where(off[:, None] & self.on, torch.full_like(logits, torch.nan), logits)
 
 
 class Rippled(Behind):
@@ -168,6 +189,68 @@ def changed(found: Sitting, **columns: Any) -> Mapping[str, str]:
     rows = {**found.whole.rows, **columns}
     estimates = found.exam.estimates(Tally(rows), found.batch.labels, found.subject)
     return {e.at["flag"]: e.at["status"] for e in estimates.of("flag") if e.at["status"] in ("warn", "fail")}
+
+
+@pytest.mark.parametrize(
+    "attacks", [("fgsm", "pgd", "square"), ("fgsm", "pgd", "square", "standard"), ("pgd", "standard")]
+)
+def test_a_masked_eye_is_found_out_by_square_whoever_runs_it(attacks: tuple[str, ...]) -> None:
+    found = examined(Masked(), eps="8/255", attacks=attacks)
+    assert raised(found).get("square_helped") == "fail"
+
+
+def test_what_the_margin_finds_was_found_by_a_gradient() -> None:
+    found = examined(honest(scale=1000.0), eps="4/255", attacks=("fgsm", "pgd", "square"), queries=300)
+    left = {e.at["attack"]: e.value for e in found.estimates.of("robust_accuracy")}
+    assert left["margin"] == 0 < left["square"] < left["pgd"]
+    assert "square_helped" not in raised(found)
+
+
+def test_no_answer_is_no_wrong_answer() -> None:
+    labels = answered(honest(), IMAGES)
+    exam = Adversarial(attacks=("fgsm", "pgd", "short", "minimal"), eps="1/1000")
+    eye = Silent()
+    model = seen_by(eye, SIZE)
+    for each in (eye, model.net):
+        each.on = True
+    found = sitting(exam, model, image_set(IMAGES, labels))
+    assert raised(found)["nan_answers"] == "fail"
+    assert {e.value for e in found.estimates.of("robust_accuracy")} == {1.0}
+    assert np.isnan(found.whole.rows["distance"]).all()
+    assert "withstanding" in found.exam.findings(found.estimates)[0].sentence
+
+
+def test_claims_count_only_where_a_pass_in_other_company_confirms_them() -> None:
+    found = examined(Crowded(), eps="1/255", attacks=("pgd", "minimal"))
+    rows = found.whole.rows
+    assert rows["unconfirmed"].sum() > 0
+    assert rows["distance_unconfirmed"].sum() > 0
+    assert np.isnan(rows["distance"][rows["distance_unconfirmed"]]).all()
+    assert raised(found)["unconfirmed"] == "fail"
+
+
+def test_a_change_that_leaves_its_ball_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ball, "project", lambda _, pixels, around: pixels.clamp(0, 1))
+    assert raised(examined(honest(), attacks=("pgd",)))["range"] == "fail"
+
+
+def test_long_changes_of_many_values_do_not_leave_theirs() -> None:
+    frames, size = (64 + noise_images(2, 224) // 2).astype(np.uint8), 224
+    weight = torch.randn(2, 3 * size * size, generator=torch.Generator().manual_seed(0))
+    eye = LinearEye(weight - weight.mean(1, keepdim=True))
+    settings = {"norm": "l2", "eps": (2.0, 3.0, 5.0), "attacks": ("fgsm", "pgd"), "steps": 3}
+    found = sitting(Adversarial(**settings), seen_by(eye, size), image_set(frames, answered(eye, frames)))
+    assert "range" not in raised(found)
+
+
+def test_a_rising_loss_is_that_of_the_size_that_checks_are_about() -> None:
+    rises = [
+        examined(honest(), attacks=("bands",), eps=eps, at="4/255").whole.rows["rise"]
+        for eps in (("2/255", "4/255"), ("4/255",), ("1/255", "4/255"))
+    ]
+    np.testing.assert_allclose(rises[0], rises[1], rtol=1e-6)
+    small = examined(honest(), attacks=("bands",), eps="2/255").whole.rows["rise"]
+    assert (small < rises[0]).all()
 
 
 def test_claims_that_do_not_hold_and_changes_out_of_range() -> None:

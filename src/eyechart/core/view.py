@@ -100,11 +100,13 @@ class Attacked:
         model: that is asked, with the query's weights.
         labels: (n,) index of the true class among the model's outputs, -1 where unknown.
         precision: in which an attack may search; what it claims is confirmed in float32.
+        spare: images that the model gets wrong as they are, are left as they are.
     """
 
     model: ImageModel
     labels: np.ndarray[Any, Any]
     precision: Precision = "float32"
+    spare: bool = True
 
 
 class Pixels:

@@ -84,12 +84,14 @@ class Adversarial(Exam):
         flags_failed, flags_warned: how many checks failed or ask for a look, of n that were made; eps is ``at``.
 
     Rows: ``image_top1``; whether an attack broke the image (and a second pass confirmed it) by size ``<attack>_broken``;
-    ``unconfirmed`` (claims that were not), ``excess`` (largest size beyond eps), ``distance`` (smallest change found, NaN where
-    there is none); ``surrogate_right``, by size ``surrogate_broken``, ``low_part_broken``, ``high_part_broken``,
-    ``filtered_right``; ``clean_filtered_right``, ``through_right``; ``rise`` (of the loss along direct, at ``at``);
-    ``head_radius``; by radius, the head first, ``image_beyond`` and, by size and radius, ``change_beyond``; by size and ring
-    ``change_rings`` (shares of energy); of the checkup ``looks_differ``, ``look_distance``, ``company``, ``differentiates``,
-    ``zero_probability``, ``gradient_ce``, ``gradient_margin``, ``outside`` (see ``eyechart.views.attacks.checkup``).
+    ``unconfirmed`` (claims that were not), ``excess`` (largest size beyond eps and what rounding adds), ``nan`` (an answer
+    was NaN under an attack), ``broken_by`` (which of AutoAttack's four at full length, from 0; -1 none), ``distance``
+    (smallest change found and confirmed, NaN where there is none), ``distance_unconfirmed``; ``surrogate_right``, by size
+    ``surrogate_broken``, ``low_part_broken``, ``high_part_broken``, ``filtered_right``; ``clean_filtered_right``,
+    ``through_right``; ``rise`` (of the loss along direct, at ``at``); ``head_radius``; by radius, the head first,
+    ``image_beyond`` and, by size and radius, ``change_beyond``; by size and ring ``change_rings`` (shares of energy); of the
+    checkup ``looks_differ``, ``look_distance``, ``company``, ``differentiates``, ``zero_probability``, ``gradient_ce``,
+    ``gradient_margin``, ``outside`` (see ``eyechart.views.attacks.checkup``).
 
     Kept: the images that fell to the smallest changes.
     """
@@ -189,7 +191,7 @@ class Adversarial(Exam):
             **fates(answers, layout, labels),
             **dissected(answers, layout, labels),
             **spectra(answers, layout),
-            **distances(answers, layout),
+            **distances(answers, layout, labels),
             **transferred(answers, layout),
         }
         return Tally(rows, kept=best(self.gallery, smallest_cases(answers, layout, batch)), limit=self.gallery)
@@ -204,7 +206,7 @@ class Adversarial(Exam):
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """What a small change costs, and whether that can be believed."""
-        return findings(estimates, self.norm)
+        return findings(estimates, self.norm, {"pgd": self.steps})
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The image, the smallest change that cost the answer, and what that change is made of."""

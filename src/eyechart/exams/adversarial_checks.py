@@ -61,6 +61,7 @@ CHECKS: Mapping[str, Check] = {
         "accuracy when half of each value's range may be changed", "it withstands changes that no model can"
     ),
     "unconfirmed": Check("images said to be broken that a second look finds right", "what attacks claim does not hold"),
+    "nan_answers": Check("images answered with NaN under an attack", "answers that are NaN count as withstanding"),
     "range": Check("values beyond the size, or beyond 0 to 1", "changes left the allowed range", "number"),
 }
 STATUSES = {"pass": "fine", "warn": "look closer", "fail": "FAILS", "not checked": "not checked"}

@@ -32,7 +32,9 @@ TARGETED = 4  # classes: fewer allow no targeted DLR
 FEW_ODD = 0.01  # of the images: more claims that do not hold fail
 SUNK = 0.05  # of the right images
 RISE = 0.01  # of accuracy, though the ball grew
-FOLLOWING = ("fgsm", "pgd", "short", "direct", "standard", "full")  # gradients
+FOLLOWING = ("fgsm", "pgd", "short", "direct")  # gradients, at every size
+STRONGEST = (*FOLLOWING, "margin", "low", "high")  # at the size that checks are about
+BY_GRADIENT, BY_SQUARE = (0, 1, 2), 3  # AutoAttack's attacks, in their order
 DIFFERENCE = "difference of shares"
 NONE_RIGHT, NOT_RUN = "the model gets no image right", "it compares attacks that were not all asked for"
 EXACT = Interval(None, None, None, 0, "")
@@ -117,8 +119,7 @@ class Flags:
         best, pgd = self._strongest(), self._at("pgd")
         yield _no_better("noise_beats_attack", self._at("noise"), best)
         yield _no_better("fgsm_beats_pgd", self._at("fgsm"), pgd)
-        square = self._at("square")
-        yield _no_better("square_helped", None if square is None or best is None else best & square, best, HELPED)
+        yield _no_better("square_helped", self._with_square(best), best, HELPED)
         yield self._sinking()
         yield _gap("loss_gap", pgd, self._at("margin"))
         if "transfer" in self.of.layout.columns:
@@ -130,15 +131,16 @@ class Flags:
         yield self._huge()
         right = self.of.right
         if right.any():
-            odd = share_of(self.of.rows["unconfirmed"][right] > 0)
+            rows = self.of.rows
+            odd = share_of((rows["unconfirmed"] + rows.get("distance_unconfirmed", 0))[right] > 0)
             value = odd.value or 0.0
             yield Flag("unconfirmed", "fail" if value > FEW_ODD else "warn" if value else "pass", odd, FEW_ODD)
         else:
             yield Flag("unconfirmed", "not checked", EXACT, FEW_ODD, reason=NONE_RIGHT)
+        yield _never("nan_answers", self.of.rows["nan"])
         beyond = float(max(self.of.rows["excess"].max(), self.of.rows["outside"].max(), 0.0))
-        limit = ROUNDING * max(1.0, self.of.layout.sizes[-1])
-        within: Status = "fail" if beyond > limit else "pass"
-        yield Flag("range", within, Interval(beyond, None, None, len(right), ""), limit, "pixel value")
+        within: Status = "fail" if beyond > ROUNDING else "pass"
+        yield Flag("range", within, Interval(beyond, None, None, len(right), ""), ROUNDING, "pixel value")
 
     def _sinking(self) -> Flag:
         """Images whose loss the steps that were to raise it did not raise."""
@@ -152,8 +154,19 @@ class Flags:
 
     def _strongest(self) -> Array | None:
         """(n,) what stands at ``at`` against all attacks that follow gradients; None without one."""
-        found = [self._at(name) for name in FOLLOWING if name in self.of.layout.columns]
-        return np.logical_and.reduce([one for one in found if one is not None]) if found else None
+        found = [self._at(name) for name in STRONGEST]
+        if "broken_by" in self.of.rows:
+            found.append(self.of.right & ~np.isin(self.of.rows["broken_by"], BY_GRADIENT))
+        asked = [one for one in found if one is not None]
+        return np.logical_and.reduce(asked) if asked else None
+
+    def _with_square(self, best: Array | None) -> Array | None:
+        """(n,) what stands when Square is tried, too, by itself or as the last of AutoAttack's; None without either."""
+        found = [self._at("square")]
+        if "broken_by" in self.of.rows:
+            found.append(self.of.right & (self.of.rows["broken_by"] != BY_SQUARE))
+        asked = [one for one in found if one is not None]
+        return np.logical_and.reduce([best, *asked]) if asked and best is not None else None
 
     def _at(self, attack: str) -> Array | None:
         """(n,) what stands at the size that checks are about; None where the attack is not run."""

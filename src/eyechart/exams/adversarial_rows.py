@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from eyechart.core.query import Answers, Query
 from eyechart.exams.adversarial_layout import CHECKUP, PIXELS, Layout, Trial
 from eyechart.spectrum.density import energy_plane, head_of_profile, profile_of_plane
 from eyechart.spectrum.grid import half_plane_weights, radius_map, ring_sums, rings
+from eyechart.views.attacks.ball import Norm
 from eyechart.views.splits import luminance
 
 MANNERS = (
@@ -25,6 +26,8 @@ MANNERS = (
     "outside",
 )
 HEAD_SHARE = 0.8
+# Of a size: what rounding puts beyond it. The float32 length of 150,000 values errs by 1.3e-5.
+SLACK: Mapping[Norm, float] = {"linf": 0.0, "l2": 5e-5}
 
 
 def fallen(answers: Answers, trial: Trial, labels: Array) -> tuple[Array, Array]:
@@ -37,25 +40,30 @@ def fallen(answers: Answers, trial: Trial, labels: Array) -> tuple[Array, Array]
 
 def fates(answers: Answers, layout: Layout, labels: Array) -> dict[str, Array]:
     """Column by attack: (n,) or (n, sizes) bool; and what checks need of all attacks together."""
-    rows, unconfirmed, excess = {}, np.zeros(len(labels), np.int32), np.zeros(len(labels))
+    rows: dict[str, Array] = {}
+    unconfirmed, excess, nan = np.zeros(len(labels), np.int32), np.zeros(len(labels)), np.zeros(len(labels), bool)
     for name, trials in layout.columns.items():
         found = [fallen(answers, trial, labels) for trial in trials]
         broken = np.stack([one for one, _ in found], 1)
         rows[f"{name}_broken"] = broken if name in layout.by_size else broken[:, 0]
         unconfirmed += sum(other for _, other in found)
         for trial in trials:
-            over = answers[trial.query].notes[layout.norm] - trial.eps
-            excess = np.fmax(excess, over)
-    return {**rows, "unconfirmed": unconfirmed, "excess": excess.astype(np.float32)}
+            notes = answers[trial.query].notes
+            excess = np.fmax(excess, notes[layout.norm] - trial.eps * (1 + SLACK[layout.norm]))
+            nan |= notes["nan"] == 1
+            if name == layout.full:
+                rows["broken_by"] = notes.get("broken_by", np.full(len(labels), np.nan)).astype(np.float32)
+    return {**rows, "unconfirmed": unconfirmed, "excess": excess.astype(np.float32), "nan": nan}
 
 
-def distances(answers: Answers, layout: Layout) -> dict[str, Array]:
-    """The smallest change found, NaN where there is none (or none is needed)."""
+def distances(answers: Answers, layout: Layout, labels: Array) -> dict[str, Array]:
+    """The smallest change found, NaN where there is none (or none is needed), or where a second pass finds it harmless."""
     if layout.smallest is None:
         return {}
-    notes = answers[Query(layout.smallest)].notes
-    missing = np.full(len(next(iter(notes.values()))), np.nan)
-    return {"distance": notes.get("distance", missing).astype(np.float32)}
+    answer = answers[Query(layout.smallest)]
+    found = np.asarray(answer.notes.get("distance", np.full(len(labels), np.nan)), np.float32)
+    harmless = np.isfinite(found) & (answer.top1 == labels)
+    return {"distance": np.where(harmless, np.float32(np.nan), found), "distance_unconfirmed": harmless}
 
 
 def transferred(answers: Answers, layout: Layout) -> dict[str, Array]:

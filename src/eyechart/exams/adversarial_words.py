@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from eyechart.core.chart import Finding
@@ -13,8 +13,21 @@ from eyechart.exams.adversarial_checks import CHECKS
 from eyechart.exams.adversarial_layout import LEVELS, told
 from eyechart.views.attacks.ball import Norm
 
+Verdict = Literal["strong", "weak", "note"]
 MUCH = 0.5  # of its right answers lost at the size that checks are about: weak
 KEPT = 0.8  # of them kept: strong, if every check passes
+MANY = 10  # steps of a search that may call a model strong
+SEARCHES = ("pgd", "short", "direct", "standard", "full")
+DECIDING = {
+    "zero_gradient_ce",
+    "zero_gradient_margin",
+    "square_helped",
+    "huge_change",
+}  # checks that must have been made
+WEAKLY_TRIED = (
+    "That is no proof of strength: it takes a search of ten steps or more, and the checks that would betray a search without a "
+    "gradient to follow. Ask with the attacks pgd and square."
+)
 ENOUGH = 10  # images that fell: fewer say little of the changes
 ADVICE = (
     "What is known to help is adversarial training (Madry et al., ICLR 2018): on CIFAR-10 (8/255, AutoAttack) a "
@@ -24,14 +37,20 @@ ADVICE = (
 THROUGH = "A filter before the model is no defence by itself: attack through it, filter and model as one, and read that figure."
 
 
-def findings(estimates: Estimates, norm: Norm) -> Sequence[Finding]:
-    """Whether figures can be believed; what a small change costs; where it lies, and what a filter would do."""
+def findings(estimates: Estimates, norm: Norm, steps: Mapping[str, int]) -> Sequence[Finding]:
+    """Whether figures can be believed; what a small change costs; where it lies, and what a filter would do.
+
+    Args:
+        estimates: of one model.
+        norm: of the exam.
+        steps: of attacks whose number of steps is a setting.
+    """
     clean = estimates.one("clean_accuracy")
     if clean is None or clean.value is None:
         return [Finding("note", "Without labels nobody can say which answers a change costs.")]
     return [
         *_doubts(estimates, norm),
-        *_cost(estimates, norm, clean),
+        *_cost(estimates, norm, clean, _thorough(estimates, steps)),
         *_distance(estimates, norm),
         *_transfer(estimates, norm),
         *_waves(estimates, norm),
@@ -64,7 +83,14 @@ def _figure(e: Estimate) -> str:
     return points(e) if e.unit == "difference of shares" and e.low is not None else percent(e)
 
 
-def _cost(estimates: Estimates, norm: Norm, clean: Estimate) -> Iterator[Finding]:
+def _thorough(estimates: Estimates, steps: Mapping[str, int]) -> bool:
+    """Whether a search of many steps was made, and what would betray one that had no gradient to follow was looked at."""
+    unchecked = {e.at["flag"] for e in estimates.of("flag", status="not checked")}
+    long = any(estimates.of("robust_accuracy", attack=name) and steps.get(name, MANY) >= MANY for name in SEARCHES)
+    return long and not unchecked & DECIDING
+
+
+def _cost(estimates: Estimates, norm: Norm, clean: Estimate, thorough: bool) -> Iterator[Finding]:
     """At the smallest size and at the one that checks are about."""
     at = estimates.of("flags_failed")[0].at["eps"]
     sizes = [e.at["eps"] for e in estimates.of("robust_accuracy", attack="all")]
@@ -79,10 +105,13 @@ def _cost(estimates: Estimates, norm: Norm, clean: Estimate) -> Iterator[Finding
         f"noise of that size {percent(noise)}."
     )
     failed = bool(estimates.one("flags_failed", eps=at) and estimates.of("flag", status="fail"))
-    yield Finding(_verdict(left, clean, failed), sentence, ADVICE if _verdict(left, clean, failed) == "weak" else "")
+    verdict = _verdict(left, clean, failed)
+    if verdict == "strong" and not thorough:
+        verdict, sentence = "note", f"{sentence} {WEAKLY_TRIED}"
+    yield Finding(verdict, sentence, ADVICE if verdict == "weak" else "")
 
 
-def _verdict(left: Estimate, clean: Estimate, failed: bool) -> Literal["strong", "weak", "note"]:
+def _verdict(left: Estimate, clean: Estimate, failed: bool) -> Verdict:
     if near_chance(clean):
         return "note"
     had = clean.value or 0.0

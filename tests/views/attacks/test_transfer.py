@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 from eyechart.core.catalogue import make_exams
 from eyechart.core.view import Attacked, Pixels
@@ -51,6 +52,37 @@ def test_it_shows_what_the_attack_on_the_other_model_shows(weights: Path) -> Non
     np.testing.assert_array_equal(shown.notes["surrogate_broken"], alone.notes["broken"])
     assert shown.notes["surrogate_right"].all()
     np.testing.assert_array_equal(shown.notes["broken"] == 1, asked(shown.pixels).argmax(1).numpy() != labels)
+
+
+def test_what_the_other_model_gets_wrong_is_attacked_like_all_else(weights: Path) -> None:
+    other = load_model(str(weights), arch="eyechart:cnn_a", device="cpu")
+    batch = pixels(other, np.zeros(N))
+    wrong = (other(batch.tensor).argmax(1).numpy() + 1) % 10
+    shown = Transferred(FGSM("linf", 0.03), surrogate(weights)).render(pixels(other, wrong))
+    assert not shown.notes["surrogate_right"].any()
+    assert (shown.notes["linf"] > 0.029).all()
+
+
+def test_a_surrogate_that_beats_every_gradient_raises_a_check(weights: Path) -> None:
+    class Rounded(nn.Module):
+        """The other model behind a rounding, which hides its gradients."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = cnn_a()
+            self.net.load_state_dict(load_file(weights))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.net((x * 128).round() / 128)
+
+    eye = Rounded().eval()
+    model = seen_by(eye, 32)
+    other = load_model(str(weights), arch="eyechart:cnn_a", device="cpu")
+    labels = other(pixels(other, np.zeros(N)).tensor).argmax(1).numpy()
+    exam = Adversarial(surrogate=str(weights), surrogate_arch="eyechart:cnn_a", attacks=("pgd",), eps="16/255")
+    found = sitting(exam, model, image_set(noise_images(N, 32), labels)).estimates
+    status = {e.at["flag"]: e.at["status"] for e in found.of("flag")}
+    assert status["transfer_beats_attack"] in ("warn", "fail")
 
 
 def test_the_model_itself_is_its_own_best_surrogate(weights: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from eyechart.models.room import out_of_memory
 from eyechart.views.attacks.ball import Norm, norm_of
 from eyechart.views.attacks.doubt import doubtful
 from eyechart.views.attacks.draws import Draws
+from eyechart.views.attacks.losses import wrong
 from eyechart.views.attacks.victim import Victim
 
 Array = np.ndarray[Any, Any]
@@ -36,7 +37,8 @@ class Found(NamedTuple):
 class Attack(InputView):
     """A search, within ``eps`` of each image, for a picture that the model gets wrong.
 
-    Images without a label are not valid. What the model gets wrong as it is, is left as it is: no attack is needed.
+    Images without a label are not valid. What the model gets wrong as it is, is left as it is: no attack is needed (but see
+    ``Attacked.spare``).
 
     Attributes:
         norm: see ``Ball``.
@@ -45,8 +47,9 @@ class Attack(InputView):
             together; what is shown is the picture before them.
 
     Notes: ``right`` (1 where the model is right on the image as it is, in float32), ``broken`` (1 where it is wrong on what is
-    shown, in float32; so also where it was wrong before), ``linf`` and ``l2`` (size of the change), and, of searches in lower
-    precision, ``again`` (1 where the verdict was too close, and the search was done again in float32).
+    shown, in float32; so also where it was wrong before; an answer with a NaN is none), ``nan`` (1 where that answer has one),
+    ``linf`` and ``l2`` (size of the change), and, of searches in lower precision, ``again`` (1 where the verdict was too close,
+    and the search was done again in float32).
     """
 
     norm: Norm
@@ -104,16 +107,17 @@ class Attack(InputView):
         labels = torch.from_numpy(np.asarray(attacked.labels, np.int64)).to(batch.tensor.device)
         known = labels >= 0
         before = victim.logits(batch.tensor)
-        right = known & (before.argmax(1) == labels)
+        right = known & ~wrong(before, labels) & ~before.isnan().any(1)
         shown, notes = batch.tensor.clone(memory_format=torch.channels_last), {}
-        if right.any() and self.eps > 0:
-            draws = Draws(batch.seed, self.stream, batch.ids, batch.tensor.device).of(right)
+        sought = right if attacked.spare else known & ~before.isnan().any(1)
+        if sought.any() and self.eps > 0:
+            draws = Draws(batch.seed, self.stream, batch.ids, batch.tensor.device).of(sought)
             with torch.inference_mode(False):
                 found = self._searched(
-                    victim, batch.tensor[right].clone(), before[right].clone(), labels[right].clone(), draws
+                    victim, batch.tensor[sought].clone(), before[sought].clone(), labels[sought].clone(), draws
                 )
-            shown[right] = found.pixels
-            notes = {name: _spread(column, right) for name, column in found.notes.items()}
+            shown[sought] = found.pixels
+            notes = {name: _spread(column, sought) for name, column in found.notes.items()}
         return Shown(shown, {**notes, **self._outcome(victim, batch.tensor, shown, labels, right)}, known.cpu().numpy())
 
     def _searched(
@@ -137,14 +141,19 @@ class Attack(InputView):
         victim: Victim, before: torch.Tensor, after: torch.Tensor, labels: torch.Tensor, right: torch.Tensor
     ) -> dict[str, Array]:
         """How it went, reckoned in float32."""
-        moved = after - before
-        wrong = victim.logits(after).argmax(1) != labels
+        logits = victim.logits(after)
         return {
             "right": _numbers(right),
-            "broken": _numbers(wrong),
-            "linf": _numbers(norm_of(moved, "linf")),
-            "l2": _numbers(norm_of(moved, "l2")),
+            "broken": _numbers(wrong(logits, labels)),
+            "nan": _numbers(logits.isnan().any(1)),
+            **sizes_of(after - before),
         }
+
+
+def sizes_of(moved: torch.Tensor) -> dict[str, Array]:
+    """Notes on changes (n, c, h, w): their size in each norm, (n,). The sum of many squares is taken in float64."""
+    exact = moved if moved.device.type == "mps" else moved.double()
+    return {"linf": _numbers(norm_of(moved, "linf")), "l2": _numbers(norm_of(exact, "l2"))}
 
 
 def _refuse_other_ranges(pixels: torch.Tensor) -> None:
@@ -159,7 +168,7 @@ def _refuse_other_ranges(pixels: torch.Tensor) -> None:
 
 def _part(batch: Pixels, attacked: Attacked, part: slice) -> Pixels:
     """Some images of a batch."""
-    handed = Attacked(attacked.model, attacked.labels[part], attacked.precision)
+    handed = replace(attacked, labels=attacked.labels[part])
     return Pixels(batch.tensor[part], batch.ids[part], batch.seed, attacked=handed)
 
 

@@ -15,7 +15,7 @@ from eyechart.views.attacks.attack import Attack, Found
 from eyechart.views.attacks.ball import Norm
 from eyechart.views.attacks.draws import Draws
 from eyechart.views.attacks.fab import FABT
-from eyechart.views.attacks.losses import margin
+from eyechart.views.attacks.losses import margin, wrong
 from eyechart.views.attacks.square import Square
 from eyechart.views.attacks.victim import Victim
 
@@ -112,10 +112,10 @@ class AutoAttack(Attack):
                     raise
                 continue  # a later attack may follow none
             logits = victim.logits(found.pixels)
-            margins, wrong = margin(logits, labels[left]), logits.argmax(1) != labels[left]
-            nearer = wrong | (margins > nearest[left])
+            margins, missed = margin(logits, labels[left]), wrong(logits, labels[left])
+            nearer = missed | (margins > nearest[left])
             shown[left[nearer]], nearest[left[nearer]] = found.pixels[nearer], margins[nearer]
-            broken_by[left[wrong]] = number
+            broken_by[left[missed]] = number
             for name, column in found.notes.items():
                 unasked = torch.full_like(nearest, torch.nan)
                 notes.setdefault(f"{stage.label}_{name}", unasked)[left] = column.to(unasked.dtype)

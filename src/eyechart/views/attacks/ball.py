@@ -12,6 +12,7 @@ from eyechart.spectrum.bands import high_pass, low_pass
 Norm = Literal["linf", "l2"]
 Side = Literal["low", "high"]
 TINY = 1e-12
+FAINT = 1e-6  # shorter gradients are sound, but TINY and float32 would swallow them
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,21 @@ class Ball:
             gradient = self.only(gradient)
         if self.norm == "linf":
             return gradient.sign() if self.only is None else self.only(gradient.sign())
-        return gradient / (norm_of(gradient, "l2").view(-1, 1, 1, 1) + TINY)
+        length = norm_of(gradient, "l2")
+        if bool((length < FAINT).any()):  # squares of such numbers may be 0 in float32
+            gradient = gradient / enlarging(length, norm_of(gradient, "linf")).view(-1, 1, 1, 1)
+            length = norm_of(gradient, "l2")
+        return gradient / (length.view(-1, 1, 1, 1) + TINY)
 
     def of(self, chosen: torch.Tensor) -> Ball:
         """The ball of some of the images: ``chosen`` is (n,) bool or indices."""
         eps = self.eps[chosen] if isinstance(self.eps, torch.Tensor) else self.eps
         return Ball(self.norm, eps, self.only)
+
+
+def enlarging(length: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
+    """(n,) what to divide gradients by, of that l2 length and that largest value, so that none is faint; 1 for all others."""
+    return torch.where(length < FAINT, largest.clamp_min(torch.finfo(largest.dtype).tiny), 1.0)
 
 
 def by_image(values: float | torch.Tensor, like: torch.Tensor) -> float | torch.Tensor:

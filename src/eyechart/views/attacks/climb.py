@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from eyechart.views.attacks.ball import Ball, by_image
-from eyechart.views.attacks.losses import LOSSES, LossName
+from eyechart.views.attacks.losses import LOSSES, LossName, wrong
 from eyechart.views.attacks.victim import Slope, Victim
 
 Select = Literal["last", "best"]
@@ -148,27 +148,27 @@ class Climbed:
         self, victim: Victim, some: _Some, logits: torch.Tensor, loss: torch.Tensor, counted: torch.Tensor
     ) -> None:
         """Keep the points that are better than those before; what a low precision calls wrong is looked at in float32."""
-        wrong, before = (logits.argmax(1) != some.labels) & counted, self.broken[some.index]
+        missed, before = wrong(logits, some.labels) & counted, self.broken[some.index]
         higher = loss > self.loss[some.index]
         if victim.precision != "float32":
-            claimed = wrong & (~before | higher)
+            claimed = missed & (~before | higher)
             if claimed.any():
-                wrong[claimed] = victim.logits(some.points[claimed]).argmax(1) != some.labels[claimed]
-        better = counted & ((wrong & ~before) | ((wrong == before) & higher))
+                missed[claimed] = wrong(victim.logits(some.points[claimed]), some.labels[claimed])
+        better = counted & ((missed & ~before) | ((missed == before) & higher))
         at = some.index[better]
         self.points[at], self.loss[at] = some.points[better], loss[better]
-        self.broken[at] = wrong[better]
+        self.broken[at] = missed[better]
 
     def recheck(self, victim: Victim, labels: torch.Tensor) -> None:
         """What a low precision calls right, at the point of the largest loss, may be wrong in float32, too."""
         doubted = ~self.broken
         if victim.precision != "float32" and doubted.any():
-            self.broken[doubted] = victim.logits(self.points[doubted]).argmax(1) != labels[doubted]
+            self.broken[doubted] = wrong(victim.logits(self.points[doubted]), labels[doubted])
 
     def judged(self, victim: Victim, labels: torch.Tensor, loss: LossName) -> None:
         """Find out the verdict on ``points``, and the loss there."""
         logits = victim.logits(self.points)
-        self.loss, self.broken = LOSSES[loss](logits, labels), logits.argmax(1) != labels
+        self.loss, self.broken = LOSSES[loss](logits, labels), wrong(logits, labels)
 
     def keep(self, index: torch.Tensor, now: Climbed) -> None:
         """Another climb of some of the images: its points where it broke them, or where none did and the loss is larger."""

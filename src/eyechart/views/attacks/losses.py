@@ -46,6 +46,11 @@ def lead(logits: torch.Tensor, labels: torch.Tensor, targets: torch.Tensor) -> t
     return (logits.gather(1, targets[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
 
 
+def wrong(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """(n,) bool: another class than the label. An answer with a NaN is none, and so not a wrong one."""
+    return (logits.argmax(1) != labels) & ~logits.isnan().any(1)
+
+
 LossName = Literal["ce", "margin"]
 LOSSES: Mapping[LossName, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = MappingProxyType(
     {"ce": ce, "margin": margin}

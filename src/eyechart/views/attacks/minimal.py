@@ -13,7 +13,7 @@ from eyechart.views.attacks.attack import Attack, Found
 from eyechart.views.attacks.ball import Ball, Norm, norm_of
 from eyechart.views.attacks.climb import Climb, Climbed
 from eyechart.views.attacks.draws import Draws
-from eyechart.views.attacks.losses import LossName
+from eyechart.views.attacks.losses import LossName, wrong
 from eyechart.views.attacks.pgd import moved
 from eyechart.views.attacks.victim import Victim
 
@@ -143,8 +143,8 @@ class _Hunt:
         least, most = torch.zeros_like(self.high[index]), torch.ones_like(self.high[index])
         for _ in range(HALVINGS):
             share = (least + most) / 2
-            wrong = victim.logits(torch.lerp(around, found, share.view(-1, 1, 1, 1))).argmax(1) != self.labels[index]
-            most, least = torch.where(wrong, share, most), torch.where(wrong, least, share)
+            missed = wrong(victim.logits(torch.lerp(around, found, share.view(-1, 1, 1, 1))), self.labels[index])
+            most, least = torch.where(missed, share, most), torch.where(missed, least, share)
         nearer = most < 1
         points = torch.lerp(around, found, most.view(-1, 1, 1, 1))
         self.kept.points[index[nearer]] = points[nearer]

@@ -7,7 +7,7 @@ from typing import Self
 
 import torch
 
-from eyechart.views.attacks.ball import Norm
+from eyechart.views.attacks.ball import FAINT, Norm, enlarging
 from eyechart.views.attacks.rows import each, sizes
 
 TINY = 1e-12
@@ -55,7 +55,11 @@ class Sphere(Kept):
 
     def ascent_(self, slopes: torch.Tensor) -> torch.Tensor:
         """Overwrite gradients (m, d) by the steepest direction of length 1."""
-        return slopes.div_(each(sizes(slopes, "l2") + TINY))
+        length = sizes(slopes, "l2")
+        if bool((length < FAINT).any()):  # squares of such numbers may be 0 in float32
+            slopes.div_(each(enlarging(length, sizes(slopes, "linf"))))
+            length = sizes(slopes, "l2")
+        return slopes.div_(each(length + TINY))
 
 
 def reach(norm: Norm, eps: float, around: torch.Tensor) -> Box | Sphere:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from eyechart.views.attacks.ball import Norm
+from eyechart.views.attacks.losses import wrong
 from eyechart.views.attacks.victim import Victim
 
 Shape = tuple[int, int, int]  # c, h, w
@@ -35,13 +36,10 @@ def sizes(rows: torch.Tensor, norm: Norm) -> torch.Tensor:
 def confirmed(
     victim: Victim, rows: torch.Tensor, shape: Shape, claimed: torch.Tensor, labels: torch.Tensor
 ) -> torch.Tensor:
-    """(n,) bool: which of the rows that are claimed to be wrong are so in float32, as they will be judged.
-
-    An answer that is not finite is none, and so not a wrong one.
-    """
+    """(n,) bool: which of the rows that are claimed to be wrong are so in float32, as they will be judged."""
     at = claimed.nonzero().flatten()
     sure = torch.zeros_like(claimed)
     if len(at):
         logits = victim.logits(pictures(rows[at], shape))
-        sure[at] = (logits.argmax(1) != labels[at]) & logits.isfinite().all(1)
+        sure[at] = wrong(logits, labels[at])
     return sure

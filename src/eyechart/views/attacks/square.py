@@ -12,7 +12,7 @@ from eyechart.errors import SettingError, at_least_one
 from eyechart.views.attacks.attack import Attack, Found
 from eyechart.views.attacks.contest import Contest, by_attempt
 from eyechart.views.attacks.draws import Draws
-from eyechart.views.attacks.losses import margin
+from eyechart.views.attacks.losses import margin, wrong
 from eyechart.views.attacks.reach import Kept
 from eyechart.views.attacks.rows import Shape, confirmed, pictures, rows_of
 from eyechart.views.attacks.square_moves import Moves, moves_of
@@ -143,7 +143,7 @@ class _Hunt:
         now = self.moves.start(home, self._numbers(image, run, "start", self.moves.start_numbers, False))
         logits = self.victim.glimpse(pictures(now, self.shape))
         trail = _Trail(image, run, labels, home, now, margin(logits, labels), torch.zeros_like(image), now)
-        self._enter(trail, logits.argmax(1) != labels)
+        self._enter(trail, wrong(logits, labels))
         for start, stop in portions(self.how.queries):
             busy = (~self.contest.idle(trail.image, trail.run)).nonzero().flatten()
             trail = trail.keep(busy)
@@ -180,15 +180,15 @@ class _Hunt:
         tried = self.moves.tried(some.home, some.now, numbers, side)  # (m, k, d)
         logits = self.victim.glimpse(pictures(tried.flatten(0, 1), self.shape))
         labels = some.labels.repeat_interleave(beside)
-        margins, wrong = margin(logits, labels).view(m, beside), (logits.argmax(1) != labels).view(m, beside)
-        better = ((margins > some.margin[:, None]) | wrong) & (at < stop)
+        margins, missed = margin(logits, labels).view(m, beside), wrong(logits, labels).view(m, beside)
+        better = ((margins > some.margin[:, None]) | missed) & (at < stop)
         first = torch.where(better, ahead, beside).amin(1)
         some.asked = (some.asked + first + 1).clamp_max(some.asked + beside).clamp_max(stop)
         took = (first < beside).nonzero().flatten()
         chosen = first[took]
         some.now[took], some.margin[took] = tried[took, chosen], margins[took, chosen]
         claimed = torch.zeros_like(some.labels, dtype=torch.bool)
-        claimed[took] = wrong[took, chosen]
+        claimed[took] = missed[took, chosen]
         self._enter(some, claimed)
 
     def _enter(self, trail: _Trail, claimed: torch.Tensor) -> None:

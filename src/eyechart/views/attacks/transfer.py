@@ -14,8 +14,8 @@ from eyechart.core.view import Attacked, InputView, Pixels, Shown
 from eyechart.errors import SettingError
 from eyechart.models.image_model import ImageModel
 from eyechart.models.load import load_model
-from eyechart.views.attacks.attack import Attack
-from eyechart.views.attacks.ball import norm_of
+from eyechart.views.attacks.attack import Attack, sizes_of
+from eyechart.views.attacks.losses import wrong
 from eyechart.views.attacks.victim import Victim
 from eyechart.views.interpolation import marked, unmarked
 
@@ -61,14 +61,14 @@ class Surrogate:
 
 @dataclass(frozen=True)
 class Transferred(InputView):
-    """What an attack on another model ends with. Images that this other model gets wrong are left as they are.
+    """What an attack on another model ends with. Images that this other model gets wrong are attacked as all others are.
 
     Attributes:
         attack: which.
         surrogate: the model that it is made on.
 
-    Notes: ``right`` and ``broken`` (by the model that is asked), ``surrogate_right`` and ``surrogate_broken`` (by the one that
-    was attacked), ``linf``, ``l2``.
+    Notes: ``right``, ``broken`` and ``nan`` (by the model that is asked), ``surrogate_right`` and ``surrogate_broken`` (by the
+    one that was attacked), ``linf``, ``l2``.
     """
 
     attack: Attack
@@ -89,22 +89,23 @@ class Transferred(InputView):
         if batch.attacked is None:
             raise ValueError(f"{self} needs a model to ask")
         asked, labels = batch.attacked.model, np.asarray(batch.attacked.labels, np.int64)
-        handed = Attacked(self.surrogate.model(asked), labels, batch.attacked.precision)
+        handed = Attacked(self.surrogate.model(asked), labels, batch.attacked.precision, spare=False)
         made = self.attack.render(Pixels(batch.tensor, batch.ids, batch.seed, attacked=handed))
-        victim, moved = Victim(asked), made.pixels - batch.tensor
+        victim, truth = Victim(asked), torch.from_numpy(labels).to(batch.tensor.device)
+        before, after = victim.logits(batch.tensor), victim.logits(made.pixels)
         notes = {
-            "right": _right(victim, batch.tensor, labels),
-            "broken": 1 - _right(victim, made.pixels, labels),
+            "right": _numbers((before.argmax(1) == truth) & ~before.isnan().any(1)),
+            "broken": _numbers(wrong(after, truth)),
+            "nan": _numbers(after.isnan().any(1)),
             "surrogate_right": made.notes["right"],
             "surrogate_broken": made.notes["broken"],
-            "linf": norm_of(moved, "linf").double().cpu().numpy(),
-            "l2": norm_of(moved, "l2").double().cpu().numpy(),
+            **sizes_of(made.pixels - batch.tensor),
         }
         return Shown(made.pixels, notes, made.valid)
 
 
-def _right(victim: Victim, pixels: torch.Tensor, labels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    return np.asarray(victim.logits(pixels).argmax(1).cpu().numpy() == labels, np.float64)
+def _numbers(column: torch.Tensor) -> np.ndarray[Any, Any]:
+    return np.asarray(column.cpu().numpy(), np.float64)
 
 
 @lru_cache(maxsize=1)

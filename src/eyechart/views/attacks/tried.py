@@ -10,6 +10,7 @@ import torch
 from eyechart.core.view import InputView, Pixels, Shown
 from eyechart.errors import NoGradientError
 from eyechart.views.attacks.attack import Attack
+from eyechart.views.attacks.losses import wrong
 from eyechart.views.attacks.victim import Victim
 
 
@@ -20,7 +21,7 @@ class Tried(InputView):
     Attributes:
         attack: which.
 
-    Notes: the attack's; without gradients ``right``, ``broken`` (both as the image is) and sizes of 0.
+    Notes: the attack's; without gradients ``right``, ``broken``, ``nan`` (all as the image is) and sizes of 0.
     """
 
     attack: Attack
@@ -47,7 +48,10 @@ def _untouched(batch: Pixels) -> Shown:
     if batch.attacked is None:
         raise ValueError("nobody asks a model")
     labels = np.asarray(batch.attacked.labels, np.int64)
-    right = Victim(batch.attacked.model).logits(batch.tensor).argmax(1).cpu().numpy() == labels
+    logits = Victim(batch.attacked.model).logits(batch.tensor)
+    missed = wrong(logits, torch.from_numpy(labels).to(logits.device))
+    odd = logits.isnan().any(1)
+    found = {"right": ~missed & ~odd, "broken": missed, "nan": odd}
     none = np.zeros(len(labels))
-    notes = {"right": right.astype(float), "broken": (~right).astype(float), "linf": none, "l2": none}
+    notes = {**{name: column.double().cpu().numpy() for name, column in found.items()}, "linf": none, "l2": none}
     return Shown(batch.tensor.clone(memory_format=torch.channels_last), notes, labels >= 0)
