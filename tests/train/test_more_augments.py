@@ -19,6 +19,7 @@ from eyechart.train.augments.augmix import OPERATIONS
 from eyechart.train.augments.crop_flip import CropFlip
 from eyechart.train.augments.embed import Embed
 from eyechart.train.augments.erasing import TRIES, Erasing
+from eyechart.train.augments.resized_crop import ResizedCrop
 from eyechart.train.augments.shares import names_of
 from eyechart.train.augments.shift import Shift
 from eyechart.train.augments.suppress_cue import SuppressCue, ways
@@ -75,6 +76,35 @@ def test_embedded_pictures_are_torchs() -> None:
     assert (some[:6, :, SIDE // 2 :] == 0).all()
 
 
+def fed(monkeypatch: pytest.MonkeyPatch, pairs: list[list[float]], places: list[float]) -> None:
+    """torch's chance answers with these numbers: ``pairs`` in turn, (area, aspect) of each try; then places."""
+    turns, rest = iter([number for pair in zip(*pairs, strict=True) for number in pair]), iter(places)
+
+    def between(self: Tensor, low: float, high: float) -> Tensor:
+        return self.fill_(float(low) + next(turns) * (float(high) - float(low)))
+
+    monkeypatch.setattr(Tensor, "uniform_", between)
+    monkeypatch.setattr(torch, "randint", lambda low, high, size: torch.tensor([low + int(next(rest) * (high - low))]))
+
+
+def test_resized_crops_are_torchvisions(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.transforms import RandomResizedCrop
+    from torchvision.transforms.functional import resized_crop
+
+    x, drawn = pictures(), uniform(ResizedCrop.numbers, seed=5)
+    drawn[1, :10], drawn[1, 10:20] = 0.999, 0.999  # nothing fits
+    got = ResizedCrop()(x, drawn)
+    middle = 0
+    for k, row in enumerate(drawn.double()):
+        with monkeypatch.context() as patched:
+            fed(patched, [row[:10].tolist(), row[10:20].tolist()], row[20:].tolist())
+            place = RandomResizedCrop.get_params(x[k], [0.08, 1.0], [3 / 4, 4 / 3])
+        middle += place == (0, 0, SIDE, SIDE + 6)
+        wanted = resized_crop(x[k : k + 1], *place, [SIDE, SIDE + 6], antialias=True)
+        torch.testing.assert_close(got[k : k + 1], wanted, atol=2e-5, rtol=0)
+    assert middle == 1
+
+
 @pytest.mark.parametrize("fill", [0.0, 0.25, "noise"])
 def test_erasing_is_torchvisions(fill: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own code, fed with our numbers."""
@@ -86,18 +116,8 @@ def test_erasing_is_torchvisions(fill: Any, monkeypatch: pytest.MonkeyPatch) -> 
         if row[0] >= 0.6:
             assert torch.equal(got[k], x[k])
             continue
-        area, aspect = iter(row[1 : 1 + TRIES].tolist()), iter(row[1 + TRIES : 1 + 2 * TRIES].tolist())
-        turns, places = iter([area, aspect] * TRIES), iter(row[-4:-2].tolist())
-
-        def between(self: Tensor, low: float, high: float, turns: Any = turns) -> Tensor:
-            return self.fill_(float(low) + next(next(turns)) * (float(high) - float(low)))
-
-        def place(low: int, high: int, size: Any, places: Any = places) -> Tensor:
-            return torch.tensor([low + int(next(places) * (high - low))])
-
         with monkeypatch.context() as patched:
-            patched.setattr(Tensor, "uniform_", between)
-            patched.setattr(torch, "randint", place)
+            fed(patched, [row[1 : 1 + TRIES].tolist(), row[1 + TRIES : 1 + 2 * TRIES].tolist()], row[-4:-2].tolist())
             i, j, h, w, _ = RandomErasing.get_params(x[k], (0.02, 0.33), (0.3, 3.3), [0.0])
         wanted = x[k].clone()
         hole = got[k, :, i : i + h, j : j + w]

@@ -19,6 +19,7 @@ Beside = Callable[[int], torch.Tensor]  # k -> (n, c, h, w): each image's k-th p
 
 AUGMENTS: Mapping[str, str] = {
     "crop_flip": "eyechart.train.augments.crop_flip:CropFlip",
+    "resized_crop": "eyechart.train.augments.resized_crop:ResizedCrop",
     "shift": "eyechart.train.augments.shift:Shift",
     "embed": "eyechart.train.augments.embed:Embed",
     "erasing": "eyechart.train.augments.erasing:Erasing",
@@ -44,9 +45,11 @@ class Augment(ABC):
     """A random change of images; a frozen value, its fields are its settings.
 
     Attributes:
+        title: what it does, in a plain sentence.
         numbers: uniform numbers it takes of each image.
     """
 
+    title: ClassVar[str]
     numbers: ClassVar[int]
 
     @property
@@ -72,9 +75,11 @@ class Mix(ABC):
     """A change of images by other images of the batch, and of their labels; a frozen value.
 
     Attributes:
+        title: what it does, in a plain sentence.
         numbers: uniform numbers it takes of each image.
     """
 
+    title: ClassVar[str]
     numbers: ClassVar[int]
 
     @property
@@ -126,9 +131,14 @@ class Mixed:
         return torch.where(self.share < 0.5, self.others, self.labels)
 
 
+def augment_table() -> dict[str, str]:
+    """All steps by name, those that mix last."""
+    return {**AUGMENTS, **MIXES}
+
+
 def augment_of(settings: Mapping[str, Any]) -> Step:
     """An augmentation from its ``name`` and settings. Raises SettingError, UnknownNameError."""
-    found: Step = named(settings, {**AUGMENTS, **MIXES}, "augment")
+    found: Step = named(settings, augment_table(), "augment")
     return found
 
 

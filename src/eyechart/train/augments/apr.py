@@ -27,6 +27,9 @@ class Recombined(Augment):
         severity: levels are uniform from 0.1 to this (published: 3).
     """
 
+    title: ClassVar[str] = (
+        "Two changed versions of the image are joined: how strong each wave is from one, where it lies from the other."
+    )
     numbers: ClassVar[int] = 8
     p: float = 0.5
     severity: float = 3.0

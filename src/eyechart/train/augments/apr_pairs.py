@@ -25,6 +25,7 @@ class RecombinedPairs(Mix):
         p: probability of the recombination (published: 0.6).
     """
 
+    title: ClassVar[str] = "The image takes over from another how strong each wave is, and keeps where things are."
     numbers: ClassVar[int] = 1
     p: float = 0.6
 

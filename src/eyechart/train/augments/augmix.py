@@ -73,6 +73,9 @@ class AugMix(Augment):
         all_ops: also color, contrast, brightness and sharpness.
     """
 
+    title: ClassVar[str] = (
+        "Three chains of simple changes (turned, sheared, fewer grey levels ...) are mixed with the image."
+    )
     numbers: ClassVar[int] = 1 + WIDTH + WIDTH + 3 * WIDTH * DEPTH
     severity: float = 3.0
     alpha: float = 1.0

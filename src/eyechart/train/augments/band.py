@@ -30,6 +30,7 @@ class Band(Augment):
         p: probability.
     """
 
+    title: ClassVar[str] = "Only some frequencies of the image are shown: coarse detail, fine detail, or a band."
     numbers: ClassVar[int] = 1
     keep: Literal["low", "high", "between", "beyond"] = "low"
     radius: float = 12.0

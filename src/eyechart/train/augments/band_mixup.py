@@ -26,6 +26,7 @@ class BandMixup(Mix):
         labels: ``mixed`` in the same share, or each image keeps its ``own``.
     """
 
+    title: ClassVar[str] = "Only the fine or only the coarse detail of two images is mixed."
     numbers: ClassVar[int] = 1
     band: Literal["low", "high"] = "high"
     radius: float = 12.0

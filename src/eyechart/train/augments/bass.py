@@ -23,6 +23,7 @@ class BaSS(Augment):
         quantize: to whole grey levels, as published, or ``none``.
     """
 
+    title: ClassVar[str] = "Coarse and fine detail are made more equally strong."
     numbers: ClassVar[int] = 1
     p: float = 0.5
     form: Literal["safe", "parity"] = "safe"

@@ -24,6 +24,7 @@ class CutMix(Mix):
         p: probability of an image to get a box (published: 0.5 on CIFAR, 1 on ImageNet).
     """
 
+    title: ClassVar[str] = "A rectangle of another image is pasted in, and counts by its area."
     numbers: ClassVar[int] = 4
     alpha: float = 1.0
     p: float = 0.5

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from eyechart.train.augment import Augment
+from eyechart.train.augments.lines import placed, stretched
 from eyechart.train.augments.shares import check_share
 
 
@@ -23,6 +24,7 @@ class Embed(Augment):
         p: probability; the others fill the frame, as they are.
     """
 
+    title: ClassVar[str] = "The image is made smaller and put somewhere on black."
     numbers: ClassVar[int] = 4
     smallest: float = 0.5
     largest: float = 1.0
@@ -38,24 +40,13 @@ class Embed(Augment):
         size = self.smallest + drawn[:, 1] * (self.largest - self.smallest)
         size = torch.where(drawn[:, 0] < self.p, size, 1.0).double()
         down, across = (
-            _resized(length, (size * length).round().clamp_min(1), place)
+            _embedded(length, (size * length).round().clamp_min(1), place)
             for length, place in zip(pixels.shape[2:], drawn[:, 2:].double().unbind(1), strict=True)
         )
-        shown = torch.einsum("nij,nkl,ncjl->ncik", down, across, pixels)
-        return shown.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
+        return placed(pixels, down, across)
 
 
-def _resized(length: int, side: Tensor, place: Tensor) -> Tensor:
-    """(n, length, length) float32: rows of weights that make ``side`` pixels of a line, from a drawn one on; else zeros.
-
-    Each is a triangle about its centre that reaches as far as neighbours of its own size: linear interpolation, antialiased.
-    """
-    first = (place * (length - side + 1)).floor()
-    at = torch.arange(length, device=side.device, dtype=torch.float64)
-    scale = (length / side)[:, None]  # pixels of the image in one of the picture
-    number = at - first[:, None]
-    centre = (number + 0.5) * scale
-    weights = (1 - ((at + 0.5) - centre[:, :, None]).abs() / scale[:, :, None]).clamp_min(0)
-    weights = weights / weights.sum(2, keepdim=True).clamp_min(1e-12)
-    drawn = (number >= 0) & (number < side[:, None])
-    return (weights * drawn[:, :, None]).float()
+def _embedded(length: int, side: Tensor, place: Tensor) -> Tensor:
+    """The whole line on ``side`` pixels of it, from a drawn one on."""
+    whole = torch.zeros_like(side), torch.full_like(side, length)
+    return stretched(length, whole, ((place * (length - side + 1)).floor(), side))

@@ -29,6 +29,7 @@ class Erasing(Augment):
             found best.
     """
 
+    title: ClassVar[str] = "A rectangle of the image is blacked out or filled with noise."
     numbers: ClassVar[int] = 1 + 2 * TRIES + 2 + 2
     p: float = 0.5
     scale: tuple[float, float] = (0.02, 0.33)

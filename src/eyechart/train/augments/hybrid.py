@@ -28,6 +28,7 @@ class Hybrid(Mix):
         low_label: share of the label that is the coarse image's; the rest is the fine one's.
     """
 
+    title: ClassVar[str] = "The coarse detail of the image is joined with the fine detail of another."
     numbers: ClassVar[int] = 1
     p: float = 0.6
     kernel: int = 3

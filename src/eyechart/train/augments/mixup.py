@@ -22,6 +22,7 @@ class Mixup(Mix):
         alpha: of the distribution; 1 draws all shares alike. Wang et al. (CVPR 2020) take 0.5.
     """
 
+    title: ClassVar[str] = "Two images are laid over each other, and count as both."
     numbers: ClassVar[int] = 1
     alpha: float = 1.0
 

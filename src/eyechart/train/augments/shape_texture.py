@@ -31,6 +31,9 @@ class ShapeTexture(Mix):
         alpha: share of the style's moments, for ``adain``.
     """
 
+    title: ClassVar[str] = (
+        "The image is painted with another's texture, and counts mostly as its shape, a little as the texture."
+    )
     numbers: ClassVar[int] = 1
     texture: Literal["amplitude", "adain"] = "amplitude"
     p: float = 0.5

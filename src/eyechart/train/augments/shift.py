@@ -22,6 +22,7 @@ class Shift(Augment):
         fill: what comes in: ``black``, the image mirrored at its border, or its other side (``circular``).
     """
 
+    title: ClassVar[str] = "The image is moved by a few whole pixels."
     numbers: ClassVar[int] = 2
     most: int = 4
     fill: Fill = "black"

@@ -30,6 +30,7 @@ class SuppressCue(Augment):
         p: probability (ours).
     """
 
+    title: ClassVar[str] = "Shape, texture or colour is taken away from some images, as in the exam cue_suppression."
     numbers: ClassVar[int] = 4
     cue: Cue = "texture"
     p: float = 0.5

@@ -46,6 +46,9 @@ class Seen(Augment):
         p: probability; ours, to show as many originals as changed images.
     """
 
+    title: ClassVar[str] = (
+        "Some images are shown as one of the exams' views shows them: shuffled tiles, grey, a corruption ..."
+    )
     numbers: ClassVar[int] = 4
     views: tuple[dict[str, Any], ...] = ({"name": "grey"},)
     p: float = 0.5
