@@ -31,5 +31,8 @@ def stretched(length: int, source: tuple[Tensor, Tensor], target: tuple[Tensor, 
 
 def placed(pixels: Tensor, down: Tensor, across: Tensor) -> Tensor:
     """Images (n, c, h, w) with their columns (n, h, h) and rows (n, w, w) resized; clipped, channels_last."""
-    shown = torch.einsum("nij,nkl,ncjl->ncik", down, across, pixels)
-    return shown.clamp_(0, 1).contiguous(memory_format=torch.channels_last)
+    n, channels, height, width = pixels.shape
+    planes = pixels.permute(0, 2, 3, 1).reshape(n, height, width * channels)
+    tall = torch.bmm(down, planes).view(n, height, width, channels)
+    wide = torch.matmul(across[:, None], tall)
+    return wide.permute(0, 3, 1, 2).clamp_(0, 1)
