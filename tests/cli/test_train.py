@@ -50,4 +50,6 @@ def test_augmentations_are_listed_and_shown(command: Command) -> None:
     shown = command("show", "mixup").out
     assert "alpha = 1.0" in shown
     assert "Zhang" in shown or "lam" in shown
-    assert command("show", "mixupp").code == 2
+    said = command("show", "mixupp")
+    assert said.code == 2
+    assert "mixup" in said.err.replace("mixupp", "")

@@ -162,3 +162,18 @@ def test_steps_that_do_not_fit_each_other_are_refused(changes: dict[str, Any], t
         recipe(**{"augment": (), **changes})
     fits = {"augment": [{"name": "band", "rescale": "minmax"}, {"name": "mixup"}], "objective": {"name": "trades"}}
     assert recipe(**fits)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"name": "view", "p": 1.0, "views": [{"name": "patch_shuffle", "grid": 3}]},
+        {"name": "shift", "most": 16, "fill": "reflect"},
+        {"name": "hybrid", "kernel": 33, "p": 1.0},
+    ],
+    ids=lambda step: step["name"],
+)
+def test_steps_that_do_not_fit_the_frame_say_so(tmp_path: Path, step: dict[str, Any]) -> None:
+    for changes in ({"augment": [step]}, {"augment": [], "objective": {"name": "cross_entropy", "views": [[step]]}}):
+        with pytest.raises(SettingError, match="augment"):
+            Trainer(Small(), recipe(**changes), resident(), SEEN, Folder(tmp_path)).run()

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from eyechart.cli.console import stdout
+from eyechart.errors import UnknownNameError
 
 
 def list_(
@@ -35,7 +36,11 @@ def show(name: Annotated[str, Parameter(help="Name of an exam, a remedy or an au
     from eyechart.core.catalogue import exam_class, exam_table, remedy_class, remedy_table
     from eyechart.train.augment import augment_table
 
-    if name in exam_table() or name not in {**remedy_table(), **augment_table()}:
+    known = {**exam_table(), **remedy_table(), **augment_table()}
+    if name not in known:
+        hint = "See eyechart list exams, list remedies and list augments."
+        raise UnknownNameError.of(name, known, setting="NAME", hint=hint)
+    if name in exam_table():
         exam = exam_class(name)
         _shown(exam, f"{name}", f" (version {exam.version})", "exam")
     if name in remedy_table():

@@ -6,12 +6,14 @@ A step changes each image by itself (``Augment``), or with another image of the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 
+from eyechart.errors import SettingError
 from eyechart.train.named import named
 
 Drawn = Callable[[str, int], torch.Tensor]  # (stream, numbers) -> (n, numbers) uniform on [0, 1)
@@ -158,6 +160,16 @@ def stream_of(stream: str, k: int, step: Step) -> str:
     return f"{stream}/{k}/{type(step).__name__}"
 
 
+@contextmanager
+def blamed(step: Step) -> Iterator[None]:
+    """What a step cannot do with these images is told as a matter of its settings. Raises SettingError."""
+    try:
+        yield
+    except ValueError as error:
+        way_out = "Change the recipe, or give frames that fit with --preprocess."
+        raise SettingError(str(error), setting="augment", value=step, way_out=way_out) from error
+
+
 def augmented(
     pixels: torch.Tensor, steps: Sequence[Step], draw: Drawn, stream: str, beside: Beside | None = None
 ) -> torch.Tensor:
@@ -170,10 +182,13 @@ def augmented(
     for k, step in enumerate(steps):
         drawn = draw(stream_of(stream, k, step), step.numbers)
         if isinstance(step, Augment):
-            pixels = step(pixels, drawn)
+            with blamed(step):
+                pixels = step(pixels, drawn)
         elif beside is None:
             raise ValueError(f"{step} mixes images, and there are no others")
         else:
-            pixels, _ = step(pixels, beside(mixes), drawn)
+            others = beside(mixes)
+            with blamed(step):
+                pixels, _ = step(pixels, others, drawn)
             mixes += 1
     return pixels

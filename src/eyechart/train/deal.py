@@ -12,7 +12,7 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor
 
-from eyechart.train.augment import Augment, Mix, Mixed, Step, stream_of
+from eyechart.train.augment import Augment, Mix, Mixed, Step, blamed, stream_of
 from eyechart.train.chance import EpochDraws
 from eyechart.train.resident import Resident
 
@@ -51,13 +51,15 @@ class Deal:
         drawn = self.drawn(index, stream_of("augment", until - 1, step), step.numbers)
         if isinstance(step, Augment):
             pixels, mixed = self.shown(index, until - 1)
-            return step(pixels, drawn), mixed
+            with blamed(step):
+                return step(pixels, drawn), mixed
         before = sum(isinstance(earlier, Mix) for earlier in self.steps[: until - 1])
         partner = self.partner(index, before)
         some, where = torch.unique(torch.cat([index, partner]), return_inverse=True)
         pixels, mixed = self.shown(some, until - 1)
         here, there = where.to(pixels.device).chunk(2)
-        pixels, share = step(_rows(pixels, here), _rows(pixels, there), drawn)
+        with blamed(step):
+            pixels, share = step(_rows(pixels, here), _rows(pixels, there), drawn)
         if step.mixes_labels:
             return pixels, Mixed(self._labels(index), self._labels(partner), share)
         return pixels, mixed[here] if mixed is not None else None
