@@ -202,7 +202,7 @@ def test_a_run_folder_below_a_file(command: Command, four: Four, tmp_path: Path)
     [
         (["bogus"], "bogus"),
         (["list", "exms"], "exams"),
-        (["show", "bandz"], "Did you mean bands?"),
+        (["show", "bandz"], "or bands"),
         (["report", "nowhere"], "no run here"),
         (["report"], "requires an argument"),
         (["doctor", "--images", "nowhere"], "--images = nowhere"),

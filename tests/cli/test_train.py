@@ -42,3 +42,14 @@ def test_mistakes(command: Command, arguments: list[str], told: str) -> None:
 
 def test_recipes_are_listed(command: Command) -> None:
     assert "standard_small" in command("list", "recipes").out
+
+
+def test_augmentations_are_listed_and_shown(command: Command) -> None:
+    listed = command("list", "augments").out
+    assert all(name in listed for name in ("mixup", "apr_pairs", "suppress_cue", "bass"))
+    shown = command("show", "mixup").out
+    assert "alpha = 1.0" in shown
+    assert "Zhang" in shown or "lam" in shown
+    said = command("show", "mixupp")
+    assert said.code == 2
+    assert "mixup" in said.err.replace("mixupp", "")

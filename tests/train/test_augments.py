@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageEnhance, ImageOps
+from scipy.stats import kstest, uniform
 from torch import Tensor
 
 from eyechart.spectrum.balance import bass
@@ -92,15 +93,17 @@ def test_enhancers_are_pillows() -> None:
 
 @pytest.mark.parametrize("name", AUGMENTS)
 def test_an_image_depends_on_its_own_numbers_alone(name: str) -> None:
-    augment: Augment = augment_of({"name": name})
+    augment = augment_of({"name": name})
+    assert isinstance(augment, Augment)
     x = pictures().permute(0, 3, 1, 2).float().div(255).contiguous(memory_format=torch.channels_last)
     drawn = torch.rand(N, augment.numbers, generator=torch.Generator().manual_seed(0))
     before, whole = x.clone(), augment(x, drawn)
     assert torch.equal(x, before)
     assert whole.shape == x.shape
     assert whole.is_contiguous(memory_format=torch.channels_last)
-    assert whole.min() >= 0
-    assert whole.max() <= 1
+    if augment.in_range:
+        assert whole.min() >= 0
+        assert whole.max() <= 1
     alone = torch.cat([augment(x[k : k + 1], drawn[k : k + 1]) for k in range(N)])
     torch.testing.assert_close(alone, whole, atol=1e-6, rtol=0)
 
@@ -125,6 +128,55 @@ def test_augmix_mixes_as_published() -> None:
     ]
     wanted = sum(float(w[0, k]) * chains[k] for k in range(3)) / 255
     torch.testing.assert_close(AugMix()(x[:1], one).permute(0, 2, 3, 1), wanted, atol=1e-4, rtol=0)
+
+
+def test_augmix_draws_what_the_official_code_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own numbers, by operation: int_parameter(level, m) = int(level * m / 10), level uniform from 0.1 to 3."""
+    seen: dict[str, list[Tensor]] = {"posterize": [], "solarize": [], "rotation": [], "affine": []}
+
+    def recorded(name: str, at: int) -> None:
+        original = getattr(ops, name)
+
+        def told(*given: Any) -> Any:
+            seen[name].append(given[at])
+            return original(*given)
+
+        monkeypatch.setattr(ops, name, told)
+
+    for name, at in (("posterize", 1), ("solarize", 1), ("rotation", 0), ("affine", 1)):
+        recorded(name, at)
+    counts: dict[str, int] = {}
+    levels, signs = [], []
+    for name, operation in OPERATIONS.items():
+
+        def counted(x: Tensor, level: Tensor, sign: Tensor, name: str = name, operation: Any = operation) -> Tensor:
+            counts[name] = counts.get(name, 0) + len(x)
+            levels.append(level), signs.append(sign)
+            done: Tensor = operation(x, level, sign)
+            return done
+
+        monkeypatch.setitem(OPERATIONS, name, counted)  # type: ignore[arg-type]
+    n = 3000
+    x = torch.rand(n, 3, 32, 32, generator=torch.Generator().manual_seed(0))[:, :, :1].expand(-1, -1, 32, -1)
+    AugMix()(x, torch.rand(n, AugMix.numbers, generator=torch.Generator().manual_seed(1)))
+    total = sum(counts.values())
+    assert total == pytest.approx(n * 3 * 2, rel=0.02)  # three chains of 1, 2 or 3 steps
+    assert all(count == pytest.approx(total / 9, rel=0.1) for count in counts.values())
+    drawn = torch.cat(levels).double()
+    assert 0.1 <= float(drawn.min()) < 0.101
+    assert 2.999 < float(drawn.max()) < 3
+    assert kstest(drawn.numpy(), uniform(0.1, 2.9).cdf).pvalue > 0.01
+    assert float(torch.cat(signs).mean()) == pytest.approx(0, abs=0.03)
+    grid = np.linspace(0.1, 2.9999, 5000)
+    assert set(torch.cat(seen["posterize"]).tolist()) == {4 - int(v * 4 / 10) for v in grid} == {4, 3}
+    assert set(torch.cat(seen["solarize"]).tolist()) == {256 - int(v * 256 / 10) for v in grid}
+    assert set(torch.cat(seen["rotation"]).abs().tolist()) == {int(v * 30 / 10) for v in grid} == set(range(9))
+    matrices = torch.cat([m[:, :, :3] for m in seen["affine"]])
+    straight = matrices[(matrices[:, :, :2] == torch.eye(2)).flatten(1).all(1)]
+    assert set(straight[:, :, 2].abs().flatten().tolist()) == {int(v * (32 / 3) / 10) for v in grid} == {0, 1, 2, 3}
+    sheared = matrices[(matrices[:, :, 2] == 0).all(1) & (matrices[:, 0, 0] == 1) & (matrices[:, 1, 1] == 1)]
+    largest = torch.maximum(sheared[:, 0, 1].abs(), sheared[:, 1, 0].abs()).max()
+    assert float(largest) == pytest.approx(0.09, abs=1e-3)
 
 
 def test_crops_and_flips() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from typing import Annotated, Any, Literal
 
@@ -9,29 +10,37 @@ from cyclopts import Parameter
 from rich.markup import escape
 
 from eyechart.cli.console import stdout
+from eyechart.errors import UnknownNameError
 
 
 def list_(
     what: Annotated[
-        Literal["exams", "suites", "remedies", "recipes", "models", "stimuli"], Parameter(help="What to list.")
+        Literal["exams", "suites", "remedies", "recipes", "augments", "models", "stimuli"],
+        Parameter(help="What to list."),
     ] = "exams",
 ) -> None:
-    """List exams, suites, remedies, recipes, kinds of models, or kinds of stimuli with their settings."""
+    """List exams, suites, remedies, recipes, augmentations, kinds of models, or kinds of stimuli with their settings."""
     {
         "exams": _exams,
         "suites": _suites,
         "remedies": _remedies,
         "recipes": _recipes,
+        "augments": _augments,
         "models": _models,
         "stimuli": _stimuli,
     }[what]()
 
 
-def show(name: Annotated[str, Parameter(help="Name of an exam or a remedy.")]) -> None:
-    """Show what an exam measures or a remedy does, with settings and their defaults."""
+def show(name: Annotated[str, Parameter(help="Name of an exam, a remedy or an augmentation.")]) -> None:
+    """Show what an exam measures, or what a remedy or an augmentation does, with settings and their defaults."""
     from eyechart.core.catalogue import exam_class, exam_table, remedy_class, remedy_table
+    from eyechart.train.augment import augment_table
 
-    if name in exam_table() or name not in remedy_table():
+    known = {**exam_table(), **remedy_table(), **augment_table()}
+    if name not in known:
+        hint = "See eyechart list exams, list remedies and list augments."
+        raise UnknownNameError.of(name, known, setting="NAME", hint=hint)
+    if name in exam_table():
         exam = exam_class(name)
         _shown(exam, f"{name}", f" (version {exam.version})", "exam")
     if name in remedy_table():
@@ -40,6 +49,8 @@ def show(name: Annotated[str, Parameter(help="Name of an exam or a remedy.")]) -
         stdout.print(
             f"Meant to improve: {', '.join(remedy.improves)}. What speaks for it: {remedy.evidence}", markup=False
         )
+    if name in augment_table():
+        _shown_augment(name)
 
 
 def _shown(thing: Any, name: str, more: str, kind: str) -> None:
@@ -51,6 +62,27 @@ def _shown(thing: Any, name: str, more: str, kind: str) -> None:
     stdout.print(f"Settings (--set {kind}.name=value):")
     for field, about in thing.model_fields.items():
         stdout.print(f"  {field} = {about.default!r}: {about.description}", markup=False)
+
+
+def _shown_augment(name: str) -> None:
+    from eyechart.train.augment import augment_table
+    from eyechart.train.named import class_of
+
+    step = class_of(name, augment_table(), "name")
+    stdout.print(f"[bold]{escape(name)}[/], an augmentation: {escape(step.title)}")
+    stdout.print(escape(inspect.getdoc(step) or ""))
+    stdout.print()
+    stdout.print('In a recipe, {name = "' + name + '", setting = value}:', markup=False)
+    for field in dataclasses.fields(step):
+        stdout.print(f"  {field.name} = {field.default!r}", markup=False)
+
+
+def _augments() -> None:
+    from eyechart.train.augment import augment_table
+    from eyechart.train.named import class_of
+
+    for name in augment_table():
+        stdout.print(f"[bold]{escape(name):16}[/] {escape(class_of(name, augment_table(), 'name').title)}")
 
 
 def _recipes() -> None:

@@ -18,8 +18,8 @@ from eyechart.errors import TrainingError
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
 from eyechart.train import checkpoint
-from eyechart.train.augment import augmented
 from eyechart.train.chance import EpochDraws
+from eyechart.train.deal import Deal
 from eyechart.train.ema import RunningMean
 from eyechart.train.log import Log
 from eyechart.train.objective import Look
@@ -136,9 +136,10 @@ class Trainer:
             rate = learning_rate(self.recipe, epoch * self.steps_an_epoch + k, self.steps_an_epoch)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            index = self.processes.share(draws.order[k * self._batch : (k + 1) * self._batch])
+            batch = draws.order[k * self._batch : (k + 1) * self._batch]
+            deal = Deal(batch, self.data, self._labels, self._steps, draws)
             optimiser.zero_grad(set_to_none=True)
-            self._gradients(index, draws, counted, (epoch, k))
+            self._gradients(self.processes.share(batch), deal, counted, (epoch, k))
             self.processes.average_gradients(self.net)
             if self.recipe.clip:
                 nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip)
@@ -149,11 +150,11 @@ class Trainer:
         told = {"epoch": epoch + 1, "lr": rate, "loss": loss / seen, "accuracy": right / seen}
         return {**told, "seconds": round(took, 3), "images_per_second": round(seen / took, 1)}
 
-    def _gradients(self, index: Tensor, draws: EpochDraws, counted: Epoch, place: tuple[int, int]) -> None:
+    def _gradients(self, index: Tensor, deal: Deal, counted: Epoch, place: tuple[int, int]) -> None:
         """Gradients of the batch's mean loss; where memory runs out, in smaller parts from here on."""
         while True:
             try:
-                found = [self._part(part, len(index), draws) for part in index.tensor_split(self._parts)]
+                found = [self._part(part, len(index), deal) for part in index.tensor_split(self._parts)]
                 break
             except RuntimeError as error:
                 if not out_of_memory(error) or self._parts >= len(index):
@@ -167,19 +168,19 @@ class Trainer:
         counted.right += sum(right for _, right in found)
         counted.seen += len(index)
 
-    def _part(self, index: Tensor, whole: int, draws: EpochDraws) -> tuple[float, int]:
+    def _part(self, index: Tensor, whole: int, deal: Deal) -> tuple[float, int]:
         """Forwards and backward of part of a batch: its share of the mean loss, and how many were right."""
-        pixels, _ = self.data.batch(index)
+        shown, mixed = deal.shown(index)
         at = index.to(self._labels.device)
         labels = self._labels[at]
-        draw = partial(_drawn, draws, at)
-        shown = augmented(pixels, self._steps, draw, "augment")
         ask = partial(asked, self.net, self._mean, self._std, self.recipe.precision)
-        look = Look(shown, labels, self.net, ask, draw, partial(draws.noise, at))
+        draw, noise = partial(deal.drawn, at), partial(deal.draws.noise, at)
+        look = Look(shown, labels, self.net, ask, draw, noise, mixed, deal.besides(index))
         loss, logits = self._goal.loss(look)
         loss = loss * (len(index) / whole)
         torch.autograd.backward(loss)
-        return float(loss.detach()), int((logits.argmax(1) == labels).sum())
+        wanted = labels if mixed is None else mixed.larger
+        return float(loss.detach()), int((logits.argmax(1) == wanted).sum())
 
     def _broken(self, index: Tensor, place: tuple[int, int], loss: float) -> TrainingError:
         some = ", ".join(self.data.ids[i] for i in index[:3].tolist())
@@ -196,10 +197,6 @@ class Trainer:
 def _laid_out(value: Tensor, like: Tensor) -> Tensor:
     """In the memory layout of ``like``, which fused optimisers walk through side by side."""
     return torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-
-
-def _drawn(draws: EpochDraws, index: Tensor, stream: str, numbers: int) -> Tensor:
-    return draws.uniform(stream, numbers, index)
 
 
 def asked(net: nn.Module, mean: Tensor, std: Tensor, precision: Precision, pixels: Tensor) -> Tensor:

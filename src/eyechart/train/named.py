@@ -21,10 +21,7 @@ def named(settings: Mapping[str, Any], table: Mapping[str, str], part: str) -> A
     """
     given = dict(settings)
     name = given.pop("name", None)
-    if name not in table:
-        raise UnknownNameError.of(str(name), table, setting=f"{part}.name")
-    module, _, attribute = table[name].partition(":")
-    cls = getattr(import_module(module), attribute)
+    cls = class_of(str(name), table, f"{part}.name")
     known = cls.__dataclass_fields__
     if unknown := sorted(set(given) - set(known)):
         raise UnknownNameError.of(unknown[0], known, setting=f"{part} {name}")
@@ -34,3 +31,11 @@ def named(settings: Mapping[str, Any], table: Mapping[str, str], part: str) -> A
         raise misfit(error, lambda field: f"{part} {name}: {field}", "") from error
     except ValueError as error:
         raise SettingError(str(error), setting=f"{part} {name}", value=given, way_out="Change the recipe.") from error
+
+
+def class_of(name: str, table: Mapping[str, str], setting: str) -> Any:
+    """The class that ``name`` stands for in a table. Raises UnknownNameError."""
+    if name not in table:
+        raise UnknownNameError.of(name, table, setting=setting)
+    module, _, attribute = table[name].partition(":")
+    return getattr(import_module(module), attribute)

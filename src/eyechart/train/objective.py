@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
-from eyechart.train.augment import Drawn
+from eyechart.train.augment import Beside, Drawn, Mixed, Step, augmented
 from eyechart.train.chance import Kind
 from eyechart.train.named import named
 
@@ -35,6 +36,8 @@ class Look:
         ask: pixels -> logits (n, k) float32, at the recipe's precision, normalisation included.
         draw: the images' random numbers.
         noise: (stream, shape, kind) -> (n, *shape) float32, uniform on [0, 1) or standard normal, for whole pictures.
+        mixed: both labels, where images have two; ``labels`` are their own.
+        beside: other images of the batch, for views that mix.
     """
 
     pixels: torch.Tensor
@@ -43,6 +46,25 @@ class Look:
     ask: Callable[[torch.Tensor], torch.Tensor]
     draw: Drawn
     noise: Callable[[str, tuple[int, ...], Kind], torch.Tensor]
+    mixed: Mixed | None = None
+    beside: Beside | None = None
+
+    def misfit(self, logits: torch.Tensor, label_smoothing: float = 0.0) -> torch.Tensor:
+        """(n,) cross-entropy of each image: that of both its labels, each by its share, where it has two.
+
+        Law: the cross-entropy with the soft target that mixes both labels.
+        """
+
+        def each(labels: torch.Tensor) -> torch.Tensor:
+            return cross_entropy(logits, labels, reduction="none", label_smoothing=label_smoothing)
+
+        if self.mixed is None:
+            return each(self.labels)
+        return torch.lerp(each(self.mixed.others), each(self.mixed.labels), self.mixed.share.to(logits.dtype))
+
+    def view(self, steps: Sequence[Step], name: str) -> torch.Tensor:
+        """The batch after further steps."""
+        return augmented(self.pixels, steps, self.draw, name, self.beside)
 
     @contextmanager
     def attacking(self) -> Iterator[None]:
@@ -61,7 +83,15 @@ class Look:
 
 @dataclass(frozen=True)
 class Objective(ABC):
-    """A loss; a frozen value, its fields are its settings."""
+    """A loss; a frozen value, its fields are its settings.
+
+    Attributes:
+        two_labels: whether images may have two.
+        any_range: whether pixels may lie beyond [0, 1].
+    """
+
+    two_labels: ClassVar[bool] = True
+    any_range: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, look: Look) -> tuple[torch.Tensor, torch.Tensor]:

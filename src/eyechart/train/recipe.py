@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from eyechart.core.settings import misfit
 from eyechart.core.view import Precision
 from eyechart.errors import SettingError, UnknownNameError
-from eyechart.train.augment import Augment, augment_of
+from eyechart.train.augment import Augment, Mix, Step, augment_of
 from eyechart.train.objective import Objective, objective_of
 
 Named = dict[str, Any]  # name and settings
@@ -52,10 +52,20 @@ class Recipe(BaseModel):
 
     @model_validator(mode="after")
     def _parts_exist(self) -> Recipe:
-        self.steps(), self.goal()
+        steps, goal = self.steps(), self.goal()
+        two = [step for step in steps if isinstance(step, Mix) and step.mixes_labels]
+        if len(two) > 1:
+            raise ValueError(f"augment gives images two labels twice ({two[0]}, {two[1]}); keep one of the steps")
+        if two and not goal.two_labels:
+            raise ValueError(f"{two[0]} gives images two labels, and {self.objective['name']} takes one")
+        wide = [k for k, step in enumerate(steps) if isinstance(step, Augment) and not step.in_range]
+        if wide and wide[0] < len(steps) - 1:
+            raise ValueError(f"{steps[wide[0]]} leaves [0, 1]; make it the last step, or have it rescaled or clipped")
+        if wide and not goal.any_range:
+            raise ValueError(f"{steps[wide[0]]} leaves [0, 1], and {self.objective['name']} needs pixels within")
         return self
 
-    def steps(self) -> tuple[Augment, ...]:
+    def steps(self) -> tuple[Step, ...]:
         """The augmentation, ready to use."""
         return tuple(augment_of(step) for step in self.augment)
 

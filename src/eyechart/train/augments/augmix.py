@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -73,6 +73,9 @@ class AugMix(Augment):
         all_ops: also color, contrast, brightness and sharpness.
     """
 
+    title: ClassVar[str] = (
+        "Three chains of simple changes (turned, sheared, fewer grey levels ...) are mixed with the image."
+    )
     numbers: ClassVar[int] = 1 + WIDTH + WIDTH + 3 * WIDTH * DEPTH
     severity: float = 3.0
     alpha: float = 1.0
@@ -90,25 +93,15 @@ class AugMix(Augment):
         which, level, sign = drawn[:, 1 + 2 * WIDTH :].view(n, 3, WIDTH, DEPTH).unbind(1)
         pictures = pixels.permute(0, 2, 3, 1).mul(255).round().to(torch.uint8)
         chains = pictures.repeat_interleave(WIDTH, 0)  # (n * WIDTH, h, w, c)
-        level = 0.1 + level * (self.severity - 0.1)
+        level = levels(level, self.severity)
+        table = (*OPERATIONS.values(), *(MORE.values() if self.all_ops else ()))
         for step in range(DEPTH):
             active = (lengths > step).flatten()
-            chains = self._step(chains, active, *(v[..., step].flatten() for v in (which, level, sign)))
+            now = which[..., step].flatten(), level[..., step].flatten(), sign[..., step].flatten()
+            chains = one_step(chains, active, *now, table)
         stacked = chains.view(n, WIDTH, *pictures.shape[1:])
         mixed = torch.einsum("nkhwc,nk->nhwc", stacked.float(), weights / 255).permute(0, 3, 1, 2)
         return torch.lerp(pixels, mixed, share.view(-1, 1, 1, 1)).clamp_(0, 1)
-
-    def _step(self, chains: Tensor, active: Tensor, which: Tensor, level: Tensor, sign: Tensor) -> Tensor:
-        """One operation for each chain that goes on; those with the same are done together."""
-        table = [*OPERATIONS.values(), *(MORE.values() if self.all_ops else ())]
-        number = (which * len(table)).long()
-        shown = chains.clone()
-        sign = torch.where(sign < 0.5, -1.0, 1.0)
-        for k, operation in enumerate(table):
-            mine = (active & (number == k)).nonzero().flatten()
-            if len(mine):
-                shown[mine] = operation(chains[mine], level[mine], sign[mine])
-        return shown
 
     def _mixture(self, drawn: Tensor) -> tuple[Tensor, Tensor]:
         """m (n,) and w (n, WIDTH), by inverting their distributions."""
@@ -117,3 +110,30 @@ class AugMix(Augment):
         parts = gammaincinv(self.alpha, uniform[:, 1:])
         weights = parts / np.maximum(parts.sum(1, keepdims=True), 1e-30)
         return torch.from_numpy(share).to(drawn), torch.from_numpy(weights).to(drawn)
+
+
+def levels(drawn: Tensor, severity: float) -> Tensor:
+    """Uniform numbers on [0, 1) as levels from 0.1 to ``severity``."""
+    return 0.1 + drawn * (severity - 0.1)
+
+
+def one_step(
+    pictures: Tensor, active: Tensor, which: Tensor, level: Tensor, sign: Tensor, table: Sequence[Operation]
+) -> Tensor:
+    """One operation for each picture that is ``active``; those with the same are done together.
+
+    Args:
+        pictures: (n, h, w, c) uint8; left as they are.
+        active: (n,) bool.
+        which, sign: (n,) uniform on [0, 1), for one of the table, and one of both signs.
+        level: (n,), see ``levels``.
+        table: operations, all as likely.
+    """
+    number = (which * len(table)).long()
+    shown = pictures.clone()
+    sign = torch.where(sign < 0.5, -1.0, 1.0)
+    for k, operation in enumerate(table):
+        mine = (active & (number == k)).nonzero().flatten()
+        if len(mine):
+            shown[mine] = operation(pictures[mine], level[mine], sign[mine])
+    return shown

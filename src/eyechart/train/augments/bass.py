@@ -15,12 +15,15 @@ from eyechart.train.augment import Augment
 class BaSS(Augment):
     """Some of the images with their spectrum balanced, see ``eyechart.spectrum.balance.bass``.
 
+    Starts from whole grey levels, as published, unless the result is to stay a real number: name it before steps that mix.
+
     Attributes:
         p: probability of an image to be balanced. Not published; 0.5 is our choice.
         form: ``safe`` or ``parity``.
         quantize: to whole grey levels, as published, or ``none``.
     """
 
+    title: ClassVar[str] = "Coarse and fine detail are made more equally strong."
     numbers: ClassVar[int] = 1
     p: float = 0.5
     form: Literal["safe", "parity"] = "safe"
@@ -32,5 +35,11 @@ class BaSS(Augment):
         if not chosen.any():
             return pixels
         shown = pixels.clone(memory_format=torch.channels_last)
-        shown[chosen] = bass(pixels[chosen], self.form, self.quantize)
+        shown[chosen] = self._balanced(pixels[chosen])
         return shown
+
+    def _balanced(self, pixels: torch.Tensor) -> torch.Tensor:
+        if self.quantize == "none":
+            return bass(pixels, self.form, self.quantize)
+        levels = pixels.mul(255).round().to(torch.uint8)  # a 255th in float32 is no 255th, and truncation would tell
+        return bass(levels, self.form, self.quantize).to(pixels.dtype).div_(255)

@@ -20,6 +20,7 @@ class CropFlip(Augment):
         flip: probability of a flip.
     """
 
+    title: ClassVar[str] = "The image is moved a little, black coming in, and half of the time flipped left to right."
     numbers: ClassVar[int] = 3
     padding: int = 4
     flip: float = 0.5

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from eyechart.train.objective import Look, Objective
 from eyechart.train.objectives.pgd import anywhere, climbed
@@ -36,15 +34,10 @@ class Adversarial(Objective):
     def loss(self, look: Look) -> tuple[Tensor, Tensor]:
         """The search, then one forward in training mode; logits are those of what was found."""
         begin = anywhere(look, self.eps) if self.start == "uniform" else look.pixels
-        ce = partial(_each, labels=look.labels)
-        found = climbed(look, begin, self.eps, self.step, self.steps, ce)
+        found = climbed(look, begin, self.eps, self.step, self.steps, look.misfit)
         if not self.clean:
             logits = look.ask(found)
-            return cross_entropy(logits, look.labels), logits.detach()
+            return look.misfit(logits).mean(), logits.detach()
         attacked, plain = look.ask(torch.cat([found, look.pixels])).chunk(2)
-        losses = cross_entropy(attacked, look.labels), cross_entropy(plain, look.labels)
+        losses = look.misfit(attacked).mean(), look.misfit(plain).mean()
         return torch.lerp(*losses, self.clean), attacked.detach()
-
-
-def _each(logits: Tensor, labels: Tensor) -> Tensor:
-    return cross_entropy(logits, labels, reduction="none")

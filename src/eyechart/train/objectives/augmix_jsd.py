@@ -8,9 +8,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
-from eyechart.train.augment import Augment, augment_of, augmented
+from eyechart.train.augment import Step, views_of
 from eyechart.train.objective import Look, Objective
 
 
@@ -33,16 +32,16 @@ class AugMixJSD(Objective):
         self.steps  # noqa: B018  # misspelt names are found at once
 
     @cached_property
-    def steps(self) -> tuple[tuple[Augment, ...], ...]:
+    def steps(self) -> tuple[tuple[Step, ...], ...]:
         """The views, ready to use."""
-        return tuple(tuple(augment_of(step) for step in view) for view in self.views)
+        return views_of(self.views)
 
     def loss(self, look: Look) -> tuple[Tensor, Tensor]:
         """One forward of all views together, which share BatchNorm's statistics."""
-        shown = [augmented(look.pixels, steps, look.draw, f"view {k}") for k, steps in enumerate(self.steps)]
+        shown = [look.view(steps, f"view {k}") for k, steps in enumerate(self.steps)]
         together = torch.cat([look.pixels, *shown]).contiguous(memory_format=torch.channels_last)
         clean, *others = look.ask(together).chunk(1 + len(shown))
-        return cross_entropy(clean, look.labels) + self.weight * jensen_shannon([clean, *others]), clean.detach()
+        return look.misfit(clean).mean() + self.weight * jensen_shannon([clean, *others]), clean.detach()
 
 
 def jensen_shannon(logits: list[Tensor]) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ class Mart(Objective):
             exact however sure the net is.
     """
 
+    two_labels: ClassVar[bool] = False  # its weights and margins are those of one
     beta: float = 5.0
     eps: float = 0.031
     step: float = 0.007

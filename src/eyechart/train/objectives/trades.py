@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from eyechart.train.objective import Look, Objective
 from eyechart.train.objectives.pgd import climbed, nearby
@@ -44,7 +43,7 @@ class Trades(Objective):
             logits = look.ask(look.pixels)
             around, again = look.ask(found), look.ask(look.pixels)
         spread = kl(again.log_softmax(1), around.log_softmax(1)).mean()
-        return cross_entropy(logits, look.labels) + self.beta * spread, logits.detach()
+        return look.misfit(logits).mean() + self.beta * spread, logits.detach()
 
 
 def kl(log_p: Tensor, log_q: Tensor) -> Tensor:
