@@ -22,6 +22,7 @@ from eyechart.store.run_folder import Run
 
 Array = np.ndarray[Any, Any]
 Address = tuple[str, tuple[tuple[str, Any], ...]]
+Verdict = Literal["better", "worse", "perhaps better", "perhaps worse", "not shown"]
 LEVEL = 0.05
 FILE = "proof.json"
 
@@ -37,7 +38,8 @@ class Change:
         value, low, high, n: after minus before, its 95 % interval, and the images.
         p: after Holm's correction for all changes of this pair of models.
         smallest: the difference that would have been shown four times in five, before that correction.
-        verdict: ``better`` or ``worse`` where p is below 0.05, else ``not shown``.
+        verdict: ``better`` or ``worse`` where p is below 0.05; ``perhaps ...`` where only the interval leaves out 0, as one of
+            many may by chance; else ``not shown``.
     """
 
     exam: str
@@ -55,7 +57,7 @@ class Change:
     n: int
     p: float
     smallest: float | None
-    verdict: Literal["better", "worse", "not shown"]
+    verdict: Verdict
 
 
 def prove(session: Session, pairs: Sequence[tuple[str, str]], roles: Mapping[str, str]) -> list[Change]:
@@ -180,6 +182,6 @@ def _adjusted(changes: Sequence[Change]) -> list[Change]:
     """With Holm's p, and the verdict that follows of it."""
     found = []
     for change, p in zip(changes, holm([change.p for change in changes]), strict=True):
-        verdict = change.verdict if p < LEVEL else "not shown"
+        verdict = change.verdict if p < LEVEL else f"perhaps {change.verdict}" if change.p < LEVEL else "not shown"
         found.append(Change(**{**asdict(change), "p": p, "verdict": verdict}))
     return found

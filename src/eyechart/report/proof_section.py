@@ -12,7 +12,13 @@ from eyechart.report.numerals import plain
 FILE = "proof.json"
 SHARES = ("share", "probability")
 MOST = 3  # figures in a sentence
-HEADINGS = (("better", "got better"), ("worse", "what it cost"), ("not shown", "not shown"))
+HEADINGS = (
+    ("better", "got better"),
+    ("worse", "got worse"),
+    ("perhaps worse", "perhaps worse"),
+    ("perhaps better", "perhaps better"),
+    ("not shown", "not shown"),
+)
 AGAINST = {
     "control": "the control, which was trained as long on the same images without the cure",
     "before": "the model before",
@@ -48,6 +54,10 @@ def _finding(kind: str, changes: Sequence[Change], against: str) -> Finding | No
             return None
         told = _listed([figure_name(c) for c in changes], "figure")
         return Finding("note", f"No difference could be shown in {len(changes)} of the figures: {told}.")
+    if kind.startswith("perhaps"):
+        told = _listed([f"{figure_name(c)}: {_from_to(c)}" for c in changes], "figure")
+        may = "alone it would count, but of so many figures one may come out so by chance"
+        return Finding("note", f"{kind.capitalize()} ({may}): {told}.") if changes else None
     if not changes:
         word = "better" if kind == "better" else "worse"
         return Finding("note", f"Nothing was shown to be {word} than {beside}.")
@@ -96,7 +106,7 @@ def _head(lead: Sequence[Change], changes: Sequence[Change], roles: Mapping[str,
         for c in (c for c in mine if c["verdict"] == kind):
             known = [_of(changes, name, c) for name in first]
             gap = (c["value"], c["low"], c["high"])
-            least = c["smallest"] if kind == "not shown" else None
+            least = c["smallest"] if kind not in ("better", "worse") else None
             rows.append((figure_name(c), heading, *known, c["before"], c["after"], gap, least, c["n"]))
     named = [roles.get(name, name) for name in (*first, less, model)]
     columns = ("figure", "outcome", *named, f"{named[-1]} less {named[-2]}", "least that would show", "images")
@@ -106,7 +116,8 @@ def _head(lead: Sequence[Change], changes: Sequence[Change], roles: Mapping[str,
         rows=rows,
         formats=(None, None, *[form] * len(named), form, form, "integer"),
         caption="Differences with 95% intervals over the same images for both (jackknife by groups of images). The outcome "
-        "counts that several figures are compared (Holm, 5% in all), so an interval that just misses 0 may not be enough. The "
+        "counts that several figures are compared (Holm, 5% in all): perhaps is said where the interval leaves out 0, but not "
+        "by enough for so many. The "
         "least that would show: a difference of this size would have been shown four times in five. Intervals are over "
         "images; another training of the same kind may differ by more.",
     )

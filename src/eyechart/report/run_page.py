@@ -14,6 +14,7 @@ from eyechart.errors import RunFolderError
 from eyechart.report.charts import from_dict
 from eyechart.report.comparison import with_comparisons
 from eyechart.report.page import BadImage, Counts, KeptCase, ModelCard, Page, PageSection, Picture, render_page
+from eyechart.report.prescription import prescription_section
 from eyechart.report.proof_section import FILE as PROOF
 from eyechart.report.proof_section import proof_section
 from eyechart.store.run_folder import Run
@@ -66,6 +67,7 @@ def _page(run: Run) -> Page:
                 {s["exam"]: s.get("headline", ()) for s in stored["sections"]},
                 kept,
             ),
+            *(() if proof else prescription_section(run)),
         ),
         kept=kept,
         skipped=tuple((f"{s['exam']} ({s['model']})", s["reason"]) for s in results["skipped"]),
@@ -73,6 +75,7 @@ def _page(run: Run) -> Page:
         preview=f"PREVIEW: {results['images']:,} of {results['of']:,} images" if results["preview"] else None,
         few=_sentence(run.few_images),
         incomplete=_sentence(run.lacking),
+        proof=bool(proof),
     )
 
 
