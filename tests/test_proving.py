@@ -24,7 +24,11 @@ def session(out: Path, n: int = 120) -> Session:
     eye = LowPassEye(5, 16)
     answers = answered(eye, images)
     labels = np.where(np.arange(n) % 10 == 0, (answers + 1) % 4, answers)
-    models = [seen_by(eye, name="a"), seen_by(ConstantEye(1.0, 0.0, 0.5, 0.2), name="b"), seen_by(LowPassEye(5, 16), name="c")]
+    models = [
+        seen_by(eye, name="a"),
+        seen_by(ConstantEye(1.0, 0.0, 0.5, 0.2), name="b"),
+        seen_by(LowPassEye(5, 16), name="c"),
+    ]
     exams = make_exams(["clean", "bands"], {"bands": {"radii": [4]}})
     found = Session(models, image_set(images, labels), exams, Folder(out), RunOptions.of(workers=0), Silent())
     found.run()

@@ -54,12 +54,13 @@ def test_images_that_all_agree_leave_room() -> None:
 
 def test_the_smallest_difference_is_shown_four_times_in_five() -> None:
     chance = np.random.default_rng(2)
-    first = difference(0.0, left_out(chance.normal(0, 1, 400)), 400, share=False).smallest
+    nothing = (difference(0.0, left_out(chance.normal(0, 1, 400)), 400, share=False).smallest for _ in range(50))
+    first = float(np.mean(list(nothing)))
     shown = [
         difference(float(gap.mean()), left_out(gap), 400, share=False).p < 0.05
         for gap in (chance.normal(first, 1, 400) for _ in range(300))
     ]
-    assert 0.6 < np.mean(shown) < 0.95
+    assert 0.72 < np.mean(shown) < 0.88
 
 
 def test_holm_by_hand() -> None:

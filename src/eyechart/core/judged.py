@@ -7,10 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
-from math import isclose
 from typing import Any, Literal
 
-from eyechart.core.estimate import Estimate
+from eyechart.core.estimate import Estimate, same
 
 
 @dataclass(frozen=True)
@@ -35,13 +34,6 @@ class Judged:
         """Whether an estimate is of this kind."""
         fits = (e.exam, e.measure) == (self.exam, self.measure) and not set(self.without) & set(e.at)
         return fits and all(same(e.at.get(name), value) for name, value in self.at.items())
-
-
-def same(found: Any, wanted: Any) -> bool:
-    """Whether a coordinate is the one that is asked for; numbers to a part in a million."""
-    if isinstance(wanted, float) and isinstance(found, int | float):
-        return isclose(found, wanted, rel_tol=1e-6)
-    return bool(found == wanted)
 
 
 @cache

@@ -10,8 +10,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from eyechart.core.chart import Table
-from eyechart.core.estimate import Estimate
-from eyechart.core.judged import same
+from eyechart.core.estimate import Estimate, same
 from eyechart.report.contents import PageSection
 from eyechart.store.run_folder import Run
 
