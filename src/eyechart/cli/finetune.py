@@ -67,6 +67,8 @@ def finetune_and_prove(
     settings = run_options(options)
     session = Session(models, proving, exams, Folder(folder), settings, teller_of(proving), classes, command_line())
     first, control, treated = (model.name for model in session.models)
+    if options.five_rows:
+        _five_rows({"control": found.control, "treated": found.treated}, proving, options, folder)
     proves = [(treated, control), (treated, first), (control, first)]
     roles = dict(zip((first, control, treated), ROLES, strict=True))
     finish_and_tell(session, folder, as_json=as_json, proves=proves, roles=roles)
@@ -95,6 +97,20 @@ def _images(options: TreatOptions) -> tuple[ImageSet, ImageSet]:
             way_out="Give other images, or --images alone: half of them are then kept for the proof.",
         )
     return whole, proving
+
+
+def _five_rows(models: Mapping[str, ImageModel], images: ImageSet, options: TreatOptions, folder: str) -> None:
+    """See ``eyechart.balanced``; the report shows them."""
+    from eyechart.balanced import as_data, balanced_rows
+    from eyechart.report.proof_section import BALANCED
+    from eyechart.store.folder import Folder
+
+    rows = {}
+    for name, model in models.items():
+        stderr.print(f"Five rows: {name}")
+        out = f"{folder}/five-rows/{name}"
+        rows[name] = as_data(balanced_rows(model, images, out, limit=options.five_rows or 2, seed=options.seed))
+    Folder(folder).write_json(BALANCED, {"schema": 1, "models": rows})
 
 
 def _say(arm: str, line: Mapping[str, Any]) -> None:

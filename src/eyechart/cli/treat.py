@@ -46,6 +46,11 @@ class TreatOptions(ExamOptions):
         "finetune", description="To train on by: a built-in recipe, FILE.toml, or small (finetune_small)."
     )
     epochs: int | None = Field(None, ge=1, description="Epochs of both arms, in place of the recipe's.")
+    five_rows: int | None = Field(
+        None,
+        ge=2,
+        description="With bass: both arms on so many images as they are and balanced, attacked and not.",
+    )
     train_limit: int | None = Field(None, ge=1, description="Train on so many images only.")
 
 

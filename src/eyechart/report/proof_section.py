@@ -10,6 +10,7 @@ from eyechart.report.contents import PageSection
 from eyechart.report.numerals import plain
 
 FILE = "proof.json"
+BALANCED = "balanced.json"
 SHARES = ("share", "probability")
 MOST = 3  # figures in a sentence
 HEADINGS = (
@@ -31,8 +32,10 @@ EXPLANATION = (
 Change = Mapping[str, Any]
 
 
-def proof_section(stored: Mapping[str, Any] | None) -> tuple[PageSection, ...]:
-    """The section of what ``prove`` kept; none where nothing was proved."""
+def proof_section(
+    stored: Mapping[str, Any] | None, balanced: Mapping[str, Any] | None = None
+) -> tuple[PageSection, ...]:
+    """The section of what ``prove`` kept, and the five rows of nets trained with BaSS; none where nothing was proved."""
     if not stored or not stored["pairs"]:
         return ()
     changes, roles = stored["changes"], stored["roles"]
@@ -43,7 +46,7 @@ def proof_section(stored: Mapping[str, Any] | None) -> tuple[PageSection, ...]:
     tables = [_head(lead, changes, roles, forms) for forms in (True, False)]
     others = [_other([c for c in changes if [c["model"], c["less"]] == p], roles, p) for p in stored["pairs"][1:]]
     title = f"What it is worth: {roles.get(model, model)} beside {against}"
-    charts = tuple(table for table in (*tables, *others) if table is not None)
+    charts = tuple(table for table in (*tables, *others, balanced_table(balanced)) if table is not None)
     return (PageSection("proof", title, EXPLANATION, tuple(f for f in findings if f), charts),)
 
 
@@ -152,3 +155,31 @@ def _other(changes: Sequence[Change], roles: Mapping[str, str], pair: Sequence[s
         formats=(None, None, "percent", "percent", "percent", "integer"),
         caption="As above.",
     )
+
+
+def balanced_table(stored: Mapping[str, Any] | None) -> Table | None:
+    """The five rows of each model, see ``eyechart.balanced``."""
+    if not stored:
+        return None
+    models = stored["models"]
+    first = next(iter(models.values()))
+    rows = [
+        (one["row"], *(_figure(own[k]["accuracy"]) for own in models.values()), one["accuracy"]["n"])
+        for k, one in enumerate(first)
+    ]
+    if first[0]["corrupted"]:
+        under = [_figure(own[0]["corrupted"]) for own in models.values()]
+        rows.insert(1, ("1 images as they are, corrupted: wrong", *under, first[0]["corrupted"]["n"]))
+    form: Format = "percent"
+    return Table(
+        title="Trained with BaSS: five rows",
+        columns=("shown", *models, "images"),
+        rows=rows,
+        formats=(None, *[form] * len(models), "integer"),
+        caption="Share of right answers; under attack, of images for which no misleading change was found. Rows 1 and 2 are "
+        "those to compare with other nets. Balancing moves pixels far more than an attack may, so row 4 says nothing of row 2.",
+    )
+
+
+def _figure(e: Mapping[str, Any]) -> tuple[Any, Any, Any]:
+    return e["value"], e["low"], e["high"]

@@ -15,8 +15,8 @@ from eyechart.report.charts import from_dict
 from eyechart.report.comparison import with_comparisons
 from eyechart.report.page import BadImage, Counts, KeptCase, ModelCard, Page, PageSection, Picture, render_page
 from eyechart.report.prescription import prescription_section
+from eyechart.report.proof_section import BALANCED, proof_section
 from eyechart.report.proof_section import FILE as PROOF
-from eyechart.report.proof_section import proof_section
 from eyechart.store.run_folder import Run
 
 
@@ -60,7 +60,7 @@ def _page(run: Run) -> Page:
         images=_images(record),
         counts=Counts(fates["images"] - len(bad), len(odd) - len(bad), len(bad), bad),
         sections=(
-            *proof_section(proof),
+            *proof_section(proof, run.folder.read_json(BALANCED)),
             *with_comparisons(
                 [_section(s) for s in stored["sections"]],
                 run.estimates,
