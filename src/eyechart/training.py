@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from safetensors.torch import save
 from torch import nn
 
 from eyechart.core.exam import Exam
+from eyechart.core.remedy import Patient
 from eyechart.errors import SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
@@ -26,6 +27,7 @@ from eyechart.models.load import load_model
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.models.private_copy import device_of
 from eyechart.models.treated import KEY, SCHEMA
+from eyechart.remedies.treatment import operated
 from eyechart.run.labels import labels_for
 from eyechart.store.folder import Folder
 from eyechart.train.loop import Trainer, shuffled
@@ -77,7 +79,7 @@ def train_model(
     whole = load_images(images) if isinstance(images, str) else images
     recipe = recipe_of(recipe) if isinstance(recipe, str) else recipe
     place = device_of(device) if not isinstance(arch, ImageModel) else arch.device
-    start = _start(arch, whole, preprocess, seed)
+    start = _treated(_start(arch, whole, preprocess, seed), recipe)
     chosen, _ = split(whole, limit or len(whole), seed)
     labels = _labels(start.model, chosen)
     data = Resident.of(chosen, labels, start.preprocessing, place)
@@ -101,7 +103,7 @@ def train_model(
 
 @dataclass(frozen=True, eq=False)
 class _Start:
-    """A net to begin with, and what it is; ``model``: whose weights it has."""
+    """A net to begin with, and what it is; ``model``: whose weights it has; ``remedies``: what was then changed of it."""
 
     net: nn.Module
     arch: str
@@ -109,6 +111,7 @@ class _Start:
     class_names: tuple[str, ...]
     fingerprint: str = ""
     model: ImageModel | None = None
+    remedies: tuple[Mapping[str, Any], ...] = ()
 
 
 def _start(arch: str | ImageModel, images: ImageSet, preprocess: Preprocessing | str | Path, seed: int) -> _Start:
@@ -135,6 +138,14 @@ def _start(arch: str | ImageModel, images: ImageSet, preprocess: Preprocessing |
             "Nothing says what the net's frame is.", setting="--preprocess", value="auto", way_out=way_out
         )
     return _Start(net, arch, seen, images.class_names)
+
+
+def _treated(start: _Start, recipe: Recipe) -> _Start:
+    """The recipe's remedies done to the architecture; weights that were there stay."""
+    if not recipe.remedies:
+        return start
+    found = operated(Patient(start.net, start.preprocessing), recipe.cures())
+    return replace(start, net=found.net, remedies=found.steps)
 
 
 def _labels(model: ImageModel | None, images: ImageSet) -> np.ndarray[Any, Any]:
@@ -173,7 +184,7 @@ def _bytes(net: nn.Module, start: _Start, recipe: Recipe, seed: int, images: Ima
         "preprocessing": start.preprocessing.to_dict(),
         "class_names": list(start.class_names),
         "class_ids": [] if start.model is None else list(start.model.class_ids),
-        "remedies": earlier.get("remedies", []),
+        "remedies": [*earlier.get("remedies", []), *start.remedies],
         "training": {
             "recipe": recipe.model_dump(mode="json"),
             "seed": seed,

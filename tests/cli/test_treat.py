@@ -41,6 +41,12 @@ def test_treated_saved_and_proved(command: Command, tmp_path: Path) -> None:
         (["--with", "antialias", "--out", "x.pth"], "FILE.safetensors"),
         (["--with", "antialias", "--set", "antialias.taps=0", "--out", "x.safetensors"], "1 or more"),
         (["--with", "low_pass", "--out", "x.safetensors"], "low_pass.radius"),
+        (["--with", "bass", "--out", "x.safetensors"], "--finetune"),
+        (
+            ["--with", "bass,pgd_at,trades", "--finetune", "--images", "demo", "--out", "x.safetensors"],
+            "Two objectives",
+        ),
+        (["--with", "bass", "--finetune", "--out", "x.safetensors"], "--train-images"),
     ],
 )
 def test_mistakes(command: Command, arguments: list[str], told: str, tmp_path: Path) -> None:
@@ -55,3 +61,24 @@ def test_lists_and_shows(command: Command) -> None:
     told = command("show", "kernel_smoothing").out
     assert "Meant to improve" in told
     assert "version" in told
+
+
+def test_finetuned_beside_a_control(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "cured.safetensors"
+    what = ("treat", "demo", "--with", "bass", "--set", "bass.p=1", "--finetune", "--recipe", "small", "--epochs", 1)
+    where = ("--images", "demo", "--train-limit", 128, "--limit", 40, "--exams", "clean", "--workers", 0, "--out", out)
+    said = command(*what, *where)
+    assert said.code == 0, said.err
+    assert "control: epoch 1" in said.err
+    proof = json.loads((tmp_path / "cured-proof" / "proof.json").read_text())
+    assert list(proof["roles"].values()) == ["before", "control", "treated"]
+    assert proof["pairs"][0] == ["demo + bass", "demo (control)"]
+    assert {change["n"] for change in proof["changes"]} == {40}
+    run = Run(tmp_path / "cured-proof")
+    assert run.results["of"] == 500
+    again = command(*what, *where)
+    assert again.code == 0
+    assert "epoch 1" not in again.err
+    told = command("prescribe", tmp_path / "cured-proof")
+    assert told.code == 0
+    assert "nothing is prescribed" in told.out

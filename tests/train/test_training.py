@@ -17,7 +17,7 @@ from eyechart.models.load import load_model
 from eyechart.store.folder import Folder
 from eyechart.train.curves import best_epoch, epochs_to, gap, order_of_acquisition, values_of
 from eyechart.train.log import read
-from eyechart.train.recipe import Recipe
+from eyechart.train.recipe import Recipe, recipe_of
 from eyechart.training import train_model
 from eyes import image_set
 
@@ -90,3 +90,30 @@ def test_mistakes(tmp_path: Path) -> None:
             )
     with pytest.raises(EyechartError, match="no classes"):
         train_model("eyechart:lenet", image_set(np.zeros((4, 32, 32, 3), np.uint8)), recipe(), tmp_path)
+
+
+def test_remedies_before_training(tmp_path: Path) -> None:
+    """The net is trained with the changed architecture from the start, and loads again as it is."""
+    changed = recipe(remedies=[{"name": "antialias", "stem": "full"}])
+    model = train_model("eyechart:cifar_resnet8", coloured(48), changed, tmp_path / "a", device="cpu")
+    plain = train_model("eyechart:cifar_resnet8", coloured(48), recipe(), tmp_path / "b", device="cpu")
+    (step,) = model.source["treatment"]["remedies"]
+    assert (step["name"], step["settings"]["stem"]) == ("antialias", "full")
+    strided = [m for m in model.plain.net.modules() if isinstance(m, torch.nn.Conv2d) and m.stride != (1, 1)]
+    assert not strided
+    assert {*model.plain.net.state_dict()} == {*plain.plain.net.state_dict()}
+    again = load_model(str(tmp_path / "a" / "model.safetensors"), device="cpu")
+    pixels = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(again(pixels), model(pixels))
+    state = model.plain.net.state_dict()
+    plain.plain.net.load_state_dict(state)
+    assert (plain.plain.net(pixels) - model.plain.net(pixels)).abs().max() > 1e-3
+
+
+def test_a_recipe_without_remedies_is_the_training_it_was() -> None:
+    assert "remedies" not in recipe().identity()
+    assert recipe(remedies=["polyphase"]).identity()["remedies"] == ["polyphase"]
+    assert recipe_of("antialias_small").cures()[0].name == "antialias"
+    for wrong in (["kernel_smoothing"], ["antialas"], [{"name": "antialias", "tap": 3}]):
+        with pytest.raises(EyechartError):
+            recipe(remedies=wrong)

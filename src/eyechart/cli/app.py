@@ -42,9 +42,12 @@ app.command(
     help="Show what the channels of a network look for, as a gallery.",
 )
 app.command(
-    "eyechart.cli.treat:treat", name="treat", help="Change a model without training it, and prove what that is worth."
+    "eyechart.cli.treat:treat", name="treat", help="Change a model, or train it on, and prove what that is worth."
 )
 app.command("eyechart.cli.train:train", name="train", help="Train a net by a recipe, and watch what it learns.")
+app.command(
+    "eyechart.cli.prescribe:prescribe", name="prescribe", help="Name remedies for what a run found weak, with evidence."
+)
 app.command(
     "eyechart.cli.decisions:decisions",
     name="decisions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field, field_validator
 
 from eyechart.cli.config import with_config
 from eyechart.cli.console import Teller, stderr
+from eyechart.cli.proof import tell_proof
 from eyechart.errors import SettingError
 from eyechart.run.options import RunOptions
 
@@ -122,8 +123,15 @@ def examine_and_tell(models: tuple[str, ...], options: ExamOptions, *, as_json: 
         finish_and_tell(session, out, as_json=as_json)
 
 
-def finish_and_tell(session: Session, out: str, *, as_json: bool) -> None:
-    """Run a session, write the report, and say what was found."""
+def finish_and_tell(
+    session: Session,
+    out: str,
+    *,
+    as_json: bool,
+    proves: Sequence[tuple[str, str]] = (),
+    roles: Mapping[str, str] | None = None,
+) -> None:
+    """Run a session, write the report, and say what was found; ``proves``, ``roles``: see ``prove``."""
     from eyechart.cli.summary import print_summary
     from eyechart.examination import open_run, write_report
 
@@ -136,6 +144,8 @@ def finish_and_tell(session: Session, out: str, *, as_json: bool) -> None:
         sys.exit(130)
     finally:
         if session.finished and session.rank.number == 0:
+            if proves:
+                tell_proof(session, proves, roles or {})
             write_report(out)
             print_summary(open_run(out), as_json=as_json)
 

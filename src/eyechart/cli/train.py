@@ -138,4 +138,7 @@ def _prove(models: list[ImageModel], tests: Any, exams: list[Any], options: Trai
     folder = f"{options.out}/proof"
     settings = run_options(options).model_copy(update={"limit": options.test_limit or options.limit})
     session = Session(models, tests, exams, Folder(folder), settings, teller_of(tests), "auto", command_line())
-    finish_and_tell(session, folder, as_json=as_json)
+    names = [model.name for model in session.models]
+    proves = [(names[1], names[0])] if len(names) > 1 else []
+    roles = dict(zip(names, ("before", "after"), strict=False)) if proves else None
+    finish_and_tell(session, folder, as_json=as_json, proves=proves, roles=roles)

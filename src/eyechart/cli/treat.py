@@ -1,4 +1,4 @@
-"""``eyechart treat``: change a model so that it does better, without training it, and prove it."""
+"""``eyechart treat``: change a model so that it does better, and prove it."""
 
 from __future__ import annotations
 
@@ -39,19 +39,40 @@ class TreatOptions(ExamOptions):
     )
     test_images: str | None = Field(None, description="Other images for the proof; then all of --images may calibrate.")
     test_labels: str | None = Field(None, description="Their labels, as --labels.")
+    finetune: bool = Field(
+        False, description="Train on, with cures that take training, beside a control that is trained on without them."
+    )
+    recipe: str = Field(
+        "finetune", description="To train on by: a built-in recipe, FILE.toml, or small (finetune_small)."
+    )
+    epochs: int | None = Field(None, ge=1, description="Epochs of both arms, in place of the recipe's.")
+    five_rows: int | None = Field(
+        None,
+        ge=2,
+        description="With bass: both arms on so many images as they are and balanced, attacked and not.",
+    )
+    train_limit: int | None = Field(None, ge=1, description="Train on so many images only.")
 
 
 def treat(
     model: Annotated[str, Parameter(help="As in eyechart exam.")],
     *,
     with_: Annotated[
-        str, Parameter(name="--with", help="Remedies in their order, with commas; eyechart list remedies.")
+        str,
+        Parameter(
+            name="--with",
+            help="Remedies in their order, with commas; with --finetune also augmentations and objectives, such as bass, "
+            "augmix, pgd_at. See: eyechart list remedies.",
+        ),
     ],
     options: Annotated[TreatOptions | None, Parameter(name="*")] = None,
     config: Annotated[str | None, Parameter(help="TOML file with any of these settings.")] = None,
     json: Annotated[bool, Parameter(name="--json", negative="", help="The proof's summary as JSON on stdout.")] = False,
 ) -> None:
-    """Treat a model without training it, save it, and prove what it is worth: before and after on the same images, paired.
+    """Treat a model, save it, and prove what that is worth: before and after on the same images, paired.
+
+    With --finetune it is also trained on (--train-images, or half of --images), and the proof compares it with a control that
+    was trained on as long without a cure. The same command goes on where it was stopped.
 
     Example: eyechart treat torchvision:resnet50 --with antialias --images photos/ --out smooth.safetensors
     """
@@ -60,8 +81,13 @@ def treat(
     _, options = with_config(TreatOptions, (model,), options, config)
     out = _file(options.out)
     names = [name.strip() for name in with_.split(",") if name.strip()]
-    remedies, exams = _made(names, options)
+    remedies, cures, exams = _made(names, options)
     (before,) = load_models((model,), options)
+    if options.finetune:
+        from eyechart.cli.finetune import finetune_and_prove
+
+        finetune_and_prove(before, remedies, cures, exams, options, out, as_json=json)
+        return
     calibrating, proving = _images(options)
     classes = options.classes if maps_images(options.classes) else "auto"
     found = treatment(before, remedies, calibrating, classes)
@@ -70,6 +96,8 @@ def treat(
     _tell(found, out)
     if proving is not None:
         _prove([before, after], proving, exams, options, out, as_json=json)
+    else:
+        stderr.print("No images, no proof: give --images or --test-images to see what it is worth.")
 
 
 def _file(out: str | None) -> Path:
@@ -79,15 +107,25 @@ def _file(out: str | None) -> Path:
     return Path(out)
 
 
-def _made(names: list[str], options: TreatOptions) -> tuple[list[Any], list[Any]]:
-    """Remedies and exams; each takes its own of ``--set``, remedies first where both have the name."""
-    from eyechart.core.catalogue import make_exams, make_remedies
+def _made(names: list[str], options: TreatOptions) -> tuple[list[Any], dict[str, Any], list[Any]]:
+    """Remedies, cures that take training with their settings, and exams.
+
+    Each takes its own of ``--set``, remedies first where both have the name.
+    """
+    from eyechart.core.catalogue import make_exams, make_remedies, remedy_table
     from eyechart.examination import exam_names
+    from eyechart.train.cures import cure_names
 
     given = settings_of(options.set)
-    remedies = make_remedies(names, {name: own for name, own in given.items() if name in names})
+    trained = [name for name in names if name in cure_names() and name not in remedy_table()]
+    if trained and not options.finetune:
+        way_out = "Add --finetune and --train-images, or train with it from the start: eyechart train."
+        raise SettingError("This cure takes training.", setting="--with", value=", ".join(trained), way_out=way_out)
+    plain = [name for name in names if name not in trained]
+    remedies = make_remedies(plain, {name: own for name, own in given.items() if name in plain})
     others = {name: own for name, own in given.items() if name not in names}
-    return remedies, make_exams(exam_names(options.exams, options.suite), others)
+    cures = {name: given.get(name, {}) for name in trained}
+    return remedies, cures, make_exams(exam_names(options.exams, options.suite), others)
 
 
 def _images(options: TreatOptions) -> tuple[ImageSet | None, ImageSet | None]:
@@ -127,4 +165,5 @@ def _prove(
     session = Session(
         models, images, exams, Folder(folder), run_options(options), teller_of(images), classes, command_line()
     )
-    finish_and_tell(session, folder, as_json=as_json)
+    first, last = (model.name for model in session.models)
+    finish_and_tell(session, folder, as_json=as_json, proves=[(last, first)], roles={first: "before", last: "treated"})

@@ -58,6 +58,13 @@ class Estimate:
         return found
 
 
+def same(found: Any, wanted: Any) -> bool:
+    """Whether a coordinate is the one that is asked for; numbers to a part in a million."""
+    if isinstance(wanted, float) and isinstance(found, int | float):
+        return math.isclose(found, wanted, rel_tol=1e-6)
+    return bool(found == wanted)
+
+
 def ends(found: Sequence[Estimate | None]) -> tuple[list[float | None], ...]:
     """Values, lower and upper ends, None for what there is not: the numbers of a ``Series``."""
     return tuple([getattr(e, part) if e else None for e in found] for part in ("value", "low", "high"))

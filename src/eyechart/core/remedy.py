@@ -59,6 +59,7 @@ class Remedy(BaseModel, ABC):
         evidence: what speaks for it: a measurement of this project's, or a publication, in one sentence.
         needs_images: without images to calibrate on it cannot be done.
         keeps_keys: the state dict has the same keys and shapes as before.
+        structural: it changes the architecture alone, so that a net can also be trained with it from the start.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -70,6 +71,7 @@ class Remedy(BaseModel, ABC):
     evidence: ClassVar[str] = ""
     needs_images: ClassVar[bool] = False
     keeps_keys: ClassVar[bool] = True
+    structural: ClassVar[bool] = False
 
     @abstractmethod
     def treat(self, patient: Patient) -> Treated:

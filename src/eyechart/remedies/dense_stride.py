@@ -34,6 +34,7 @@ class DenseStride(Remedy):
         "The last steps at which the network shrinks its maps are left out, and later windows reach as far as before. "
         "Its grid becomes finer, so that a shift matters less; later layers cost four times as much for each step."
     )
+    structural: ClassVar[bool] = True
     improves: ClassVar[tuple[str, ...]] = ("shift.p_top1_change", "consistency.consistency")
     evidence: ClassVar[str] = "Equal to averaging over the phases that are freed, by definition, but for borders."
 

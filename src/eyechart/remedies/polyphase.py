@@ -32,6 +32,7 @@ class Polyphase(Remedy):
         "Where the network shrinks a map, it keeps those pixels that carry the most, wherever they lie. "
         "A picture moved around the frame then gives the same small map."
     )
+    structural: ClassVar[bool] = True
     improves: ClassVar[tuple[str, ...]] = ("phase_map.p_top1_change", "consistency.consistency")
     evidence: ClassVar[str] = (
         "Exact by definition for cyclic shifts; photographs that move within a scene are another matter."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +72,8 @@ def treat(
     """
     if model.plain is None:
         raise SettingError("There is no network to treat.", setting="model", value=model.name, way_out="Give a model.")
-    net = copy.deepcopy(model.plain.net)
     shown = None if frames is None else normalised(frames, model.preprocessing)
-    done, refused, steps = {}, {}, []
-    for remedy in remedies:
-        if remedy.needs_images and shown is None:
-            way_out = "Give --images; they need no labels."
-            raise SettingError(f"{remedy.title} needs images.", setting="--with", value=remedy.name, way_out=way_out)
-        found = remedy.treat(Patient(net, model.preprocessing, shown, labels))
-        net = found.net.eval()
-        done[remedy.name], refused[remedy.name] = found.done, found.refused
-        steps.append({"name": remedy.name, "settings": remedy.settled(found.settled).model_dump(mode="json")})
+    after = operated(Patient(copy.deepcopy(model.plain.net), model.preprocessing, shown, labels), remedies)
     earlier = model.source.get("treatment", {})
     recipe = {
         "schema": SCHEMA,
@@ -94,9 +85,40 @@ def treat(
         "class_ids": list(model.class_ids),
         "of": model.fingerprint,
         **earlier,
-        "remedies": [*earlier.get("remedies", []), *steps],
+        "remedies": [*earlier.get("remedies", []), *after.steps],
     }
-    return Treatment(net, recipe, done, refused)
+    return Treatment(after.net, recipe, after.done, after.refused)
+
+
+@dataclass(frozen=True, eq=False)
+class Operated:
+    """A net after its remedies.
+
+    Attributes:
+        net: in evaluation mode.
+        steps: name and settings of each remedy, enough to do it again without images.
+        done, refused: by remedy, plain lines.
+    """
+
+    net: nn.Module
+    steps: tuple[Mapping[str, Any], ...]
+    done: Mapping[str, tuple[str, ...]]
+    refused: Mapping[str, tuple[str, ...]]
+
+
+def operated(patient: Patient, remedies: Sequence[Remedy]) -> Operated:
+    """One remedy after another on a net, which is changed in place. Raises SettingError, see ``treat``."""
+    net = patient.net.eval()
+    done, refused, steps = {}, {}, []
+    for remedy in remedies:
+        if remedy.needs_images and patient.frames is None:
+            way_out = "Give --images; they need no labels."
+            raise SettingError(f"{remedy.title} needs images.", setting="--with", value=remedy.name, way_out=way_out)
+        found = remedy.treat(replace(patient, net=net))
+        net = found.net.eval()
+        done[remedy.name], refused[remedy.name] = found.done, found.refused
+        steps.append({"name": remedy.name, "settings": remedy.settled(found.settled).model_dump(mode="json")})
+    return Operated(net, tuple(steps), done, refused)
 
 
 def normalised(frames: Tensor, preprocessing: Preprocessing) -> Tensor:

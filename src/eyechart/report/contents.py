@@ -13,6 +13,7 @@ from eyechart.report.charts import Figure, figures
 from eyechart.report.digest import Digest, advised_once, digest
 
 HEADINGS = (("weak", "Weak"), ("note", "Worth knowing"), ("strong", "Strong"))
+PROVED = (("strong", "What got better"), ("weak", "What it cost"), ("note", "What could not be shown"))
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,11 @@ def digests(body: Sequence[Part]) -> tuple[Digest[Part], ...]:
     return tuple(digest([part for part in body if part.model == model]) for model in models)
 
 
-def verdicts(found: Sequence[Digest[Part]]) -> tuple[Verdict, ...]:
+def verdicts(found: Sequence[Digest[Part]], headings: Sequence[tuple[str, str]] = HEADINGS) -> tuple[Verdict, ...]:
     """What is told of all models, by what it means for the reader."""
     told = [one for of_model in found for one in of_model.told]
     return tuple(
-        Verdict(name, heading, tuple(one for one in told if one[0].verdict == name)) for name, heading in HEADINGS
+        Verdict(name, heading, tuple(one for one in told if one[0].verdict == name)) for name, heading in headings
     )
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from eyechart.report.budget import fair_share
 from eyechart.report.cases import KeptCase, Picture
-from eyechart.report.contents import PageSection, Part, digests, galleries, parts, verdicts
+from eyechart.report.contents import HEADINGS, PROVED, PageSection, Part, digests, galleries, parts, verdicts
 from eyechart.report.policy import policy, printable
 
 __all__ = ["BadImage", "Counts", "KeptCase", "ModelCard", "Page", "PageSection", "Picture", "render_page"]
@@ -22,6 +22,7 @@ __all__ = ["BadImage", "Counts", "KeptCase", "ModelCard", "Page", "PageSection",
 MOST_BYTES = 5_000_000
 SPARE = 20_000  # for what only the final page says, such as how many cases were left out
 MOST_BAD = 50
+NO_EXAMS = {"proof", "prescription"}  # sections that weigh what exams found
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Page:
         preview: words of a banner if not all images were used.
         few: words of a banner if so few images were examined that hardly anything can be told.
         incomplete: words of a banner if the run is not finished.
+        proof: whether a proof comes first, and alone speaks in the summary.
     """
 
     title: str
@@ -82,6 +84,7 @@ class Page:
     preview: str | None = None
     few: str | None = None
     incomplete: str | None = None
+    proof: bool = False
 
 
 def render_page(page: Page, *, most_bytes: int = MOST_BYTES) -> str:
@@ -99,17 +102,17 @@ def render_page(page: Page, *, most_bytes: int = MOST_BYTES) -> str:
 
 def _write(page: Page, body: Sequence[Part], shown: Sequence[int]) -> str:
     style, script = _asset("report.css"), _asset("report.js")
-    first = digests(body)
+    first = digests(body[:1] if page.proof else body)
     text = _template("report.html.j2").render(
         page=page,
         created=_readable(page.created),
         parts=body,
         shown=shown,
         digests=first,
-        verdicts=verdicts(first),
+        verdicts=verdicts(first, PROVED if page.proof else HEADINGS),
         advised={finding.sentence for of_model in first for finding, _ in of_model.told if finding.advice},
         named=len(page.models) > 1,
-        exams=len({section.exam for section in page.sections}),
+        exams=len({section.exam for section in page.sections} - NO_EXAMS),
         bad_rows=page.counts.bad_rows[:MOST_BAD],
         policy=policy(style, script),
         style=Markup(style),  # our own files, hashed in the policy

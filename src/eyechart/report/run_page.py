@@ -14,6 +14,9 @@ from eyechart.errors import RunFolderError
 from eyechart.report.charts import from_dict
 from eyechart.report.comparison import with_comparisons
 from eyechart.report.page import BadImage, Counts, KeptCase, ModelCard, Page, PageSection, Picture, render_page
+from eyechart.report.prescription import prescription_section
+from eyechart.report.proof_section import BALANCED, proof_section
+from eyechart.report.proof_section import FILE as PROOF
 from eyechart.store.run_folder import Run
 
 
@@ -49,17 +52,22 @@ def _page(run: Run) -> Page:
     bad = tuple(o for o in odd if o.status != "converted")
     shown = [m for m in record["models"] if m["outputs"] != "nothing"]
     named = " and ".join(m["name"] for m in shown[:3]) or record["images"]["name"]
+    proof = run.folder.read_json(PROOF)
     return Page(
-        title=f"Eye exam of {named}",
+        title=f"Proof of {proof['pairs'][0][0]}" if proof else f"Eye exam of {named}",
         created=record.get("ended") or record.get("started", ""),
         models=tuple(_card(m) for m in record["models"]),
         images=_images(record),
         counts=Counts(fates["images"] - len(bad), len(odd) - len(bad), len(bad), bad),
-        sections=with_comparisons(
-            [_section(s) for s in stored["sections"]],
-            run.estimates,
-            {s["exam"]: s.get("headline", ()) for s in stored["sections"]},
-            kept,
+        sections=(
+            *proof_section(proof, run.folder.read_json(BALANCED)),
+            *with_comparisons(
+                [_section(s) for s in stored["sections"]],
+                run.estimates,
+                {s["exam"]: s.get("headline", ()) for s in stored["sections"]},
+                kept,
+            ),
+            *(() if proof else prescription_section(run)),
         ),
         kept=kept,
         skipped=tuple((f"{s['exam']} ({s['model']})", s["reason"]) for s in results["skipped"]),
@@ -67,6 +75,7 @@ def _page(run: Run) -> Page:
         preview=f"PREVIEW: {results['images']:,} of {results['of']:,} images" if results["preview"] else None,
         few=_sentence(run.few_images),
         incomplete=_sentence(run.lacking),
+        proof=bool(proof),
     )
 
 

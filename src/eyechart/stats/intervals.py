@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom, norm
 
+from eyechart.stats.draws import at_most
+
 Array = np.ndarray[Any, Any]
 
 Z95 = 1.959963984540054
@@ -54,6 +56,7 @@ def resampled_sums(columns: Array, draws: int = DRAWS, seed: int = 0) -> Array:
 
 def resamples(n: int, draws: int = DRAWS, seed: int = 0) -> Iterator[Array]:
     """How often each of n units stands in each resample, in pieces (m, n) float64 that bound the memory."""
+    draws = at_most(draws)
     step = max(1, _CHUNK // max(n, 1))
     if n <= BOOTSTRAP_UP_TO:
         weights = _weights(n, draws, seed)

@@ -79,7 +79,7 @@ class Trainer:
         batch = min(recipe.batch_size, len(data))
         self._batch = max(batch - batch % self.processes.world, self.processes.world)
         self._parts = 1  # a batch is taken in so many parts, where memory is short
-        told = {"recipe": recipe.model_dump(mode="json"), "seed": seed, "ids": data.ids, "labels": data.labels.tolist()}
+        told = {"recipe": recipe.identity(), "seed": seed, "ids": data.ids, "labels": data.labels.tolist()}
         told |= dict(about or {})
         self.identity = blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from eyechart.core.catalogue import make_remedies
+from eyechart.core.remedy import Remedy
 from eyechart.core.settings import misfit
 from eyechart.core.view import Precision
 from eyechart.errors import SettingError, UnknownNameError
@@ -47,6 +49,9 @@ class Recipe(BaseModel):
     shuffled_labels: bool = Field(
         False, description="Labels dealt out anew once, by the seed (Wang et al., CVPR 2020)."
     )
+    remedies: tuple[str | Named, ...] = Field(
+        (), description="Changes of the architecture before training, each a name, or a name with settings."
+    )
     augment: tuple[Named, ...] = Field((), description="Steps, each a name with settings.")
     objective: Named = Field({"name": "cross_entropy"}, description="A name with settings.")
 
@@ -63,11 +68,37 @@ class Recipe(BaseModel):
             raise ValueError(f"{steps[wide[0]]} leaves [0, 1]; make it the last step, or have it rescaled or clipped")
         if wide and not goal.any_range:
             raise ValueError(f"{steps[wide[0]]} leaves [0, 1], and {self.objective['name']} needs pixels within")
+        self.cures()
         return self
 
     def steps(self) -> tuple[Step, ...]:
         """The augmentation, ready to use."""
         return tuple(augment_of(step) for step in self.augment)
+
+    def cures(self) -> tuple[Remedy, ...]:
+        """The changes of the architecture, ready to be made.
+
+        Raises:
+            UnknownNameError: no such remedy or setting.
+            SettingError: a remedy that changes weights or input and not the architecture.
+        """
+        asked = [{"name": one} if isinstance(one, str) else dict(one) for one in self.remedies]
+        named = [(str(one.pop("name", "")), one) for one in asked]
+        made = [remedy for name, own in named for remedy in make_remedies([name], {name: own})]
+        if others := [remedy.name for remedy in made if not remedy.structural]:
+            way_out = "Train first, then: eyechart treat. Here: antialias, polyphase, dense_stride."
+            raise SettingError(
+                "Only a change of the architecture can stand before training.",
+                setting="recipe.remedies",
+                value=others[0],
+                way_out=way_out,
+            )
+        return tuple(made)
+
+    def identity(self) -> dict[str, Any]:
+        """What makes a training the one it is. Without remedies as before there were any: such trainings go on."""
+        told = self.model_dump(mode="json")
+        return told if self.remedies else {name: value for name, value in told.items() if name != "remedies"}
 
     def goal(self) -> Objective:
         """The objective, ready to use."""

@@ -1,0 +1,65 @@
+"""``eyechart prescribe``: which remedies fit the weak spots of a run."""
+
+from __future__ import annotations
+
+import json as json_
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+from rich.markup import escape
+
+from eyechart.cli.console import stdout
+
+if TYPE_CHECKING:
+    from eyechart.report.prescription import Prescribed
+
+
+def prescribe(
+    run: Annotated[str, Parameter(help="Run folder or URL.")],
+    *,
+    json: Annotated[bool, Parameter(name="--json", negative="", help="As JSON on stdout.")] = False,
+) -> None:
+    """Name remedies for what a run found weak, what each rests on, what it costs, and the command to try it.
+
+    Needs no model. A figure whose interval lies across its limit is not called weak. Example: eyechart prescribe run
+    """
+    from eyechart.report.prescription import as_data, unasked
+    from eyechart.report.prescription import prescribe as prescribed
+    from eyechart.store.run_folder import Run
+
+    opened = Run(run)
+    found, missing = prescribed(opened.estimates), unasked(opened.estimates)
+    if json:
+        print(json_.dumps({"run": opened.path, "prescribed": as_data(found), "not_examined": missing}))
+        return
+    if few := opened.few_images:
+        stdout.print(escape(f"Careful: {few}"))
+    for model in dict.fromkeys(one.estimate.model for one in found):
+        _tell(model, [one for one in found if one.estimate.model == model])
+    if not found:
+        stdout.print("No figure that a rule looks at was measured, so nothing is prescribed.")
+    if missing:
+        stdout.print(f"Not looked at, as the run has no such exam: {', '.join(missing)}.")
+
+
+def _tell(model: str, found: Sequence[Prescribed]) -> None:
+    from eyechart.report.prescription import told
+
+    stdout.print(f"[bold]{escape(model)}[/]")
+    weak = [one for one in found if one.state == "weak"]
+    if not weak:
+        stdout.print("  No weak spot was shown, so nothing is prescribed.")
+    for one in weak:
+        stdout.print(f"  [red]weak[/]  {escape(told(one))}")
+        for choice in one.rule.remedy:
+            stdout.print(f"    [bold]{escape(choice.name)}[/]: {escape(choice.why)}")
+            stdout.print(f"      {escape(choice.evidence)} ({escape(choice.source)})")
+            stdout.print(f"      Cost: {escape(choice.cost)}")
+            stdout.print(f"      Try: {escape(choice.command.replace('EXAMS', f'clean,{one.rule.exam}'))}")
+    for one in found:
+        if one.state != "weak":
+            word = "fine" if one.state == "fine" else "not shown either way"
+            stdout.print(f"  {word}: {escape(told(one))}")
+    if weak:
+        stdout.print("  None of this is a promise for this model: each command ends with a proof.")

@@ -1,0 +1,76 @@
+"""Proofs: one model less another on the same images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from eyechart.core.catalogue import make_exams
+from eyechart.examination import open_run, write_report
+from eyechart.proving import prove
+from eyechart.report.proof_section import proof_section
+from eyechart.run.options import RunOptions
+from eyechart.run.reporter import Silent
+from eyechart.run.session import Session
+from eyechart.store.folder import Folder
+from eyes import ConstantEye, LowPassEye, answered, image_set, noise_images, seen_by
+
+
+def session(out: Path, n: int = 120) -> Session:
+    """A sees the labels in all but every tenth image; B gives one answer; C is A."""
+    images = noise_images(n)
+    eye = LowPassEye(5, 16)
+    answers = answered(eye, images)
+    labels = np.where(np.arange(n) % 10 == 0, (answers + 1) % 4, answers)
+    models = [
+        seen_by(eye, name="a"),
+        seen_by(ConstantEye(1.0, 0.0, 0.5, 0.2), name="b"),
+        seen_by(LowPassEye(5, 16), name="c"),
+    ]
+    exams = make_exams(["clean", "bands"], {"bands": {"radii": [4]}})
+    found = Session(models, image_set(images, labels), exams, Folder(out), RunOptions.of(workers=0), Silent())
+    found.run()
+    return found
+
+
+def test_differences_are_those_of_the_figures(tmp_path: Path) -> None:
+    found = session(tmp_path)
+    changes = prove(found, [("a", "b"), ("c", "a")], {"b": "control", "a": "treated", "c": "before"})
+    run = open_run(tmp_path)
+    for change in changes:
+        recorded = {
+            e.model: e.value
+            for e in run.estimates
+            if (e.exam, e.measure, dict(e.at)) == (change.exam, change.measure, dict(change.at))
+        }
+        assert change.after == pytest.approx(recorded[change.model])
+        assert change.before == pytest.approx(recorded[change.less])
+        assert change.value == pytest.approx(change.after - change.before)
+        assert change.n == 120
+    (right,) = [c for c in changes if (c.measure, c.exam, c.model) == ("accuracy", "clean", "a")]
+    assert right.after == pytest.approx(0.9)
+    assert right.verdict == "better"
+    assert right.low > 0.4
+    alike = [c for c in changes if c.model == "c"]
+    assert alike
+    assert all((c.value, c.verdict) == (0.0, "not shown") for c in alike)
+    assert all(c.low < 0 < c.high for c in alike if c.unit == "share")
+
+
+def test_the_report_begins_with_it(tmp_path: Path) -> None:
+    found = session(tmp_path)
+    write_report(tmp_path)
+    assert "What it cost" not in (tmp_path / "report.html").read_text()
+    prove(found, [("b", "a")], {"a": "before", "b": "treated"})
+    (section,) = proof_section(found.folder.read_json("proof.json"))
+    assert any(
+        f.verdict == "weak" and f.sentence.startswith("It cost, beside the model before") for f in section.findings
+    )
+    write_report(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "What it cost" in page
+    assert "Proof of b" in page
+    assert page.index("What it is worth") < page.index("The images as they are: the models")
+    assert proof_section(None) == ()
