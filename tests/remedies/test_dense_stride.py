@@ -17,7 +17,6 @@ from eyechart.models.preprocessing import Preprocessing
 from eyechart.models.statistics import settle
 from eyechart.remedies.dense_stride import DenseStride
 from eyechart.remedies.phase_average import PhaseAverage
-from eyechart.remedies.polyphase import _wrap_around
 
 
 def frames(n: int, size: int) -> Tensor:
@@ -43,11 +42,17 @@ class Kinds(nn.Module):
         return self.head(x.relu().mean((2, 3)))
 
 
+def wrap(net: nn.Module) -> None:
+    for m in net.modules():
+        if isinstance(m, nn.Conv2d):
+            m.padding_mode = "circular"
+
+
 def circular(build: Callable[[], nn.Module], size: int) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         net = build().eval().double()
-    _wrap_around(net)
+    wrap(net)
     settle(net, frames(16, size))
     return net
 

@@ -14,7 +14,7 @@ from eyechart.errors import SettingError
 from eyechart.models.blur import BlurPool, Border, DensePool, Filter
 from eyechart.models.statistics import norms_of, reinsert, settle
 from eyechart.remedies.sites import TREATED, Site, behind, sites
-from eyechart.remedies.surgery import added, operable, pool_arguments, swap
+from eyechart.remedies.surgery import added, operable, padded_apart, pool_arguments, swap
 
 Stem = Literal["skip", "partial", "full"]
 
@@ -110,10 +110,11 @@ class _Surgery:
             rows, columns = 2, 2
         activation = behind(site.node, self.module)
         if activation is not None:
+            padded_apart(self.module, site.node)
             layer.stride = (site.stride[0] // rows, site.stride[1] // columns)
             self._after(activation, (rows, columns))
             self.done.append(f"{site.name}: stride {_said(rows, columns)} moved behind its activation, after a blur")
-        elif layer.kernel_size == (1, 1):
+        elif layer.kernel_size == (1, 1):  # no rule of padding adds anything here
             layer.stride = (1, 1)
             self._before(site.node, site.stride, keep=False)
             self.done.append(f"{site.name}: stride {_said(*site.stride)} moved before it, with a blur")

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 from torch import fx, nn
 
 from eyechart.core.remedy import Patient
 from eyechart.errors import SettingError
+from eyechart.models.same_padding import SamePad, Sides
 from eyechart.remedies.sites import Shapes, Site, SiteTracer
 
 POOL = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
@@ -19,9 +21,14 @@ def operable(patient: Patient) -> fx.GraphModule:
     """The net as a graph whose steps know their shapes. Raises SettingError where its code depends on what it is given."""
     net = patient.net
     module = graph_module(net, traced(net))
+    note_shapes(module, patient)
+    return module
+
+
+def note_shapes(module: fx.GraphModule, patient: Patient) -> None:
+    """Run the graph once, so that its steps know their shapes."""
     with torch.no_grad():
         Shapes(module).run(example(patient))
-    return module
 
 
 def example(patient: Patient) -> torch.Tensor:
@@ -85,6 +92,17 @@ def swap(module: fx.GraphModule, node: fx.Node, new: fx.Node) -> None:
     """Put a node in the place of another, which goes."""
     node.replace_all_uses_with(new)
     module.graph.erase_node(node)
+
+
+def padded_apart(module: fx.GraphModule, node: fx.Node, apart: Sides = (1, 1)) -> Any:
+    """The layer of a convolution's step; one that pads by TensorFlow's rule becomes a plain one behind a step that pads."""
+    layer: Any = module.get_submodule(str(node.target))
+    if isinstance(layer, Conv2dSame):
+        step = SamePad(layer.kernel_size, layer.stride, layer.dilation, apart)
+        padded = added(module, "padded", step, (node.args[0],), node)
+        node.replace_input_with(node.args[0], padded)  # type: ignore[arg-type]
+        layer.__class__ = nn.Conv2d  # the same weights under the same names; it has no padding of its own
+    return layer
 
 
 def pool_arguments(site: Site, net: nn.Module) -> dict[str, Any]:
