@@ -15,7 +15,6 @@ from eyechart.models.same_padding import SamePad
 from eyechart.remedies.sites import pools
 from eyechart.remedies.surgery import added, pool_arguments, swap
 
-
 ALL = slice(None)
 
 
