@@ -48,8 +48,8 @@ LEFT: Arms = {
     "polyphase, statistics left": ("polyphase", {"statistics": False}),
 }
 SETTINGS = {
-    "shift": {"protocols": ("crop", "embed_black"), "pairs_per_image": 1},
-    "consistency": {"modes": ("crop", "roll"), "passes": 2},
+    "shift": {"protocols": ("crop",), "pairs_per_image": 1},
+    "consistency": {"modes": ("crop", "roll"), "passes": 1},
 }
 
 
@@ -80,7 +80,7 @@ def examined(model: ImageModel, images: ImageSet, folder: str) -> dict[str, np.n
     run = eyechart.examine(model, images, ["clean", "shift", "consistency"], settings=SETTINGS, out=folder)
     table = {exam: run.rows(exam).sort_by("id") for exam in ("clean", "shift", "consistency")}
     found = {"accuracy": np.array([rank == 0 for rank in table["clean"]["rank"].to_pylist()], float)}
-    for exam, name in (("shift", "crop"), ("shift", "embed_black"), ("consistency", "crop"), ("consistency", "roll")):
+    for exam, name in (("shift", "crop"), ("consistency", "crop"), ("consistency", "roll")):
         first, second, valid = (
             np.array(table[exam][f"{name}_{part}"].to_pylist()) for part in ("top1_1", "top1_2", "valid")
         )
@@ -121,12 +121,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("net", choices=("squeezenet", "mobilenet", "resnet20"))
     parser.add_argument("--limit", type=int, help="images, of all")
+    parser.add_argument("--arms", help="some of the arms, with semicolons; default all")
     given = parser.parse_args()
     model, images, arms = opened(given.net)
     parts = halves(images, given.limit)
     before = arm(model, parts, None)
     print(json.dumps({"net": given.net, "arm": "before", **{k: told(v, None) for k, v in before.items()}}), flush=True)
-    for name, step in arms.items():
+    for name in given.arms.split(";") if given.arms else arms:
+        step = arms[name]
         after = arm(model, parts, step)
         rows = {k: told(v, before[k]) for k, v in after.items()}
         print(json.dumps({"net": given.net, "arm": name, **rows}), flush=True)

@@ -11,8 +11,8 @@ Sides = tuple[int, int]
 class SamePad(nn.Module):
     """Zeros around a map as SAME padding lays them for a strided step, and as many more behind as keep every place.
 
-    With p = max(0, (ceil(n / s) - 1) s + d (k - 1) + 1 - n) zeros on a side of n, p // 2 of them stand in front. A convolution of
-    stride 1 that follows gives n places, of which every s-th is the strided one's.
+    With p = max(0, (ceil(n / s) - 1) s + d (k - 1) + 1 - n) zeros for a side of n, p // 2 of them stand in front. A convolution
+    of stride 1 that follows gives n places, of which every s-th is the strided one's.
 
     Attributes:
         kernel, stride, dilation: k, s and d of the step, rows and columns.

@@ -180,7 +180,21 @@ def _of_call(node: fx.Node) -> Site | None:
         before, after = node.args[0].meta.get("shape"), node.meta.get("shape")  # type: ignore[union-attr]
         if before and after and after[-1] < before[-1]:
             return Site(node, "refused", (0, 0), name, "a resize has a filter of its own, or none")
-    return None
+    return _of_foreign_call(node)
+
+
+def _of_foreign_call(node: fx.Node) -> Site | None:
+    """A function of a library's own that is one step of the graph, and gives a much smaller map (channels may come last)."""
+    package = str(getattr(node.target, "__module__", "")).partition(".")[0]
+    source = node.args[0] if node.args else None
+    before, after = (n.meta.get("shape", ()) if isinstance(n, fx.Node) else () for n in (source, node))
+    if package in ("torch", "_operator", "builtins", "None", "") or len(before) != 4 or len(after) != 4:
+        return None
+    smaller = [3 * b <= 2 * a for a, b in zip(before, after, strict=True)]
+    if not (all(smaller[1:3]) or all(smaller[2:])):
+        return None
+    name = str(getattr(node.target, "__name__", node)).strip("_")
+    return Site(node, "refused", (0, 0), f"{node} ({name})", "it takes the map apart by a rule of its own")
 
 
 def _pool_called(node: fx.Node, least: int = 2) -> Site | None:

@@ -10,6 +10,7 @@ from torch import fx, nn
 
 from eyechart.core.remedy import Patient
 from eyechart.errors import SettingError
+from eyechart.models.blur import pair
 from eyechart.models.same_padding import SamePad, Sides
 from eyechart.remedies.sites import Shapes, Site, SiteTracer
 
@@ -17,8 +18,12 @@ POOL = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "r
 AVERAGE = ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
 
 
+class Untraceable(SettingError):
+    """The net's code depends on what it is given, so it makes no graph."""
+
+
 def operable(patient: Patient) -> fx.GraphModule:
-    """The net as a graph whose steps know their shapes. Raises SettingError where its code depends on what it is given."""
+    """The net as a graph whose steps know their shapes. Raises Untraceable where its code depends on what it is given."""
     net = patient.net
     module = graph_module(net, traced(net))
     note_shapes(module, patient)
@@ -39,15 +44,15 @@ def example(patient: Patient) -> torch.Tensor:
 
 
 def traced(net: nn.Module) -> fx.Graph:
-    """The graph of a net. Raises SettingError where its code depends on what it is given."""
+    """The graph of a net. Raises Untraceable where its code depends on what it is given."""
     try:
         return SiteTracer().trace(net)
     except Exception as error:  # tracing runs the net's code on stand-ins; what that raises is anything
-        raise SettingError(
+        raise Untraceable(
             f"The network cannot be traced, as its code depends on values: {type(error).__name__}: {str(error)[:160]}.",
             setting="model",
             value=type(net).__name__,
-            way_out="Choose a remedy that leaves the structure alone (kernel_smoothing, low_pass, phase_average).",
+            way_out="Choose a remedy that needs no graph (antialias, kernel_smoothing, low_pass, phase_average).",
         ) from error
 
 
@@ -98,10 +103,12 @@ def padded_apart(module: fx.GraphModule, node: fx.Node, apart: Sides = (1, 1)) -
     """The layer of a convolution's step; one that pads by TensorFlow's rule becomes a plain one behind a step that pads."""
     layer: Any = module.get_submodule(str(node.target))
     if isinstance(layer, Conv2dSame):
-        step = SamePad(layer.kernel_size, layer.stride, layer.dilation, apart)
+        step = SamePad(pair(layer.kernel_size), pair(layer.stride), pair(layer.dilation), apart)
         padded = added(module, "padded", step, (node.args[0],), node)
         node.replace_input_with(node.args[0], padded)  # type: ignore[arg-type]
-        layer.__class__ = nn.Conv2d  # the same weights under the same names; it has no padding of its own
+        object.__setattr__(
+            layer, "__class__", nn.Conv2d
+        )  # the same weights under the same names; it has no padding of its own
     return layer
 
 

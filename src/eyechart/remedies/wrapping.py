@@ -56,7 +56,7 @@ def _convolution(module: fx.GraphModule, node: fx.Node, grow: bool) -> bool:
     if not any(around):
         return False
     if isinstance(layer, Conv2dSame):
-        layer.__class__ = nn.Conv2d
+        object.__setattr__(layer, "__class__", nn.Conv2d)
     layer.padding_mode, layer._reversed_padding_repeated_twice = "circular", list(around)
     return True
 
@@ -64,7 +64,7 @@ def _convolution(module: fx.GraphModule, node: fx.Node, grow: bool) -> bool:
 def _whole(layer: Any, sides: Sequence[int]) -> tuple[int, ...]:
     """(left, right, top, bottom): the layer's own border in front, and behind what is missing to keep every place."""
     if isinstance(layer, Conv2dSame):
-        pad = SamePad(layer.kernel_size, layer.stride, layer.dilation)
+        pad = SamePad(pair(layer.kernel_size), pair(layer.stride), pair(layer.dilation))
         (top, bottom), (left, right) = (pad.around(side, axis) for axis, side in enumerate(sides))
         return left, right, top, bottom
     reach = [d * (k - 1) for d, k in zip(layer.dilation, layer.kernel_size, strict=True)]
