@@ -321,7 +321,7 @@ def test_a_net_that_cannot_be_traced_is_treated_module_by_module() -> None:
 def test_the_blur_of_a_module_stands_before_it() -> None:
     """A blur of its input; a 1x1 convolution is only asked where places are kept."""
     net = seeded(Looks)
-    found = treated(net, 64).net
+    found = treated(net, 255).net
     x = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         torch.testing.assert_close(found.down(x), net.down(BlurPool((2, 2), subsample=False)(x)))

@@ -123,6 +123,7 @@ class _Surgery:
         self.module.recompile()
 
     def _one(self, site: Site) -> None:
+        key = _before(site), site.node.meta["shape"][2:]
         if site.role == "convolution":
             layer = padded_apart(self.module, site.node)
             layer.stride = (1, 1)
@@ -131,7 +132,6 @@ class _Surgery:
             end = site.node.args[0]  # type: ignore[assignment]
         else:
             end = self._dense(site)
-        key = _before(site), site.node.meta["shape"][2:]
         dense = self._blurred(end, site)
         follows = key in self.choices
         if not follows:
