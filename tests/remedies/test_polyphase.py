@@ -110,6 +110,14 @@ def test_a_step_that_depends_on_the_place_is_told() -> None:
     assert any("still change the answer" in line for line in found.refused)
 
 
+def test_windows_wider_than_a_map_stay_as_they_are() -> None:
+    layers = [nn.Conv2d(3, 4, 3, 2, 1), nn.ReLU(), nn.Conv2d(4, 4, 11, 1, 5), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    seen = Preprocessing(size=(8, 8), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
+    found = Polyphase().treat(Patient(seeded(lambda: nn.Sequential(*layers)), seen))
+    assert "1 convolutions wrap around" in found.done
+    assert any("still change the answer" in line for line in found.refused)
+
+
 @pytest.mark.parametrize("circular", [True, False])
 def test_tensorflow_padding(circular: bool) -> None:
     """Zeros laid by TensorFlow's rule wrap around too, or stay."""

@@ -71,7 +71,7 @@ class Chosen(nn.Module):
     Attributes:
         net: what is asked.
         choices: places of the window along each axis.
-        kernel: (1, 1, 9, 9) float64 whole numbers that add up to zero.
+        kernel: (1, 1, 9, 9) whole numbers that add up to zero.
         mean, std: of the frames' normalisation.
     """
 
@@ -113,4 +113,4 @@ def _kernel(seed: int) -> Tensor:
     """Whole numbers from -64 to 64 that even grey and its mean do not excite."""
     drawn = np.random.Generator(np.random.Philox(seed)).integers(-64, 65, (SIDE, SIDE))
     drawn[SIDE // 2, SIDE // 2] -= drawn.sum()
-    return torch.from_numpy(drawn).double()[None, None]
+    return torch.from_numpy(drawn).float()[None, None]  # exact: they stay below 2^24

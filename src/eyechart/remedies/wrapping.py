@@ -52,8 +52,9 @@ def _convolution(module: fx.GraphModule, node: fx.Node, grow: bool) -> bool:
     layer: Any = module.get_submodule(str(node.target)) if node.op == "call_module" else None
     if not isinstance(layer, nn.Conv2d) or layer.padding_mode != "zeros" or not isinstance(node.args[0], fx.Node):
         return False
-    around = _whole(layer, node.args[0].meta["shape"][2:]) if grow or isinstance(layer, Conv2dSame) else _own(layer)
-    if not any(around):
+    rows, columns = node.args[0].meta["shape"][2:]
+    around = _whole(layer, (rows, columns)) if grow or isinstance(layer, Conv2dSame) else _own(layer)
+    if not any(around) or max(around[:2]) > columns or max(around[2:]) > rows:  # torch goes around once
         return False
     if isinstance(layer, Conv2dSame):
         object.__setattr__(layer, "__class__", nn.Conv2d)
