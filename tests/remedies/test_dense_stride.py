@@ -104,6 +104,21 @@ def test_windows_of_unlike_widths_are_joined() -> None:
         assert dense.shape[2:] == (15, 15)
 
 
+def test_a_pool_called_as_a_function_is_spread() -> None:
+    class Called(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.down = nn.Conv2d(3, 4, 3, 2, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return nn.functional.avg_pool2d(self.down(x).relu(), 3, 1, 1)
+
+    net, x = Called().eval(), frames(1, 16).float()
+    with torch.no_grad():
+        dense = DenseStride().treat(Patient(copy.deepcopy(net), seen(16))).net(x)
+        torch.testing.assert_close(dense[..., ::2, ::2][..., 1:-1, 1:-1], net(x)[..., 1:-1, 1:-1])
+
+
 @pytest.mark.parametrize("size", [16, 17])
 def test_tensorflow_padding_is_spread(size: int) -> None:
     """Every fourth place of the dense map is the net's own."""

@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 from eyechart.core.remedy import Patient, Remedy, Treated
 from eyechart.errors import SettingError
 from eyechart.models.blur import pair
-from eyechart.remedies.sites import Role, Site, sites
+from eyechart.remedies.sites import Role, Site, pool_called, sites
 from eyechart.remedies.surgery import added, example, operable, padded_apart, pool_arguments, swap
 
 Sides = tuple[int, int]
@@ -114,6 +114,9 @@ class _Spreading:
             return self._pool(node, site, at)
         if node.op == "call_module":
             return self._module(node, at, bool(site))
+        called = pool_called(node, least=0) if node.op == "call_function" and at != (1, 1) else None
+        if called and called.role != "refused" and called.stride == (1, 1):
+            return self._pool(node, called, at)
         if node.op == "call_function" and node.target in FUNCTIONS and at != (1, 1):
             raise _unspreadable(str(node), "it is called as a function")
         return node

@@ -116,7 +116,7 @@ def _pool_at(node: fx.Node, net: nn.Module) -> Site | None:
         return role and _pool(
             node, role, pair(module.stride), str(node.target), getattr(module, "return_indices", False), 0
         )
-    return _pool_called(node, least=0) if node.op == "call_function" else None
+    return pool_called(node, least=0) if node.op == "call_function" else None
 
 
 def _found(node: fx.Node, net: nn.Module, calls: dict[str, int]) -> Iterator[Site]:
@@ -171,7 +171,7 @@ def _of_call(node: fx.Node) -> Site | None:
         return _slice(node)
     name = str(node)
     if node.target in POOLS:
-        return _pool_called(node)
+        return pool_called(node)
     if node.target in (F.conv2d, torch.conv2d):
         stride = pair(node.kwargs.get("stride", node.args[3] if len(node.args) > 3 else 1))
         why = "a convolution called as a function cannot be changed"
@@ -197,7 +197,8 @@ def _of_foreign_call(node: fx.Node) -> Site | None:
     return Site(node, "refused", (0, 0), f"{node} ({name})", "it takes the map apart by a rule of its own")
 
 
-def _pool_called(node: fx.Node, least: int = 2) -> Site | None:
+def pool_called(node: fx.Node, least: int = 2) -> Site | None:
+    """A pool that is called as a function, with a stride of at least ``least``."""
     if node.target not in POOLS:
         return None
     given = dict(zip(("input", "kernel_size", "stride", "padding"), node.args, strict=False)) | dict(node.kwargs)
