@@ -76,7 +76,9 @@ def row(name: str) -> str:
             left += got.refused
         elif remedy.name == "polyphase":
             cells[remedy.name] = "exact" if "no cyclic shift" in got.done[-1] else "not exact"
-            left += [f"polyphase: {line}" for line in got.refused if "as a whole" not in line and line not in left]
+            left += [
+                f"polyphase: {line}" for line in got.refused if "as a whole" not in line and line not in "; ".join(left)
+            ]
         else:
             cells[remedy.name] = f"x {times:.2f}"
     return f"| {name} | {found} | {cells['antialias']} | {cells['polyphase']} | {cells['dense_stride']} | {'; '.join(left)} |"
