@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 import torchvision
-from torch import Tensor, nn
-from torch.nn.functional import pad
+from timm.layers.conv2d_same import Conv2dSame
+from torch import nn
 
 import eyechart
 from eyechart.stats.intervals import differences
@@ -23,21 +23,12 @@ NAMES = ("TensorFlow padding", "symmetric padding")
 PROTOCOLS = ("crop", "embed_black", "embed_inpaint", "scale")
 
 
-class SamePadded(nn.Conv2d):
-    """A 3x3 convolution of stride 2 that pads an even side by (0, 1)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Pad at the far ends, then convolve without padding."""
-        odd = [side % 2 for side in x.shape[-2:]]
-        return super().forward(pad(x, (odd[1], 1, odd[0], 1)))
-
-
 def tensorflow_padding() -> nn.Module:
     """torchvision's MobileNet v2, padded as TensorFlow pads."""
     net = torchvision.models.mobilenet_v2(weights=None)
     for module in net.modules():
         if isinstance(module, nn.Conv2d) and module.stride == (2, 2):
-            module.__class__ = SamePadded  # the same weights, under the same names
+            module.__class__ = Conv2dSame  # the same weights, under the same names
             module.padding = (0, 0)
     return net
 

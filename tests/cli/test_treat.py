@@ -20,6 +20,7 @@ def test_treated_saved_and_proved(command: Command, tmp_path: Path) -> None:
     said = command("treat", "demo", *remedies, *proof, "--out", out, "--json")
     assert said.code == 0
     assert "phase_average" in said.err
+    assert "4.00 times" in said.err  # multiply-adds: four copies
     summary = json.loads(said.out)
     run = Run(tmp_path / "better-proof")
     names = [model["name"] for model in run.record["models"]]
@@ -47,6 +48,7 @@ def test_treated_saved_and_proved(command: Command, tmp_path: Path) -> None:
             "Two objectives",
         ),
         (["--with", "bass", "--finetune", "--out", "x.safetensors"], "--train-images"),
+        (["--with", "antialias", "--out", "x.safetensors", "--export", "x.onnx"], "FILE.pt2"),
     ],
 )
 def test_mistakes(command: Command, arguments: list[str], told: str, tmp_path: Path) -> None:
@@ -54,6 +56,16 @@ def test_mistakes(command: Command, arguments: list[str], told: str, tmp_path: P
     assert said.code == 2
     assert told in said.err
     assert not list(tmp_path.glob("x.*"))
+
+
+@pytest.mark.slow
+def test_an_exported_program_is_examined(command: Command, tmp_path: Path) -> None:
+    out, program = tmp_path / "net.safetensors", tmp_path / "net.pt2"
+    said = command("treat", "demo", "--with", "antialias", "--out", out, "--export", program)
+    assert said.code == 0
+    assert "--trust code" in said.err
+    exam = ("--images", "demo", "--limit", 8, "--exams", "clean", "--workers", 0)
+    assert command("exam", program, "--trust", "code", *exam, "--out", tmp_path / "run").code == 0
 
 
 def test_lists_and_shows(command: Command) -> None:

@@ -8,7 +8,9 @@ from itertools import product
 from typing import Any
 
 import pytest
+import timm
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 from torchvision.models import get_model_builder
 
@@ -21,10 +23,20 @@ from eyechart.models.statistics import reinsert, settle
 from eyechart.remedies.antialias import Antialias
 
 FEW = ("alexnet", "resnet18", "squeezenet1_1", "mobilenet_v3_small", "googlenet", "shufflenet_v2_x0_5")
-MANY = (
-    "vgg11_bn", "resnext50_32x4d", "densenet121", "mobilenet_v2", "efficientnet_b0", "efficientnet_v2_s", "mnasnet0_5",
-    "regnet_x_400mf", "regnet_y_400mf", "inception_v3", "convnext_tiny", "maxvit_t",
+MANY = (  # with FEW, the smallest of every family of classifiers in torchvision
+    "vgg11", "vgg11_bn", "resnext50_32x4d", "wide_resnet50_2", "squeezenet1_0", "densenet121", "mobilenet_v2",
+    "efficientnet_b0", "efficientnet_v2_s", "mnasnet0_5", "regnet_x_400mf", "regnet_y_400mf", "inception_v3", "convnext_tiny",
+    "maxvit_t", "swin_t", "swin_v2_t", "vit_b_16",
 )  # fmt: skip
+FIXED = ("maxvit_t", "vit_b_16")  # one size of frames
+TOLD = {
+    "swin_t": "patch_merging_pad",
+    "swin_v2_t": "patch_merging_pad",
+    "vit_b_16": "conv_proj",
+    "mobilenet_v2": "stem",
+}
+NOTHING = ("swin_t", "swin_v2_t", "vit_b_16")  # unless their stem is asked for
+LIBRARY = ("resnet18", "tf_efficientnet_b0", "convnext_atto", "mobilenetv3_small_050")
 
 
 def seen(size: int) -> Preprocessing:
@@ -45,27 +57,67 @@ def frames(n: int, size: int) -> Tensor:
     return torch.randn(n, 3, size, size, generator=torch.Generator().manual_seed(1))
 
 
-def unchanged(name: str, size: int) -> None:
+def awake(net: nn.Module) -> nn.Module:
+    """No parameter is left constant: heads of zeros and tiny scales would hide the rest."""
+    for number, p in enumerate(net.parameters()):
+        if p.numel() > 1 and float(p.detach().std()) == 0:
+            p.data += 0.1 * torch.randn(p.shape, generator=torch.Generator().manual_seed(number))
+    return net
+
+
+def of_torchvision(name: str) -> nn.Module:
     options: dict[str, Any] = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
-    net = seeded(lambda: get_model_builder(name)(weights=None, **options))
+    return awake(seeded(lambda: get_model_builder(name)(weights=None, **options)))
+
+
+def unchanged(net: nn.Module, size: int) -> None:
+    """By filters of one tap."""
     found = treated(net, size, taps=1, average_pools=False, stem="full")
     with torch.no_grad():
         x = frames(1, size)
         wanted, got = net(x), found.net(x)
     assert found.done
+    assert float(wanted.abs().max()) > 0
     assert float((got - wanted).abs().max()) <= 1e-5 * float(wanted.abs().max())
+
+
+def kept(name: str, net: nn.Module, size: int) -> None:
+    """Sizes and keys, by filters that blur; what is left is told in words."""
+    if name in NOTHING:
+        with pytest.raises(SettingError, match=TOLD[name]):
+            treated(net, size)
+        return
+    found = treated(net, size)
     assert set(found.net.state_dict()) == set(net.state_dict())
+    assert TOLD.get(name, "") in "; ".join(found.refused)
+    with torch.no_grad():
+        x = frames(1, size)
+        assert found.net(x).shape == net(x).shape
 
 
 @pytest.mark.parametrize("name", FEW)
 def test_one_tap_changes_nothing(name: str) -> None:
-    unchanged(name, 65)  # odd: sizes are rounded somewhere
+    net = of_torchvision(name)
+    unchanged(net, 65)  # odd: sizes are rounded somewhere
+    kept(name, net, 65)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "size"), [(n, s) for n in MANY for s in ((224,) if n == "maxvit_t" else (224, 129))])
-def test_one_tap_changes_nothing_in_other_families(name: str, size: int) -> None:
-    unchanged(name, size)
+@pytest.mark.parametrize("name", MANY)
+def test_one_tap_changes_nothing_in_other_families(name: str) -> None:
+    net = of_torchvision(name)
+    for size in (224,) if name in FIXED else (224, 129):
+        unchanged(net, size)
+    kept(name, net, 224)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LIBRARY)
+def test_families_of_timm(name: str) -> None:
+    net = awake(seeded(lambda: timm.create_model(name)))
+    for size in (96, 129):
+        unchanged(net, size)
+        kept(name, net, size)
 
 
 @pytest.mark.parametrize("build", [lambda: CifarResNet(1), ResNet4b])
@@ -221,11 +273,73 @@ def test_what_cannot_be_treated_is_told() -> None:
     assert len(found.done) == 1
     assert all("more than once" in line for line in found.refused)
 
-    class Chooses(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x[..., ::2, ::2] if x.mean() > 0 else x
-
-    with pytest.raises(SettingError, match="cannot be traced"):
-        treated(Chooses(), 32)
     with pytest.raises(SettingError, match="no step that leaves pixels out"):
         treated(nn.Conv2d(3, 3, 3), 32)
+
+
+class Looks(nn.Module):
+    """Cannot be traced: it looks at what it is shown. One step of each kind, one used twice, one called as a function."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.down, self.short = nn.Conv2d(3, 4, 3, 2, 1), nn.Conv2d(4, 6, 3, 2, 1), nn.Conv2d(4, 6, 1, 2)
+        self.pool, self.mean, self.twice = nn.MaxPool2d(3, 2, 1), nn.AvgPool2d(2), nn.Conv2d(6, 6, 3, 2, 1)
+        self.last = nn.AvgPool2d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = x.relu() if x.mean() > -100 else x
+        x = self.mean(self.pool((self.down(x) + self.short(x)).relu()))
+        x = nn.functional.max_pool2d(self.twice(self.twice(x)), 2)
+        return self.last(x).flatten(1)
+
+
+def test_a_net_that_cannot_be_traced_is_treated_module_by_module() -> None:
+    net = seeded(Looks)
+    x = frames(2, 255)
+    one = treated(net, 255, taps=1, stem="full", average_pools=False)
+    with torch.no_grad():
+        torch.testing.assert_close(one.net(x), net(x), atol=1e-6, rtol=1e-6)
+        found = treated(net, 255)
+        assert found.net(x).shape == net(x).shape
+        assert not torch.allclose(found.net(x), net(x), atol=1e-4)
+    assert set(found.net.state_dict()) == set(net.state_dict())
+    assert [line.partition(":")[0] for line in found.done] == ["down", "short", "pool", "mean"]
+    told = "; ".join(found.refused)
+    for words in (
+        "cannot be traced",
+        "stem: the first",
+        "twice: the layer is used more than once",
+        "max pool called as",
+    ):
+        assert words in told
+    assert "last" not in told  # over all places
+    with pytest.raises(SettingError, match="Nothing could be treated"):
+        Antialias().treat(Patient(found.net, seen(255)))
+
+
+def test_the_blur_of_a_module_stands_before_it() -> None:
+    """A blur of its input; a 1x1 convolution is only asked where places are kept."""
+    net = seeded(Looks)
+    found = treated(net, 255).net
+    x = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(found.down(x), net.down(BlurPool((2, 2), subsample=False)(x)))
+        torch.testing.assert_close(
+            found.short(x), nn.functional.conv2d(BlurPool((2, 2))(x), net.short.weight, net.short.bias)
+        )
+
+
+@pytest.mark.parametrize("size", [64, 65])
+def test_same_padding_is_kept(size: int) -> None:
+    """A dense convolution behind zeros laid by TensorFlow's rule gives the strided one's places."""
+    net = seeded(
+        lambda: nn.Sequential(nn.Conv2d(3, 3, 1), Conv2dSame(3, 5, 3, 2), nn.ReLU(), Conv2dSame(5, 4, 4, 2, dilation=2))
+    )
+    x = frames(2, size)
+    with torch.no_grad():
+        torch.testing.assert_close(treated(net, size, taps=1, stem="full").net(x), net(x), atol=1e-6, rtol=1e-6)
+        side = size + 2  # the same net takes other sizes; their zeros are laid anew
+        torch.testing.assert_close(
+            treated(net, size, taps=1, stem="full").net(frames(1, side)), net(frames(1, side)), atol=1e-6, rtol=1e-6
+        )

@@ -34,6 +34,10 @@ class TreatOptions(ExamOptions):
     out: str | None = Field(
         None, description="FILE.safetensors of the treated model; beside it FILE.json, and FILE-proof/."
     )
+    export: str | None = Field(
+        None,
+        description="FILE.pt2: also a program that runs without eyechart, where torch.export can follow the model.",
+    )
     calibrate: int = Field(
         500, ge=2, description="Images to calibrate on, at most half of them; the proof uses the others."
     )
@@ -80,6 +84,9 @@ def treat(
 
     _, options = with_config(TreatOptions, (model,), options, config)
     out = _file(options.out)
+    if options.export and not options.export.endswith(".pt2"):
+        way_out = "Give --export FILE.pt2."
+        raise SettingError("Programs end in .pt2.", setting="--export", value=options.export, way_out=way_out)
     names = [name.strip() for name in with_.split(",") if name.strip()]
     remedies, cures, exams = _made(names, options)
     (before,) = load_models((model,), options)
@@ -94,10 +101,21 @@ def treat(
     after = model_of(before, found)
     found.save(out)
     _tell(found, out)
+    if options.export:
+        _export(found, Path(options.export))
     if proving is not None:
         _prove([before, after], proving, exams, options, out, as_json=json)
     else:
         stderr.print("No images, no proof: give --images or --test-images to see what it is worth.")
+
+
+def _export(found: Treatment, path: Path) -> None:
+    from eyechart.remedies.exported import export
+
+    if why := export(found, path):
+        stderr.print(f"No exported program: {escape(why)}. The treated model above is whole without it.")
+    else:
+        stderr.print(f"Exported program: [bold]{escape(str(path))}[/] (eyechart loads it with --trust code)")
 
 
 def _file(out: str | None) -> Path:
@@ -149,6 +167,7 @@ def _tell(found: Treatment, out: Path) -> None:
             stderr.print(f"  {escape(name)}: {escape(line)}")
         for line in found.refused[name]:
             stderr.print(f"  {escape(name)}: left as it is: {escape(line)}")
+    stderr.print(f"  {found.costs()}")
     stderr.print(f"Treated model: [bold]{escape(str(out))}[/]")
 
 

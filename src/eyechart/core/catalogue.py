@@ -61,6 +61,7 @@ REMEDIES: Mapping[str, str] = {
     "dense_stride": "eyechart.remedies.dense_stride:DenseStride",
     "polyphase": "eyechart.remedies.polyphase:Polyphase",
     "phase_average": "eyechart.remedies.phase_average:PhaseAverage",
+    "crop_selection": "eyechart.remedies.crop_selection:CropSelection",
 }
 
 SUITES: Mapping[str, tuple[str, ...]] = {

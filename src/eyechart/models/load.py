@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from eyechart.models.image_model import ImageModel
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.models.pretrained import PREFIXES, Pretrained, expand, known_models, pretrained
 from eyechart.models.private_copy import device_of
-from eyechart.models.treated import treated_in, treatment_in
+from eyechart.models.treated import RECIPE, treated_in, treatment_in
 
 __all__ = ["expand", "load_model", "wrap"]
 
@@ -217,8 +218,10 @@ def _from_export(path: Path, trust: Trust) -> Found:
             value=path,
             way_out="If you trust its author, add --trust code.",
         )
+    ours = {RECIPE: ""}  # in files that we wrote: what pictures and classes the net knows
     try:
-        module = torch.export.load(path).module()
+        module = torch.export.load(path, extra_files=ours).module()
+        recipe = json.loads(ours[RECIPE] or "null")
     except Exception as error:  # a foreign or newer format fails in many ways
         raise CheckpointError(
             f"The exported program cannot be loaded: {type(error).__name__}: {str(error)[:160]}.",
@@ -226,7 +229,11 @@ def _from_export(path: Path, trust: Trust) -> Found:
             value=path,
             way_out="Export it again with this version of torch.",
         ) from error
-    return Found(module, "exported program", lambda: None, source={"weights": path.name})
+    if not recipe:
+        return Found(module, "exported program", lambda: None, source={"weights": path.name})
+    seen = Preprocessing.from_dict(recipe["preprocessing"], where=str(path))
+    names = tuple(recipe.get("class_names", ())), tuple(recipe.get("class_ids", ()))
+    return Found(module, "exported program", lambda: seen, names, source={"weights": path.name})
 
 
 def _preprocessing(wish: str | Path | Preprocessing, found: Found, spec: str) -> Preprocessing:

@@ -18,6 +18,7 @@ from eyechart.models.preprocessing import Preprocessing
 
 SCHEMA = 1
 KEY = "eyechart"  # in a safetensors file's header
+RECIPE = "eyechart.json"  # in an exported program's archive
 LIBRARIES = ("torchvision:", "timm:", "eyechart:")  # architectures that run no code of the user's
 
 

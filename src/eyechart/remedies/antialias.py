@@ -13,8 +13,9 @@ from eyechart.core.remedy import Patient, Remedy, Treated
 from eyechart.errors import SettingError
 from eyechart.models.blur import BlurPool, Border, DensePool, Filter
 from eyechart.models.statistics import norms_of, reinsert, settle
+from eyechart.remedies.by_module import ByModule
 from eyechart.remedies.sites import TREATED, Site, behind, sites
-from eyechart.remedies.surgery import added, operable, pool_arguments, swap
+from eyechart.remedies.surgery import Untraceable, added, example, operable, padded_apart, pool_arguments, swap
 
 Stem = Literal["skip", "partial", "full"]
 
@@ -26,7 +27,8 @@ class Antialias(Remedy):
     Without an activation of its own (a 1x1 shortcut) the blur stands before it. Max pools become dense; average pools and
     strided slices are replaced by the blur. Map sizes and the state dict's keys stay. The first strided convolution is left as
     it is (``stem``), as in the published nets. Where images are given, BatchNorm statistics are taken anew on them. The
-    published nets were trained with it: without fine-tuning accuracy usually falls.
+    published nets were trained with it: without fine-tuning accuracy usually falls. A net that cannot be traced is treated
+    module by module, with the blur in front of each strided convolution, as what follows it is not known; this is told.
     """
 
     name: ClassVar[str] = "antialias"
@@ -52,13 +54,12 @@ class Antialias(Remedy):
     statistics: bool = Field(True, description="Take BatchNorm statistics anew, where images are given.")
 
     def treat(self, patient: Patient) -> Treated:
-        """Trace, find, cut and sew. Raises SettingError where nothing subsamples, or the net cannot be traced."""
+        """Trace, find, cut and sew. Raises SettingError where nothing can be treated."""
         net = patient.net
         frames = patient.frames if self.statistics and norms_of(net) else None
         if frames is not None:
             reinsert(net, frames)
-        surgery = _Surgery(self, operable(patient), [], [])
-        surgery.operate()
+        surgery = self._operated(patient)
         if not surgery.done:
             told = "; ".join(surgery.refused) or "it has no step that leaves pixels out"
             way_out = "Try another remedy: eyechart list remedies."
@@ -67,6 +68,23 @@ class Antialias(Remedy):
             settle(surgery.module, frames)
             surgery.done.append(f"BatchNorm statistics taken anew on {len(frames)} images")
         return Treated(surgery.module, done=tuple(surgery.done), refused=tuple(surgery.refused))
+
+    def _operated(self, patient: Patient) -> _Surgery | ByModule:
+        """By the graph, or module by module where there is none."""
+        try:
+            surgery = _Surgery(self, operable(patient), [], [])
+        except Untraceable as error:
+            modules = ByModule(patient.net, self.low_pass, self.stem == "full", self.average_pools)
+            modules.operate(example(patient))
+            why = "treated module by module, with blurs before convolutions, not behind their activations"
+            modules.refused.insert(0, f"the graph: {error.problem} It was {why}")
+            return modules
+        surgery.operate()
+        return surgery
+
+    def low_pass(self, stride: tuple[int, int], subsample: bool = True) -> BlurPool:
+        """The blur that belongs before a stride."""
+        return BlurPool(stride, self.taps, self.filter, self.border, subsample)
 
 
 @dataclass
@@ -111,10 +129,11 @@ class _Surgery:
             rows, columns = 2, 2
         activation = behind(site.node, self.module)
         if activation is not None:
+            padded_apart(self.module, site.node)
             layer.stride = (site.stride[0] // rows, site.stride[1] // columns)
             self._after(activation, (rows, columns))
             self.done.append(f"{site.name}: stride {_said(rows, columns)} moved behind its activation, after a blur")
-        elif layer.kernel_size == (1, 1):
+        elif layer.kernel_size == (1, 1):  # no rule of padding adds anything here
             layer.stride = (1, 1)
             self._before(site.node, site.stride, keep=False)
             self.done.append(f"{site.name}: stride {_said(*site.stride)} moved before it, with a blur")
@@ -156,19 +175,16 @@ class _Surgery:
         """A blur in front of a layer, with or without leaving pixels out there."""
         source = node.args[0]
         if keep:
-            blurred = self._added("blur", self._filter(stride, subsample=False), source, node)
+            blurred = self._added("blur", self.settings.low_pass(stride, subsample=False), source, node)
         else:
             blurred = self._blurred(source, stride, node)
         node.replace_input_with(source, blurred)  # type: ignore[arg-type]
-
-    def _filter(self, stride: tuple[int, int], subsample: bool = True) -> BlurPool:
-        return BlurPool(stride, self.settings.taps, self.settings.filter, self.settings.border, subsample)
 
     def _blurred(self, source: Any, stride: tuple[int, int], before: fx.Node) -> fx.Node:
         """A blur and subsampling; strides of 4, 8, ... by halves, since a narrow filter cannot serve them."""
         steps = [(2, 2)] * (stride[0].bit_length() - 1) if _power(stride) else [stride]
         for step in steps:
-            source = self._added("blur", self._filter(step), source, before)
+            source = self._added("blur", self.settings.low_pass(step), source, before)
         found: fx.Node = source
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -13,8 +14,8 @@ from torch import Tensor, fx, nn
 from eyechart.core.remedy import Patient, Remedy, Treated
 from eyechart.errors import SettingError
 from eyechart.models.blur import pair
-from eyechart.remedies.sites import Role, Site, sites
-from eyechart.remedies.surgery import added, example, operable, pool_arguments, swap
+from eyechart.remedies.sites import Role, Site, pool_called, sites
+from eyechart.remedies.surgery import added, example, operable, padded_apart, pool_arguments, swap
 
 Sides = tuple[int, int]
 FUNCTIONS = (F.conv2d, torch.conv2d, F.max_pool2d, F.avg_pool2d)
@@ -55,8 +56,12 @@ class DenseStride(Remedy):
         chosen = {site.node: site for site in found if site.node.meta["shape"][2:] in sizes[-self.steps :]}
         work = _Spreading(module, chosen)
         work.walk()
-        with torch.no_grad():
-            module(example(patient))
+        try:
+            with torch.no_grad():
+                module(example(patient))
+        except RuntimeError as error:
+            why = "what follows wants maps of the sizes there were"
+            raise _unspreadable(work.done[0].partition(":")[0], why) from error
         return Treated(module, done=tuple(work.done))
 
 
@@ -67,6 +72,7 @@ class _Spreading:
     module: fx.GraphModule
     chosen: dict[fx.Node, Site]
     done: list[str] = field(default_factory=list)
+    met: set[str] = field(default_factory=set)  # layers that were spread
 
     def walk(self) -> None:
         """From the input to the output; the end of maps (vectors, a global mean) ends the spreading."""
@@ -76,10 +82,23 @@ class _Spreading:
             at = given.pop() if given else (1, 1)
             if given:
                 raise _unspreadable(str(node), "it joins maps of which one was spread and one was not")
+            if at != (1, 1):
+                self._cut_alike(node)
             stands, after = self._step(node, at)
             spread[stands] = after
         self.module.graph.lint()
         self.module.recompile()
+
+    def _cut_alike(self, node: fx.Node) -> None:
+        """Maps that are joined: windows of unlike widths leave a few more places at the far end of some."""
+        maps = [n for n in node.all_input_nodes if _is_map(n)]
+        if len(maps) < 2:
+            return
+        alike = added(self.module, "alike", Alike(), tuple(maps), node)
+        for number, joined in enumerate(maps):
+            with self.module.graph.inserting_before(node):
+                cut = self.module.graph.call_function(operator.getitem, (alike, number))
+            node.replace_input_with(joined, cut)
 
     def _step(self, node: fx.Node, at: Sides) -> tuple[fx.Node, Sides]:
         """Spread a step by ``at``; the step that stands in its place, and by how much what comes after is spread."""
@@ -96,6 +115,9 @@ class _Spreading:
             return self._pool(node, site, at)
         if node.op == "call_module":
             return self._module(node, at, bool(site))
+        called = pool_called(node, least=0) if node.op == "call_function" and at != (1, 1) else None
+        if called and called.role != "refused" and called.stride == (1, 1):
+            return self._pool(node, called, at)
         if node.op == "call_function" and node.target in FUNCTIONS and at != (1, 1):
             raise _unspreadable(str(node), "it is called as a function")
         return node
@@ -103,13 +125,33 @@ class _Spreading:
     def _module(self, node: fx.Node, at: Sides, dense: bool) -> fx.Node:
         layer = self.module.get_submodule(str(node.target))
         if isinstance(layer, nn.Conv2d):
-            _spread_convolution(layer, at, dense, str(node.target))
+            self._convolution(node, layer, at, dense)
         elif isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)) and at != (1, 1):
             if pair(layer.stride) != (1, 1):
                 raise _unspreadable(str(node.target), "it still leaves pixels out")
             role: Role = "max pool" if isinstance(layer, nn.MaxPool2d) else "average pool"
             return self._pool(node, Site(node, role, (1, 1), str(node.target)), at)
         return node
+
+    def _convolution(self, node: fx.Node, layer: nn.Conv2d, at: Sides, dense: bool) -> None:
+        """Its taps ``at`` times as far apart, and without a stride if ``dense``."""
+        name = str(node.target)
+        if at == (1, 1) and not dense:
+            return
+        if max(pair(layer.stride)) > 1 and not dense:
+            raise _unspreadable(name, "it still leaves pixels out")
+        if name in self.met:
+            raise _unspreadable(name, "the layer is used more than once")
+        if isinstance(layer.padding, str):
+            raise _unspreadable(name, f"it pads by the rule {layer.padding!r}")
+        self.met.add(name)
+        padded_apart(self.module, node, at)
+        if dense:
+            layer.stride = (1, 1)
+        layer.dilation = (layer.dilation[0] * at[0], layer.dilation[1] * at[1])
+        padding = layer.padding[0] * at[0], layer.padding[1] * at[1]
+        layer.padding = padding
+        layer._reversed_padding_repeated_twice = [side for side in reversed(padding) for _ in range(2)]
 
     def _pool(self, node: fx.Node, site: Site, at: Sides) -> fx.Node:
         given = pool_arguments(site, self.module)
@@ -134,19 +176,13 @@ def _is_map(node: fx.Node) -> bool:
     return len(shape) == 4 and shape[2:] != (1, 1)
 
 
-def _spread_convolution(layer: nn.Conv2d, at: Sides, dense: bool, name: str) -> None:
-    """Its taps ``at`` times as far apart, and without a stride if ``dense``."""
-    stride = pair(layer.stride)
-    if max(stride) > 1 and not dense and at != (1, 1):
-        raise _unspreadable(name, "it still leaves pixels out")
-    if isinstance(layer.padding, str):
-        raise _unspreadable(name, f"it pads by the rule {layer.padding!r}")
-    if dense:
-        layer.stride = (1, 1)
-    layer.dilation = (layer.dilation[0] * at[0], layer.dilation[1] * at[1])
-    padding = layer.padding[0] * at[0], layer.padding[1] * at[1]
-    layer.padding = padding
-    layer._reversed_padding_repeated_twice = [side for side in reversed(padding) for _ in range(2)]
+class Alike(nn.Module):
+    """Maps cut to the smallest of them, at the far ends."""
+
+    def forward(self, *maps: Tensor) -> tuple[Tensor, ...]:
+        """Views."""
+        rows, columns = (min(m.shape[axis] for m in maps) for axis in (2, 3))
+        return tuple(m[:, :, :rows, :columns] for m in maps)
 
 
 class SpreadPool(nn.Module):

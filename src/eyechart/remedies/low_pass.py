@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from eyechart.core.remedy import Patient, Remedy, Treated
 from eyechart.errors import SettingError
+from eyechart.remedies.surgery import device_of
 from eyechart.spectrum.bands import low_pass
+from eyechart.spectrum.grid import low_columns, low_mask
 from eyechart.stats.intervals import differences
 
 GRID = (0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1.0)  # shares of n / 2 that are tried
@@ -44,7 +46,8 @@ class LowPass(Remedy):
     def treat(self, patient: Patient) -> Treated:
         """Put the filter in front. Raises SettingError where there is neither a radius nor labelled images."""
         radius = self._chosen(patient) if self.radius is None else self.radius
-        front = Filtered(patient.net, radius).eval()
+        size = patient.preprocessing.size
+        front = Filtered(patient.net, radius, size).to(device_of(patient.net)).eval()
         how = "given" if self.radius is not None else f"the smallest that costs at most {100 * self.cost:g} points here"
         return Treated(
             front, {"radius": radius}, (f"input: detail above {radius:g} cycles an image taken out ({how})",)
@@ -57,10 +60,12 @@ class LowPass(Remedy):
         known = patient.labels >= 0
         frames, labels = patient.frames[known], patient.labels[known]
         right = answers(patient.net, frames) == labels
-        half = min(patient.preprocessing.size) / 2
+        size = patient.preprocessing.size
+        half = min(size) / 2
         for share in GRID:
             radius = share * half
-            kept = answers(Filtered(patient.net, radius), frames) == labels
+            front = Filtered(patient.net, radius, size).to(frames.device)
+            kept = answers(front, frames) == labels
             lost = differences(right[:, None].cpu().numpy(), kept[:, None].cpu().numpy())[0].high
             if lost is not None and lost <= self.cost:
                 return radius
@@ -78,16 +83,29 @@ class Filtered(nn.Module):
     Attributes:
         net: what is asked.
         radius: cycles per image that are kept.
+        size: of frames for which the filter is laid out beforehand; those of other sizes are filtered all the same.
     """
 
-    def __init__(self, net: nn.Module, radius: float) -> None:
+    mask: Tensor
+
+    def __init__(self, net: nn.Module, radius: float, size: tuple[int, int]) -> None:
         super().__init__()
-        self.net, self.radius = net, radius
+        self.net, self.radius, self.size = net, radius, size
+        columns = low_columns(*size, float(radius))
+        self.register_buffer("mask", low_mask(*size, float(radius))[:, :columns].clone(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Filter, then ask."""
-        answer: Tensor = self.net(low_pass(x, self.radius))
+        answer: Tensor = self.net(self.filtered(x))
         return answer
+
+    def filtered(self, x: Tensor) -> Tensor:
+        """The frames' coarse part."""
+        if x.shape[2:] != self.size:
+            return low_pass(x, self.radius)
+        part = torch.fft.rfft2(x)[..., : self.mask.shape[1]] * self.mask
+        kept: Tensor = torch.fft.irfft(torch.fft.ifft(part, dim=-2), n=self.size[1], dim=-1)
+        return kept
 
 
 @torch.no_grad()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import copy
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import torch
 from pydantic import Field
 from torch import fx, nn
 
@@ -14,7 +16,15 @@ from eyechart.models.blur import BlurPool, pair
 from eyechart.models.polyphase import Choose, Take, WrappedPool
 from eyechart.models.statistics import norms_of, reinsert, settle
 from eyechart.remedies.sites import Site, behind, sites
-from eyechart.remedies.surgery import added, operable, pool_arguments, swap
+from eyechart.remedies.surgery import added, example, note_shapes, operable, padded_apart, pool_arguments, swap
+from eyechart.remedies.wrapping import wrap_around
+
+ROUNDING = 1e-6  # of the distance between two answers
+STILL = "tried on noise: no cyclic shift of three changes the answer"
+MOVED = (
+    "the net as a whole: cyclic shifts still change the answer, as steps depend on the place (a border, flattened maps, "
+    "embedded positions) or sides cannot be shared out"
+)
 
 
 class Polyphase(Remedy):
@@ -48,7 +58,7 @@ class Polyphase(Remedy):
         frames = patient.frames if self.statistics and norms_of(patient.net) else None
         if frames is not None:
             reinsert(patient.net, frames)
-        module = operable(patient)
+        module, wrapped = _opened(patient, self.circular)
         surgery = _Surgery(self, module)
         surgery.operate()
         if not surgery.done:
@@ -56,25 +66,40 @@ class Polyphase(Remedy):
             way_out = "Try another remedy: eyechart list remedies."
             raise SettingError(f"Nothing could be treated: {told}.", setting="--with", value=self.name, way_out=way_out)
         if self.circular:
-            surgery.done.append(f"{_wrap_around(module)} convolutions wrap around")
+            surgery.done.append(f"{wrapped} convolutions wrap around")
         if frames is not None:
             settle(module, frames)
             surgery.done.append(f"BatchNorm statistics taken anew on {len(frames)} images")
+        still = _still(module, patient)
+        (surgery.done if still else surgery.refused).append(STILL if still else MOVED)
         return Treated(module, done=tuple(surgery.done), refused=tuple(surgery.refused))
 
 
-def _wrap_around(net: nn.Module) -> int:
-    """Convolutions with zeros beyond the border go on from the other end; how many."""
-    padded = [m for m in net.modules() if isinstance(m, nn.Conv2d) and m.padding_mode == "zeros" and any(_sides(m))]
-    for layer in padded:
-        sides = _sides(layer)
-        layer.padding_mode = "circular"
-        layer._reversed_padding_repeated_twice = [side for side in reversed(sides) for _ in range(2)]
-    return len(padded)
+def _opened(patient: Patient, circular: bool) -> tuple[fx.GraphModule, int]:
+    """The net as a graph, wrapped around if ``circular``; and how many of its convolutions."""
+    if not circular:
+        return operable(patient), 0
+    module = operable(replace(patient, net=copy.deepcopy(patient.net)))
+    try:
+        wrapped = wrap_around(module, grow=True)
+        note_shapes(module, patient)
+    except RuntimeError:  # a head that wants maps of the sizes there were
+        module = operable(patient)
+        wrapped = wrap_around(module, grow=False)
+        note_shapes(module, patient)
+    return module, wrapped
 
 
-def _sides(layer: nn.Conv2d) -> tuple[int, ...]:
-    return (0, 0) if isinstance(layer.padding, str) else pair(layer.padding)
+@torch.no_grad()
+def _still(net: nn.Module, patient: Patient) -> bool:
+    """Whether cyclic shifts of noise leave the answer as it is; in float64, by how far two pictures' answers lie apart."""
+    exact = copy.deepcopy(net).cpu().double()
+    like = example(patient)
+    noise = torch.randn(like.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    answer = exact(noise)
+    middle = noise.shape[2] // 2, noise.shape[3] // 2 + 3  # moves the coarsest map by more than a place
+    gaps = [float((exact(noise.roll(shift, (2, 3))) - answer).abs().max()) for shift in ((0, 1), (13, 6), middle)]
+    return max(gaps) <= ROUNDING * float((answer[0] - answer[1]).abs().max())
 
 
 @dataclass
@@ -100,15 +125,15 @@ class _Surgery:
         self.module.recompile()
 
     def _one(self, site: Site) -> None:
+        key = _before(site), site.node.meta["shape"][2:]
         if site.role == "convolution":
-            layer: Any = self.module.get_submodule(str(site.node.target))
+            layer = padded_apart(self.module, site.node)
             layer.stride = (1, 1)
             end = behind(site.node, self.module) or site.node
         elif site.role == "slice":
             end = site.node.args[0]  # type: ignore[assignment]
         else:
             end = self._dense(site)
-        key = _before(site), site.node.meta["shape"][2:]
         dense = self._blurred(end, site)
         follows = key in self.choices
         if not follows:

@@ -9,12 +9,14 @@ from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
+from timm.layers.conv2d_same import Conv2dSame
 from torch import fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from eyechart.models.blur import BlurPool, DensePool, pair
 from eyechart.models.fold import StepTracer
 from eyechart.models.polyphase import Choose, Take, WrappedPool
+from eyechart.models.same_padding import SamePad
 
 ACTIVATIONS = (
     nn.ReLU,
@@ -48,7 +50,8 @@ ACTIVATION_CALLS = (
     torch.sigmoid,
 )
 ACTIVATION_METHODS = ("relu", "relu_", "tanh", "sigmoid")
-OURS = (BlurPool, DensePool, Choose, Take, WrappedPool)
+OURS = (BlurPool, DensePool, Choose, Take, WrappedPool, SamePad)
+POOLS = (F.max_pool2d, torch.max_pool2d, F.avg_pool2d)
 TREATED = "antialiased"  # attribute of layers that keep their stride behind a blur
 Role = Literal["convolution", "max pool", "average pool", "slice", "refused"]
 
@@ -100,6 +103,22 @@ def sites(graph: fx.Graph, net: nn.Module) -> list[Site]:
     return [site for node in graph.nodes for site in _found(node, net, calls)]
 
 
+def pools(graph: fx.Graph, net: nn.Module) -> list[Site]:
+    """All pools but those over all places, strided or not; shapes must have been noted."""
+    return [site for node in graph.nodes if (site := _pool_at(node, net)) and site.role != "refused"]
+
+
+def _pool_at(node: fx.Node, net: nn.Module) -> Site | None:
+    if node.op == "call_module":
+        module: Any = net.get_submodule(str(node.target))
+        kinds = (nn.MaxPool2d, "max pool"), (nn.AvgPool2d, "average pool")
+        role: Any = next((role for kind, role in kinds if isinstance(module, kind)), None)
+        return role and _pool(
+            node, role, pair(module.stride), str(node.target), getattr(module, "return_indices", False), 0
+        )
+    return pool_called(node, least=0) if node.op == "call_function" else None
+
+
 def _found(node: fx.Node, net: nn.Module, calls: dict[str, int]) -> Iterator[Site]:
     if node.op == "call_module":
         module = net.get_submodule(str(node.target))
@@ -131,14 +150,16 @@ def _convolution(node: fx.Node, layer: nn.Conv2d, name: str) -> Site | None:
     stride = pair(layer.stride)
     if max(stride) == 1:
         return None
-    if type(layer) is not nn.Conv2d:
-        why = f"a {type(layer).__name__} pads by a rule of its own"
+    if type(layer) not in (nn.Conv2d, Conv2dSame):
+        why = f"a {type(layer).__name__} may pad or weigh by a rule of its own"
         return Site(node, "refused", stride, name, why)
     return Site(node, "convolution", stride, name)
 
 
-def _pool(node: fx.Node, role: Role, stride: tuple[int, int], name: str, indices: bool = False) -> Site | None:
-    if max(stride) == 1 or node.meta.get("shape", (0, 0, 1, 1))[2:] == (1, 1):  # over all places
+def _pool(
+    node: fx.Node, role: Role, stride: tuple[int, int], name: str, indices: bool = False, least: int = 2
+) -> Site | None:
+    if max(stride) < least or node.meta.get("shape", (0, 0, 1, 1))[2:] == (1, 1):  # over all places
         return None
     if indices:
         return Site(node, "refused", stride, name, "it also gives the places of the largest values")
@@ -148,12 +169,9 @@ def _pool(node: fx.Node, role: Role, stride: tuple[int, int], name: str, indices
 def _of_call(node: fx.Node) -> Site | None:
     if node.target is operator.getitem:
         return _slice(node)
-    given = dict(zip(("input", "kernel_size", "stride", "padding"), node.args, strict=False)) | dict(node.kwargs)
     name = str(node)
-    if node.target in (F.max_pool2d, torch.max_pool2d, F.avg_pool2d):
-        stride = pair(given.get("stride") or given["kernel_size"])
-        role: Role = "average pool" if node.target is F.avg_pool2d else "max pool"
-        return _pool(node, role, stride, name, bool(given.get("return_indices", False)))
+    if node.target in POOLS:
+        return pool_called(node)
     if node.target in (F.conv2d, torch.conv2d):
         stride = pair(node.kwargs.get("stride", node.args[3] if len(node.args) > 3 else 1))
         why = "a convolution called as a function cannot be changed"
@@ -162,7 +180,31 @@ def _of_call(node: fx.Node) -> Site | None:
         before, after = node.args[0].meta.get("shape"), node.meta.get("shape")  # type: ignore[union-attr]
         if before and after and after[-1] < before[-1]:
             return Site(node, "refused", (0, 0), name, "a resize has a filter of its own, or none")
-    return None
+    return _of_foreign_call(node)
+
+
+def _of_foreign_call(node: fx.Node) -> Site | None:
+    """A function of a library's own that is one step of the graph, and gives a much smaller map (channels may come last)."""
+    package = str(getattr(node.target, "__module__", "")).partition(".")[0]
+    source = node.args[0] if node.args else None
+    before, after = (n.meta.get("shape", ()) if isinstance(n, fx.Node) else () for n in (source, node))
+    if package in ("torch", "_operator", "builtins", "None", "") or len(before) != 4 or len(after) != 4:
+        return None
+    smaller = [3 * b <= 2 * a for a, b in zip(before, after, strict=True)]
+    if not (all(smaller[1:3]) or all(smaller[2:])):
+        return None
+    name = str(getattr(node.target, "__name__", node)).strip("_")
+    return Site(node, "refused", (0, 0), f"{node} ({name})", "it takes the map apart by a rule of its own")
+
+
+def pool_called(node: fx.Node, least: int = 2) -> Site | None:
+    """A pool that is called as a function, with a stride of at least ``least``."""
+    if node.target not in POOLS:
+        return None
+    given = dict(zip(("input", "kernel_size", "stride", "padding"), node.args, strict=False)) | dict(node.kwargs)
+    stride = pair(given.get("stride") or given["kernel_size"])
+    role: Role = "average pool" if node.target is F.avg_pool2d else "max pool"
+    return _pool(node, role, stride, str(node), bool(given.get("return_indices", False)), least)
 
 
 def _slice(node: fx.Node) -> Site | None:

@@ -5,23 +5,35 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 from torch import fx, nn
 
 from eyechart.core.remedy import Patient
 from eyechart.errors import SettingError
+from eyechart.models.blur import pair
+from eyechart.models.same_padding import SamePad, Sides
 from eyechart.remedies.sites import Shapes, Site, SiteTracer
 
 POOL = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
 AVERAGE = ("input", "kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
 
 
+class Untraceable(SettingError):
+    """The net's code depends on what it is given, so it makes no graph."""
+
+
 def operable(patient: Patient) -> fx.GraphModule:
-    """The net as a graph whose steps know their shapes. Raises SettingError where its code depends on what it is given."""
+    """The net as a graph whose steps know their shapes. Raises Untraceable where its code depends on what it is given."""
     net = patient.net
     module = graph_module(net, traced(net))
+    note_shapes(module, patient)
+    return module
+
+
+def note_shapes(module: fx.GraphModule, patient: Patient) -> None:
+    """Run the graph once, so that its steps know their shapes."""
     with torch.no_grad():
         Shapes(module).run(example(patient))
-    return module
 
 
 def example(patient: Patient) -> torch.Tensor:
@@ -32,15 +44,15 @@ def example(patient: Patient) -> torch.Tensor:
 
 
 def traced(net: nn.Module) -> fx.Graph:
-    """The graph of a net. Raises SettingError where its code depends on what it is given."""
+    """The graph of a net. Raises Untraceable where its code depends on what it is given."""
     try:
         return SiteTracer().trace(net)
     except Exception as error:  # tracing runs the net's code on stand-ins; what that raises is anything
-        raise SettingError(
+        raise Untraceable(
             f"The network cannot be traced, as its code depends on values: {type(error).__name__}: {str(error)[:160]}.",
             setting="model",
             value=type(net).__name__,
-            way_out="Choose a remedy that leaves the structure alone (kernel_smoothing, low_pass, phase_average).",
+            way_out="Choose a remedy that needs no graph (antialias, kernel_smoothing, low_pass, phase_average).",
         ) from error
 
 
@@ -85,6 +97,19 @@ def swap(module: fx.GraphModule, node: fx.Node, new: fx.Node) -> None:
     """Put a node in the place of another, which goes."""
     node.replace_all_uses_with(new)
     module.graph.erase_node(node)
+
+
+def padded_apart(module: fx.GraphModule, node: fx.Node, apart: Sides = (1, 1)) -> Any:
+    """The layer of a convolution's step; one that pads by TensorFlow's rule becomes a plain one behind a step that pads."""
+    layer: Any = module.get_submodule(str(node.target))
+    if isinstance(layer, Conv2dSame):
+        step = SamePad(pair(layer.kernel_size), pair(layer.stride), pair(layer.dilation), apart)
+        padded = added(module, "padded", step, (node.args[0],), node)
+        node.replace_input_with(node.args[0], padded)  # type: ignore[arg-type]
+        object.__setattr__(
+            layer, "__class__", nn.Conv2d
+        )  # the same weights under the same names; it has no padding of its own
+    return layer
 
 
 def pool_arguments(site: Site, net: nn.Module) -> dict[str, Any]:

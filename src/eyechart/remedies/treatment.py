@@ -17,6 +17,7 @@ from eyechart.core.catalogue import make_remedies
 from eyechart.core.remedy import Patient, Remedy
 from eyechart.errors import CheckpointError, SettingError
 from eyechart.models.checkpoint import State, fit
+from eyechart.models.cost import multiply_adds
 from eyechart.models.image_model import ImageModel
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.models.treated import KEY, SCHEMA
@@ -30,12 +31,19 @@ class Treatment:
         net: unfolded, in evaluation mode.
         recipe: plain data, enough to build the net again and load its weights.
         done, refused: by remedy, plain lines.
+        cost: multiply-adds of one frame before and after, see ``multiply_adds``.
     """
 
     net: nn.Module
     recipe: Mapping[str, Any]
     done: Mapping[str, tuple[str, ...]]
     refused: Mapping[str, tuple[str, ...]]
+    cost: tuple[int, int] = (0, 0)
+
+    def costs(self) -> str:
+        """What one frame costs now, in words."""
+        before, after = (max(1, n) / 1e9 for n in self.cost)
+        return f"One frame takes {after:.3g} billion multiply-adds, {after / before:.2f} times the {before:.3g} before."
 
     def save(self, path: Path) -> None:
         """Write weights and recipe into one safetensors file, and the recipe beside it as JSON for people to read."""
@@ -45,7 +53,7 @@ class Treatment:
             draft = path.with_name(f".{path.name}.part")
             save_file(state, draft, {KEY: json.dumps(self.recipe)})
             draft.replace(path)
-            told = {**self.recipe, "done": dict(self.done), "refused": dict(self.refused)}
+            told = {**self.recipe, "done": dict(self.done), "refused": dict(self.refused), "cost": self.cost}
             path.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise SettingError(
@@ -72,8 +80,11 @@ def treat(
     """
     if model.plain is None:
         raise SettingError("There is no network to treat.", setting="model", value=model.name, way_out="Give a model.")
+    net = copy.deepcopy(model.plain.net)
+    frame = torch.zeros(1, model.preprocessing.channels, *model.preprocessing.size, device=model.device)
+    before = multiply_adds(net, frame)
     shown = None if frames is None else normalised(frames, model.preprocessing)
-    after = operated(Patient(copy.deepcopy(model.plain.net), model.preprocessing, shown, labels), remedies)
+    after = operated(Patient(net, model.preprocessing, shown, labels), remedies)
     earlier = model.source.get("treatment", {})
     recipe = {
         "schema": SCHEMA,
@@ -87,7 +98,8 @@ def treat(
         **earlier,
         "remedies": [*earlier.get("remedies", []), *after.steps],
     }
-    return Treatment(after.net, recipe, after.done, after.refused)
+    cost = before, multiply_adds(after.net, frame)
+    return Treatment(after.net, recipe, after.done, after.refused, cost)
 
 
 @dataclass(frozen=True, eq=False)
