@@ -27,8 +27,10 @@ from eyechart.models.preprocessing import Preprocessing
 from eyechart.models.private_copy import device_of
 from eyechart.models.treated import KEY, SCHEMA
 from eyechart.run.labels import labels_for
+from eyechart.run.spread import Rank
 from eyechart.store.folder import Folder
 from eyechart.train.loop import Trainer, shuffled
+from eyechart.train.present import write_page
 from eyechart.train.recipe import Recipe, recipe_of
 from eyechart.train.resident import Resident
 from eyechart.train.watch import Watching, with_labels
@@ -65,7 +67,7 @@ def train_model(
         device: see ``load_model``.
         watch: exams that the net sits every ``every`` epochs, on training images and, where given, on test images.
         test_images: to watch on.
-        said: told of each epoch's line of the log.
+        said: told of each epoch's line of the log, and of remarks, which have a ``note`` alone.
 
     Returns:
         The trained model.
@@ -76,7 +78,7 @@ def train_model(
     """
     whole = load_images(images) if isinstance(images, str) else images
     recipe = recipe_of(recipe) if isinstance(recipe, str) else recipe
-    place = device_of(device) if not isinstance(arch, ImageModel) else arch.device
+    place = _place(device) if not isinstance(arch, ImageModel) else arch.device
     start = _start(arch, whole, preprocess, seed)
     chosen, _ = split(whole, limit or len(whole), seed)
     labels = _labels(start.model, chosen)
@@ -96,7 +98,17 @@ def train_model(
     net = trainer.run()
     if trainer.processes.first:
         folder.write(WEIGHTS, _bytes(net, start, recipe, seed, whole))
+        write_page(
+            folder, recipe, f"Training of {start.arch or start.fingerprint}", _trained(start, recipe, seed, whole)
+        )
+    trainer.processes.wait()
     return load_model(f"{folder.root}/{WEIGHTS}", device=str(place), trust="code")
+
+
+def _place(device: str) -> torch.device:
+    """Under ``torchrun`` each process has a GPU of its own, where there are any."""
+    found, rank = device_of(device), Rank.from_environment()
+    return torch.device("cuda", rank.local) if rank.of > 1 and found == torch.device("cuda") else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +173,16 @@ def _few(images: ImageSet | str, seed: int) -> ImageSet:
     return split(found, WATCHED, seed)[0]
 
 
+def _trained(start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> dict[str, Any]:
+    return {
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": seed,
+        "images": images.name,
+        "fingerprint": images.fingerprint,
+        "start": start.fingerprint,
+    }
+
+
 def _bytes(net: nn.Module, start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> bytes:
     """Weights, and in their header all that it takes to load them again."""
     earlier = {} if start.model is None else dict(start.model.source.get("treatment", {}))
@@ -174,13 +196,7 @@ def _bytes(net: nn.Module, start: _Start, recipe: Recipe, seed: int, images: Ima
         "class_names": list(start.class_names),
         "class_ids": [] if start.model is None else list(start.model.class_ids),
         "remedies": earlier.get("remedies", []),
-        "training": {
-            "recipe": recipe.model_dump(mode="json"),
-            "seed": seed,
-            "images": images.name,
-            "fingerprint": images.fingerprint,
-            "start": start.fingerprint,
-        },
+        "training": _trained(start, recipe, seed, images),
     }
     state = {name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}
     return save(state, {KEY: json.dumps(about)})
