@@ -67,7 +67,7 @@ class Processes:
         flat = torch.cat([value.flatten() for value in values])
         dist.all_reduce(flat)
         flat /= self.world
-        parts = flat.split([value.numel() for value in values])
+        parts = torch.split(flat, [value.numel() for value in values])
         return [part.view(value.shape) for part, value in zip(parts, values, strict=True)]
 
     def totals(self, *values: float) -> tuple[float, ...]:
