@@ -83,6 +83,7 @@ def test_stopped_by_the_keyboard(command: Command, program: Program, archive: st
     first = next(line for line in running.stderr if "epoch 2" in line)
     os.killpg(running.pid, signal.SIGINT)
     err = first + running.stderr.read()
+    running.stdout.close(), running.stderr.close()
     assert running.wait() == 130, err
     assert "Traceback" not in err
     assert "finished epochs are kept. Give the same command again" in " ".join(err.split())

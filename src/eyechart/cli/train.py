@@ -81,8 +81,9 @@ def train(
             said=_say,
         )
     except KeyboardInterrupt:
-        stderr.print(
-            escape(f"Stopped. {_kept(options.out)} Give the same command again (with --out {options.out}) to go on.")
+        # Not by rich: stopped in the midst of a line, its console holds back all that follows.
+        sys.stderr.write(
+            f"Stopped. {_kept(options.out)} Give the same command again (with --out {options.out}) to go on.\n"
         )
         sys.exit(130)
     if os.environ.get("RANK", "0") == "0":
