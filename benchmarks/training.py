@@ -6,9 +6,9 @@ show. Ours is the loop of ``eyechart train`` with ``crop_flip`` and the same opt
 how many times as many images a second.
 
 ``bass``: the safe form at p = 0.5 as a share of a float32 channels_last step. ``augmix_jsd``: a step over a forward and a
-backward of three batches together. ``pgd_at``: a step over 10 input gradients, a forward and a backward. ``trades``: the same, with the
-clean answer computed once and the three forwards of the published loss. These in float32, steps of the loop itself, with its
-draws, its optimiser and its bookkeeping; the bare ones are forwards and backwards alone.
+backward of three batches together. ``pgd_at``: a step over 10 input gradients, a forward and a backward. ``trades``: the same,
+with the clean answer computed once and the three forwards of the published loss. These in float32, steps of the loop itself,
+with its draws, its optimiser and its bookkeeping; the bare ones are forwards and backwards alone.
 
     python benchmarks/training.py                        # all
     python benchmarks/training.py loop --batches 10      # quick

@@ -98,11 +98,17 @@ def train_model(
     net = trainer.run()
     if trainer.processes.first:
         folder.write(WEIGHTS, _bytes(net, start, recipe, seed, whole))
-        write_page(
-            folder, recipe, f"Training of {start.arch or start.fingerprint}", _trained(start, recipe, seed, whole)
-        )
     trainer.processes.wait()
-    return load_model(f"{folder.root}/{WEIGHTS}", device=str(place), trust="code")
+    trained = load_model(f"{folder.root}/{WEIGHTS}", device=str(place), trust="code")
+    if trainer.processes.first:
+        present_training(trained, recipe, out)
+    return trained
+
+
+def present_training(trained: ImageModel, recipe: Recipe, out: str | Path) -> None:
+    """Write OUT/report.html, the page of a training: curves, what was watched, and a link to the proof if it is there."""
+    about = trained.source["treatment"]
+    write_page(Folder(out), recipe, f"Training of {about['architecture'] or trained.name}", about["training"])
 
 
 def _place(device: str) -> torch.device:

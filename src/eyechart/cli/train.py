@@ -49,7 +49,7 @@ def train(
     from eyechart.core.catalogue import make_exams
     from eyechart.examination import exam_names
     from eyechart.images.load import load_images
-    from eyechart.training import train_model
+    from eyechart.training import present_training, train_model
 
     _, options = with_config(TrainOptions, (), options, config)
     if not options.images or not options.out:
@@ -86,11 +86,16 @@ def train(
             f"Stopped. {_kept(options.out)} Give the same command again (with --out {options.out}) to go on.\n"
         )
         sys.exit(130)
-    if os.environ.get("RANK", "0") == "0":
+    first = os.environ.get("RANK", "0") == "0"
+    if first:
         stderr.print(f"Trained model: [bold]{escape(options.out)}/model.safetensors[/]")
     if tests is not None:
         before = [begin] if not isinstance(begin, str) else []
         _prove([*before, trained], tests, exams, options, as_json=json)
+        if first:
+            present_training(trained, recipe, options.out)
+    if first:
+        stderr.print(f"Curves: [bold]{escape(options.out)}/report.html[/]")
 
 
 def _recipe(options: TrainOptions) -> Recipe:

@@ -134,7 +134,8 @@ def _charts(measure: str, columns: Sequence[Watched], marks: Sequence[Mark]) -> 
 
 def _apart(at: str) -> tuple[str, str]:
     """Coordinates that are words, and those that are numbers."""
-    words, numbers = [], []
+    words: list[str] = []
+    numbers: list[str] = []
     for part in at.split(" "):
         _, _, value = part.partition("=")
         (numbers if value.replace(".", "", 1).lstrip("-").isdigit() else words).append(part)
