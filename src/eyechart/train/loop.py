@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from eyechart.core.view import Precision
-from eyechart.errors import SettingError, TrainingError
+from eyechart.errors import TrainingError
 from eyechart.models.chance_guard import global_chance_untouched
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
@@ -28,6 +28,7 @@ from eyechart.train.optim import learning_rate, optimiser_of, xavier
 from eyechart.train.processes import Processes
 from eyechart.train.recipe import Recipe
 from eyechart.train.resident import Resident
+from eyechart.train.shares import ghosts_of, whole_batch
 from eyechart.train.statistics import Statistics
 
 Watch = Callable[[int, nn.Module], Mapping[str, Any]]  # (epochs finished, the net) -> further columns of the log
@@ -79,8 +80,8 @@ class Trainer:
         self._std = torch.tensor(preprocessing.std, device=device).view(1, -1, 1, 1)
         self._labels = shuffled(data.labels, seed) if recipe.shuffled_labels else data.labels
         self._statistics = Statistics(self.net)
-        self._parts = ghosts = _ghosts(recipe, self.processes.world)  # a process takes its share in so many parts
-        self._batch = _whole(recipe.batch_size, len(data), self.processes.world * ghosts)
+        self._parts = ghosts = ghosts_of(recipe, self.processes.world)  # a process takes its share in so many parts
+        self._batch = whole_batch(recipe.batch_size, len(data), self.processes.world * ghosts)
         self._note = ""
         told = {"recipe": recipe.told(), "seed": seed, "ids": data.ids, "labels": data.labels.tolist()}
         told |= dict(about or {})
@@ -253,26 +254,6 @@ class Trainer:
 def _laid_out(value: Tensor, like: Tensor) -> Tensor:
     """In the memory layout of ``like``, which fused optimisers walk through side by side."""
     return torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-
-
-def _ghosts(recipe: Recipe, world: int) -> int:
-    """Parts in which a process takes its share; a share is one ghost or several whole ones."""
-    if recipe.ghost_batches > world and recipe.ghost_batches % world:
-        way_out = f"Give a multiple of {world}, or 1: each process's share is a part then."
-        sentence = f"They do not divide among {world} processes."
-        raise SettingError(sentence, setting="ghost_batches", value=recipe.ghost_batches, way_out=way_out)
-    return max(1, recipe.ghost_batches // world)
-
-
-def _whole(asked: int, n: int, parts: int) -> int:
-    """Images a step: at most those there are, in equal parts."""
-    if n < parts:
-        way_out = "Give more images, fewer processes or a smaller ghost_batches."
-        raise SettingError(
-            "There are fewer images than parts of a batch.", setting="--images", value=n, way_out=way_out
-        )
-    batch = min(asked, n)
-    return max(batch - batch % parts, parts)
 
 
 def _drawn(draws: EpochDraws, index: Tensor, stream: str, numbers: int) -> Tensor:
