@@ -2,8 +2,8 @@
 
 ``textbook``: ResNet-20 on frames of 32 x 32, a data set over arrays with torchvision's RandomCrop(32, padding=4), flip,
 ToTensor and Normalize image by image, a DataLoader with two workers, float32, default layout, SGD with Nesterov momentum: what
-tutorials show. Ours is the loop of ``eyechart train`` with ``crop_flip`` and the same optimiser, in bfloat16 and in float32. ``times`` is
-how many times as many images a second.
+tutorials show. Ours is the loop of ``eyechart train`` with ``crop_flip`` and the same optimiser, in bfloat16 and in float32.
+``times`` is how many times as many images a second.
 
 ``bass``: the safe form at p = 0.5 as a share of a float32 channels_last step. ``augmix_jsd``: a step over a forward and a
 backward of three batches together. ``pgd_at``: a step over 10 input gradients, a forward and a backward. ``trades``: the same,
