@@ -29,8 +29,10 @@ from eyechart.models.private_copy import device_of
 from eyechart.models.treated import KEY, SCHEMA
 from eyechart.remedies.treatment import operated
 from eyechart.run.labels import labels_for
+from eyechart.run.spread import Rank
 from eyechart.store.folder import Folder
 from eyechart.train.loop import Trainer, shuffled
+from eyechart.train.present import write_page
 from eyechart.train.recipe import Recipe, recipe_of
 from eyechart.train.resident import Resident
 from eyechart.train.watch import Watching, with_labels
@@ -67,7 +69,7 @@ def train_model(
         device: see ``load_model``.
         watch: exams that the net sits every ``every`` epochs, on training images and, where given, on test images.
         test_images: to watch on.
-        said: told of each epoch's line of the log.
+        said: told of each epoch's line of the log, and of remarks, which have a ``note`` alone.
 
     Returns:
         The trained model.
@@ -78,7 +80,7 @@ def train_model(
     """
     whole = load_images(images) if isinstance(images, str) else images
     recipe = recipe_of(recipe) if isinstance(recipe, str) else recipe
-    place = device_of(device) if not isinstance(arch, ImageModel) else arch.device
+    place = _place(device) if not isinstance(arch, ImageModel) else arch.device
     start = _treated(_start(arch, whole, preprocess, seed), recipe)
     chosen, _ = split(whole, limit or len(whole), seed)
     labels = _labels(start.model, chosen)
@@ -98,7 +100,23 @@ def train_model(
     net = trainer.run()
     if trainer.processes.first:
         folder.write(WEIGHTS, _bytes(net, start, recipe, seed, whole))
-    return load_model(f"{folder.root}/{WEIGHTS}", device=str(place), trust="code")
+    trainer.processes.wait()
+    trained = load_model(f"{folder.root}/{WEIGHTS}", device=str(place), trust="code")
+    if trainer.processes.first:
+        present_training(trained, recipe, out)
+    return trained
+
+
+def present_training(trained: ImageModel, recipe: Recipe, out: str | Path) -> None:
+    """Write OUT/report.html, the page of a training: curves, what was watched, and a link to the proof if it is there."""
+    about = trained.source["treatment"]
+    write_page(Folder(out), recipe, f"Training of {about['architecture'] or trained.name}", about["training"])
+
+
+def _place(device: str) -> torch.device:
+    """Under ``torchrun`` each process has a GPU of its own, where there are any."""
+    found, rank = device_of(device), Rank.from_environment()
+    return torch.device("cuda", rank.local) if rank.of > 1 and found == torch.device("cuda") else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +190,16 @@ def _few(images: ImageSet | str, seed: int) -> ImageSet:
     return split(found, WATCHED, seed)[0]
 
 
+def _trained(start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> dict[str, Any]:
+    return {
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": seed,
+        "images": images.name,
+        "fingerprint": images.fingerprint,
+        "start": start.fingerprint,
+    }
+
+
 def _bytes(net: nn.Module, start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> bytes:
     """Weights, and in their header all that it takes to load them again."""
     earlier = {} if start.model is None else dict(start.model.source.get("treatment", {}))
@@ -185,13 +213,7 @@ def _bytes(net: nn.Module, start: _Start, recipe: Recipe, seed: int, images: Ima
         "class_names": list(start.class_names),
         "class_ids": [] if start.model is None else list(start.model.class_ids),
         "remedies": [*earlier.get("remedies", []), *start.remedies],
-        "training": {
-            "recipe": recipe.model_dump(mode="json"),
-            "seed": seed,
-            "images": images.name,
-            "fingerprint": images.fingerprint,
-            "start": start.fingerprint,
-        },
+        "training": _trained(start, recipe, seed, images),
     }
     state = {name: value.detach().cpu().contiguous().clone() for name, value in net.state_dict().items()}
     return save(state, {KEY: json.dumps(about)})

@@ -98,7 +98,9 @@ def four(archive: str, known: tuple[object, ...]) -> tuple[object, ...]:
 
 def program(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     """The command line as a program of its own."""
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parents[1]), **environment}
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join(map(str, (tests, tests.parent / "src")))  # this checkout, not the one that is installed
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **environment}
     full = [sys.executable, "-m", "eyechart.cli.app", *map(str, arguments)]
     return subprocess.Popen(
         full, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

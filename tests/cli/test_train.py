@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import random
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
+from eyechart.store.folder import Folder
 from eyechart.store.run_folder import Run
+from eyechart.train.checkpoint import digest
+from eyechart.train.log import read
 
 Command = Any
+Program = Any
+CHANGES = ("epochs=2", "batch_size=8", "precision=float32")
+SMALL = ("train", "--arch", "eyechart:lenet", *(part for change in CHANGES for part in ("--change", change)))
 
 
 def test_trained_and_proved_and_done_already(command: Command, tmp_path: Path) -> None:
@@ -38,6 +49,83 @@ def test_mistakes(command: Command, arguments: list[str], told: str) -> None:
     said = command("train", *arguments)
     assert said.code == 2
     assert told in said.err
+
+
+def test_a_loss_that_is_not_finite(command: Command, tmp_path: Path) -> None:
+    said = command(*SMALL, "--images", "demo", "--change", "lr=1e30", "--out", tmp_path / "net")
+    assert said.code == 2
+    assert "The loss became nan" in said.paragraph or "The loss became inf" in said.paragraph
+    assert "Lower the learning rate" in said.paragraph
+
+
+def test_weights_of_another_architecture(command: Command, tmp_path: Path) -> None:
+    first = command(*SMALL, "--images", "demo", "--change", "epochs=1", "--out", tmp_path / "lenet")
+    assert first.code == 0, first.err
+    state = load_file(tmp_path / "lenet" / "model.safetensors")
+    save_file(state, tmp_path / "bare.safetensors")
+    start = ("--start", tmp_path / "bare.safetensors", "--arch", "eyechart:cifar_resnet8")
+    said = command("train", *start, "--images", "demo", "--out", tmp_path / "on")
+    assert said.code == 2
+    assert "Traceback" not in said.err
+    assert "cifar_resnet8" in said.err
+
+
+def test_a_batch_larger_than_the_set(command: Command, tmp_path: Path) -> None:
+    said = command(*SMALL, "--images", "demo", "--change", "epochs=1", "--train-limit", 6, "--out", tmp_path / "net")
+    assert said.code == 0
+    assert "A batch of 8 is more than the 6 images there are" in said.err
+
+
+def test_stopped_by_the_keyboard(command: Command, program: Program, archive: str, tmp_path: Path) -> None:
+    """One plain line, the exit code of an interrupted exam, and the same command goes on."""
+    how = (*SMALL, "--images", archive, "--change", "epochs=4000", "--out", tmp_path / "net")
+    running = program(*how)
+    first = next(line for line in running.stderr if "epoch 2" in line)
+    os.killpg(running.pid, signal.SIGINT)
+    err = first + running.stderr.read()
+    running.stdout.close(), running.stderr.close()
+    assert running.wait() == 130, err
+    assert "Traceback" not in err
+    assert "finished epochs are kept. Give the same command again" in " ".join(err.split())
+
+
+@pytest.mark.slow
+def test_killed_ten_times(command: Command, program: Program, archive: str, tmp_path: Path) -> None:
+    """Weights after each epoch and the log are those of a training that nobody killed."""
+
+    def how(out: str) -> tuple[object, ...]:
+        changes = ("--change", "epochs=80", "--change", "ema=0.9", "--change", 'augment=[{"name": "crop_flip"}]')
+        arch = ("train", "--arch", "eyechart:cifar_resnet8", "--device", "cpu")
+        return (*arch, *SMALL[3:], "--images", archive, *changes, "--out", tmp_path / out)
+
+    whole = program(*how("whole"))
+    _, told = whole.communicate()
+    assert whole.returncode == 0, told
+    want = columns(tmp_path / "whole")
+    chance, killed = random.Random(0), 0
+    while killed < 10:
+        running = program(*how("parts"))
+        for _ in range(chance.randint(1, 3)):
+            next((line for line in running.stderr if line.startswith("epoch")), "")
+        time.sleep(chance.uniform(0, 0.2))
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        assert running.returncode == -signal.SIGKILL, "it had ended already"
+        killed += 1
+        found = columns(tmp_path / "parts")
+        assert found == want[: len(found)]
+    last = program(*how("parts"))
+    last.communicate()
+    assert columns(tmp_path / "parts") == want
+    ends = [load_file(tmp_path / name / "model.safetensors") for name in ("whole", "parts")]
+    assert digest(ends[0]) == digest(ends[1])
+
+
+def columns(folder: Path) -> list[tuple[str, ...]]:
+    """Of the log, all that does not tell the time."""
+    return [
+        tuple(line[name] for name in ("epoch", "loss", "accuracy", "lr", "weights")) for line in read(Folder(folder))
+    ]
 
 
 def test_recipes_are_listed(command: Command) -> None:

@@ -16,6 +16,7 @@ from eyechart.models.nets import CifarResNet
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
 from eyechart.train import checkpoint
+from eyechart.train.chance import EpochDraws
 from eyechart.train.log import read
 from eyechart.train.loop import Trainer, shuffled
 from eyechart.train.recipe import Recipe, recipe_names, recipe_of
@@ -129,10 +130,98 @@ def test_smaller_parts_where_memory_is_short(tmp_path: Path) -> None:
     torch.testing.assert_close(ends[0].state_dict(), ends[1].state_dict())
 
 
+class Short(nn.Module):
+    """Memory for so many images at once; statistics are moved before it is found to be short."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.net, self.most = net(), most
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = self.net(x)
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError
+        return logits
+
+
+def test_where_memory_is_short_batchnorm_moves_once_a_step_and_the_log_says_so(tmp_path: Path) -> None:
+    """The same as ghost batches of the size that fits, asked for from the start."""
+    short = Trainer(Short(4), recipe(ema=0.0), resident(), SEEN, Folder(tmp_path / "short")).run()
+    ghosts = Trainer(Short(16), recipe(ema=0.0, ghost_batches=4), resident(), SEEN, Folder(tmp_path / "ghosts")).run()
+    assert checkpoint.digest(short.state_dict()) == checkpoint.digest(ghosts.state_dict())
+    assert short.state_dict()["net.bn1.num_batches_tracked"] == 9
+    assert "in 4 parts" in read(Folder(tmp_path / "short"))[-1]["note"]
+    assert "note" not in read(Folder(tmp_path / "ghosts"))[-1]
+
+
+def test_one_image_that_does_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="One image alone"):
+        Trainer(Short(0), recipe(), resident(), SEEN, Folder(tmp_path)).run()
+
+
+def test_ghost_batches_move_statistics_as_their_mean(tmp_path: Path) -> None:
+    """After one step: (1 - m) * start + m * the mean over ghosts of their own means."""
+    plain = nn.Sequential(nn.BatchNorm2d(3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    changes = recipe(epochs=1, batch_size=6, ghost_batches=2, augment=[], ema=0.0)
+    data = resident(6)
+    Trainer(plain, changes, data, SEEN, Folder(tmp_path)).run()
+    order = EpochDraws(0, 0, 6).order
+    frames = (data.batch(order)[0] - 0.5) / 0.25
+    variances = torch.stack([part.var((0, 2, 3)) for part in frames.chunk(2)]).mean(0)
+    torch.testing.assert_close(plain[0].running_mean, 0.1 * frames.mean((0, 2, 3)))
+    torch.testing.assert_close(plain[0].running_var, 0.9 + 0.1 * variances)
+    assert plain[0].num_batches_tracked == 1
+
+
+def test_a_net_with_dropout_goes_on_as_if_it_had_not_been_stopped_and_chance_is_left_alone(tmp_path: Path) -> None:
+    def dropping() -> nn.Module:
+        return nn.Sequential(net(), nn.Dropout(0.3))
+
+    def stop(line: Mapping[str, Any]) -> None:
+        raise StoppedError
+
+    state = torch.get_rng_state()
+    Trainer(dropping(), recipe(), resident(), SEEN, Folder(tmp_path / "whole")).run()
+    assert torch.equal(torch.get_rng_state(), state)
+    with pytest.raises(StoppedError):
+        Trainer(dropping(), recipe(), resident(), SEEN, Folder(tmp_path / "parts"), said=stop).run()
+    torch.manual_seed(77)
+    Trainer(dropping(), recipe(), resident(), SEEN, Folder(tmp_path / "parts")).run()
+    whole, parts = (read(Folder(tmp_path / name)) for name in ("whole", "parts"))
+    assert [line["weights"] for line in whole] == [line["weights"] for line in parts]
+
+
+def test_stopped_between_the_log_and_its_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line that has no checkpoint is written anew; none is missing and none is there twice."""
+    _, whole = trained(tmp_path / "whole")
+    write = checkpoint.write
+
+    def stop(folder: Folder, found: checkpoint.Checkpoint, identity: str) -> None:
+        if found.epoch == 2:
+            raise StoppedError
+        write(folder, found, identity)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoint, "write", stop)
+        with pytest.raises(StoppedError):
+            trained(tmp_path / "parts")
+    _, parts = trained(tmp_path / "parts")
+    assert [(line["epoch"], line["weights"]) for line in parts] == [(line["epoch"], line["weights"]) for line in whole]
+
+
+def test_a_field_that_came_later_does_not_make_it_another_training() -> None:
+    assert "ghost_batches" not in recipe().told()
+    assert recipe(ghost_batches=2).told()["ghost_batches"] == 2
+
+
 def test_fewer_images_than_a_batch(tmp_path: Path) -> None:
     few = resident(7)
-    Trainer(net(), recipe(batch_size=128), few, SEEN, Folder(tmp_path)).run()
+    said: list[Mapping[str, Any]] = []
+    Trainer(net(), recipe(batch_size=128), few, SEEN, Folder(tmp_path), said=said.append).run()
     assert len(read(Folder(tmp_path))) == 3
+    assert said[0] == {"note": "A batch of 128 is more than the 7 images there are: each step takes 7."}
+    with pytest.raises(SettingError, match="fewer images"):
+        Trainer(net(), recipe(ghost_batches=8), few, SEEN, Folder(tmp_path))
 
 
 def test_labels_dealt_out_anew_keep_their_numbers() -> None:

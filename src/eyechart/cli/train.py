@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json as json_
+import os
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,7 +49,7 @@ def train(
     from eyechart.core.catalogue import make_exams
     from eyechart.examination import exam_names
     from eyechart.images.load import load_images
-    from eyechart.training import train_model
+    from eyechart.training import present_training, train_model
 
     _, options = with_config(TrainOptions, (), options, config)
     if not options.images or not options.out:
@@ -63,24 +65,37 @@ def train(
     images = load_images(options.images, labels=options.labels)
     tests = load_images(options.test_images, labels=options.test_labels) if options.test_images else None
     begin = _begin(options)
-    trained = train_model(
-        begin,
-        images,
-        recipe,
-        options.out,
-        preprocess=options.preprocess,
-        limit=options.train_limit,
-        seed=options.seed,
-        device=options.device,
-        watch=watched,
-        every=options.every,
-        test_images=tests,
-        said=_say,
-    )
-    stderr.print(f"Trained model: [bold]{escape(options.out)}/model.safetensors[/]")
+    try:
+        trained = train_model(
+            begin,
+            images,
+            recipe,
+            options.out,
+            preprocess=options.preprocess,
+            limit=options.train_limit,
+            seed=options.seed,
+            device=options.device,
+            watch=watched,
+            every=options.every,
+            test_images=tests,
+            said=_say,
+        )
+    except KeyboardInterrupt:
+        # Not by rich: stopped in the midst of a line, its console holds back all that follows.
+        sys.stderr.write(
+            f"Stopped. {_kept(options.out)} Give the same command again (with --out {options.out}) to go on.\n"
+        )
+        sys.exit(130)
+    first = os.environ.get("RANK", "0") == "0"
+    if first:
+        stderr.print(f"Trained model: [bold]{escape(options.out)}/model.safetensors[/]")
     if tests is not None:
         before = [begin] if not isinstance(begin, str) else []
         _prove([*before, trained], tests, exams, options, as_json=json)
+        if first:
+            present_training(trained, recipe, options.out)
+    if first:
+        stderr.print(f"Curves: [bold]{escape(options.out)}/report.html[/]")
 
 
 def _recipe(options: TrainOptions) -> Recipe:
@@ -122,10 +137,25 @@ def _begin(options: TrainOptions) -> ImageModel | str:
     return options.arch[0]
 
 
+def _kept(out: str) -> str:
+    """What is not lost when training is stopped."""
+    from eyechart.store.folder import Folder
+    from eyechart.train.checkpoint import epochs_kept
+
+    epochs = epochs_kept(Folder(out))
+    return (
+        f"{epochs} finished epoch{'s are' if epochs > 1 else ' is'} kept." if epochs else "No epoch was finished yet."
+    )
+
+
 def _say(line: Mapping[str, Any]) -> None:
+    if "epoch" not in line:
+        stderr.print(escape(str(line["note"])))
+        return
     told = [f"epoch {line['epoch']}", f"loss {line['loss']:.4f}", f"right {100 * line['accuracy']:.1f} %"]
     told += [f"lr {line['lr']:.2g}", f"{line['images_per_second']:,.0f} images/s"]
     told += [f"{name} {value:.3f}" for name, value in line.items() if "." in name and isinstance(value, float)][:4]
+    told += [str(line["note"])] if "note" in line else []
     stderr.print(escape(", ".join(told)))
 
 

@@ -63,6 +63,12 @@ def write(folder: Folder, found: Checkpoint, identity: str) -> None:
         folder.remove(f"checkpoints/{old}")
 
 
+def epochs_kept(folder: Folder) -> int:
+    """Epochs that the newest file says are finished; 0 without one."""
+    names = [name for name in folder.names("checkpoints") if name.startswith("epoch-")]
+    return int(names[-1].removeprefix("epoch-").split(".")[0]) if names else 0
+
+
 def newest(folder: Folder, identity: str) -> Checkpoint | None:
     """The newest checkpoint of this training that can be read; a damaged one is passed over."""
     for name in reversed([n for n in folder.names("checkpoints") if n.startswith("epoch-")]):

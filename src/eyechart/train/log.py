@@ -1,4 +1,4 @@
-"""The log of a training: one line an epoch, as CSV."""
+"""The log of a training: one line an epoch, as CSV and as TensorBoard reads it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eyechart.store.folder import Folder
+from eyechart.train import events
 
 NAME = "log.csv"
 
@@ -24,10 +25,15 @@ class Log:
         self._folder = folder
         self.lines: list[dict[str, Any]] = [line for line in read(folder) if int(line["epoch"]) <= epochs]
 
+    def forget(self, epochs: int) -> None:
+        """Remove what an earlier training in this folder has left beyond these epochs."""
+        events.forget(self._folder, epochs)
+
     def add(self, line: Mapping[str, Any]) -> None:
         """Put a line behind the others."""
         self.lines.append(dict(line))
         self._folder.write(NAME, _as_csv(self.lines).encode())
+        events.write(self._folder, line)
 
 
 def read(folder: Folder) -> list[dict[str, Any]]:

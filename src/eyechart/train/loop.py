@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from eyechart.core.view import Precision
 from eyechart.errors import TrainingError
+from eyechart.models.chance_guard import global_chance_untouched
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
 from eyechart.train import checkpoint
@@ -27,6 +28,8 @@ from eyechart.train.optim import learning_rate, optimiser_of, xavier
 from eyechart.train.processes import Processes
 from eyechart.train.recipe import Recipe
 from eyechart.train.resident import Resident
+from eyechart.train.shares import ghosts_of, whole_batch
+from eyechart.train.statistics import Statistics
 
 Watch = Callable[[int, nn.Module], Mapping[str, Any]]  # (epochs finished, the net) -> further columns of the log
 
@@ -51,7 +54,7 @@ class Trainer:
         folder: where log and checkpoints go; the same call again goes on from the newest checkpoint.
         seed: of the start (xavier), the order and all augmentation.
         watch: called after each epoch.
-        said: told of each line of the log.
+        said: told of each line of the log, and of remarks, which have a ``note`` alone.
         about: what else makes this training the one it is, such as the fingerprint of weights to start from.
     """
 
@@ -76,10 +79,11 @@ class Trainer:
         self._mean = torch.tensor(preprocessing.mean, device=device).view(1, -1, 1, 1)
         self._std = torch.tensor(preprocessing.std, device=device).view(1, -1, 1, 1)
         self._labels = shuffled(data.labels, seed) if recipe.shuffled_labels else data.labels
-        batch = min(recipe.batch_size, len(data))
-        self._batch = max(batch - batch % self.processes.world, self.processes.world)
-        self._parts = 1  # a batch is taken in so many parts, where memory is short
-        told = {"recipe": recipe.identity(), "seed": seed, "ids": data.ids, "labels": data.labels.tolist()}
+        self._statistics = Statistics(self.net)
+        self._parts = ghosts = ghosts_of(recipe, self.processes.world)  # a process takes its share in so many parts
+        self._batch = whole_batch(recipe.batch_size, len(data), self.processes.world * ghosts)
+        self._note = ""
+        told = {"recipe": recipe.told(), "seed": seed, "ids": data.ids, "labels": data.labels.tolist()}
         told |= dict(about or {})
         self.identity = blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()
 
@@ -94,12 +98,20 @@ class Trainer:
         Raises:
             TrainingError: the loss is not finite, or one image alone does not fit into memory.
         """
+        with global_chance_untouched():
+            return self._run()
+
+    def _run(self) -> nn.Module:
+        if self._batch != self.recipe.batch_size:
+            self._tell({"note": self._why_smaller()})
         if self.recipe.start == "xavier":
             xavier(self.net, self.seed)
         optimiser = optimiser_of(self.recipe, [p for p in self.net.parameters() if p.requires_grad])
         mean = RunningMean(self.net, self.recipe.ema)
         done = self._resume(optimiser, mean)
         log = Log(self.folder, done)
+        if self.processes.first:
+            log.forget(done)
         for epoch in range(done, self.recipe.epochs):
             line = self._epoch(epoch, optimiser, mean)
             with mean.in_place():
@@ -108,12 +120,23 @@ class Trainer:
             state = self.net.state_dict()
             if self.processes.first:
                 line["weights"] = checkpoint.digest(state)
+                # The log first: a line without its checkpoint is written anew, a checkpoint without its line would lose it.
+                log.add(line)
                 found = checkpoint.Checkpoint(epoch + 1, state, mean.state, optimiser.state_dict())
                 checkpoint.write(self.folder, found, self.identity)
-                log.add(line)
-                self._said(line)
+            self._tell(line)
         mean.take()
         return self.net.eval()
+
+    def _tell(self, line: Mapping[str, Any]) -> None:
+        if self.processes.first:
+            self._said(line)
+
+    def _why_smaller(self) -> str:
+        asked, n = self.recipe.batch_size, len(self.data)
+        if asked > n:
+            return f"A batch of {asked:,} is more than the {n:,} images there are: each step takes {self._batch:,}."
+        return f"{asked:,} images do not divide into equal shares: each step takes {self._batch:,}."
 
     def _resume(self, optimiser: torch.optim.Optimizer, mean: RunningMean) -> int:
         """Epochs that stand already."""
@@ -141,6 +164,7 @@ class Trainer:
             optimiser.zero_grad(set_to_none=True)
             self._gradients(self.processes.share(batch), deal, counted, (epoch, k))
             self.processes.average_gradients(self.net)
+            self.processes.average(self._statistics.means)
             if self.recipe.clip:
                 nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.clip)
             optimiser.step()
@@ -148,25 +172,51 @@ class Trainer:
         loss, right, seen = self.processes.totals(counted.loss, counted.right, counted.seen)
         took = perf_counter() - began
         told = {"epoch": epoch + 1, "lr": rate, "loss": loss / seen, "accuracy": right / seen}
-        return {**told, "seconds": round(took, 3), "images_per_second": round(seen / took, 1)}
+        noted = {"note": self._note} if self._note else {}
+        return {**told, "seconds": round(took, 3), "images_per_second": round(seen / took, 1), **noted}
 
     def _gradients(self, index: Tensor, deal: Deal, counted: Epoch, place: tuple[int, int]) -> None:
         """Gradients of the batch's mean loss; where memory runs out, in smaller parts from here on."""
+        before = self._statistics.now()
         while True:
+            self._seeded(place)
             try:
-                found = [self._part(part, len(index), deal) for part in index.tensor_split(self._parts)]
+                found = self._in_parts(index, deal, before)
                 break
             except RuntimeError as error:
-                if not out_of_memory(error) or self._parts >= len(index):
+                if not out_of_memory(error):
                     raise
+                if self._parts >= len(index):
+                    raise self._too_large() from error
             self.net.zero_grad(set_to_none=True)
-            self._parts *= 2
+            self._statistics.put(before)
+            self._parts = min(2 * self._parts, len(index))
+            self._note = f"memory was short: {len(index)} images in {self._parts} parts, so BatchNorm saw fewer at once"
         loss = sum(part for part, _ in found)
         if not torch.isfinite(torch.tensor(loss)):
             raise self._broken(index, place, loss)
         counted.loss += loss * len(index)
         counted.right += sum(right for _, right in found)
         counted.seen += len(index)
+
+    def _in_parts(self, index: Tensor, deal: Deal, before: list[Tensor]) -> list[tuple[float, int]]:
+        """Losses and right answers of the parts; BatchNorm's statistics move once."""
+        parts = index.tensor_split(self._parts)
+        found, ends = [], []
+        for part in parts:
+            if len(parts) > 1:
+                self._statistics.put(before)
+            found.append(self._part(part, len(index), deal))
+            if len(parts) > 1:
+                ends.append(self._statistics.now())
+        if ends:
+            self._statistics.put_mean(ends, [len(part) / len(index) for part in parts])
+        return found
+
+    def _seeded(self, place: tuple[int, int]) -> None:
+        """Chance of the net's own, as of dropout: by the step, so that a resumed training and a second try draw the same."""
+        key = f"{self.seed} {place[0]} {place[1]} {self.processes.rank}".encode()
+        torch.manual_seed(int.from_bytes(blake2b(key, digest_size=7).digest(), "little"))
 
     def _part(self, index: Tensor, whole: int, deal: Deal) -> tuple[float, int]:
         """Forwards and backward of part of a batch: its share of the mean loss, and how many were right."""
@@ -181,6 +231,14 @@ class Trainer:
         torch.autograd.backward(loss)
         wanted = labels if mixed is None else mixed.larger
         return float(loss.detach()), int((logits.argmax(1) == wanted).sum())
+
+    def _too_large(self) -> TrainingError:
+        return TrainingError(
+            "One image alone does not fit into memory. Finished epochs are kept.",
+            setting="device",
+            value=str(self.data.images.device),
+            way_out="Give a smaller net, or smaller frames with --preprocess.",
+        )
 
     def _broken(self, index: Tensor, place: tuple[int, int], loss: float) -> TrainingError:
         some = ", ".join(self.data.ids[i] for i in index[:3].tolist())

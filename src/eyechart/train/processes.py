@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,15 +41,34 @@ class Processes:
         return index[self.rank * each : (self.rank + 1) * each] if self.world > 1 else index
 
     def average_gradients(self, net: nn.Module) -> None:
-        """Each gradient becomes its mean over the processes, in one message."""
+        """Each gradient becomes its mean over the processes, in one message.
+
+        A parameter that no process used keeps no gradient, as with one process; one that only some used counts as 0 in others.
+        """
         if self.world == 1:
             return
-        gradients = [p.grad for p in net.parameters() if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in gradients])
+        trained = [p for p in net.parameters() if p.requires_grad]
+        used = torch.tensor([float(p.grad is not None) for p in trained], device=trained[0].device)
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
+        used, *means = self._means([used, *gradients])
+        for parameter, some, mean in zip(trained, used.tolist(), means, strict=True):
+            if some and parameter.grad is None:
+                parameter.grad = torch.empty_like(parameter)
+            if some and parameter.grad is not None:
+                parameter.grad.copy_(mean)
+
+    def average(self, values: Sequence[Tensor]) -> None:
+        """Each value becomes, in place, its mean over the processes: BatchNorm's statistics after a step."""
+        if self.world > 1 and values:
+            for value, mean in zip(values, self._means(values), strict=True):
+                value.copy_(mean)
+
+    def _means(self, values: Sequence[Tensor]) -> list[Tensor]:
+        flat = torch.cat([value.flatten() for value in values])
         dist.all_reduce(flat)
         flat /= self.world
-        for gradient, mean in zip(gradients, torch.split(flat, [g.numel() for g in gradients]), strict=True):
-            gradient.copy_(mean.view_as(gradient))
+        parts = torch.split(flat, [value.numel() for value in values])
+        return [part.view(value.shape) for part, value in zip(parts, values, strict=True)]
 
     def totals(self, *values: float) -> tuple[float, ...]:
         """Sums over the processes."""
@@ -58,3 +78,8 @@ class Processes:
         sums = torch.tensor(values, dtype=torch.float64, device=device)
         dist.all_reduce(sums)
         return tuple(sums.tolist())
+
+    def wait(self) -> None:
+        """Until every process has come here: what the first has written, the others can read."""
+        if self.world > 1:
+            dist.barrier()

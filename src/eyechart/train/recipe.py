@@ -18,6 +18,7 @@ from eyechart.train.augment import Augment, Mix, Step, augment_of
 from eyechart.train.objective import Objective, objective_of
 
 Named = dict[str, Any]  # name and settings
+LATER = ("ghost_batches",)  # trainings begun before there was such a field go on
 
 
 class Recipe(BaseModel):
@@ -28,6 +29,9 @@ class Recipe(BaseModel):
     about: str = Field("", description="What it is, and where it comes from.")
     epochs: int = Field(ge=1, description="Times that every image is shown.")
     batch_size: int = Field(128, ge=1, description="Images a step, over all processes.")
+    ghost_batches: int = Field(
+        1, ge=1, description="BatchNorm sees a batch in so many equal parts; with torchrun each process's share is one."
+    )
     optimiser: Literal["sgd", "adam", "adamw", "adagrad", "adadelta", "rmsprop"] = Field("sgd", description="Which.")
     lr: float = Field(gt=0, description="Learning rate at the start, after warm-up.")
     momentum: float = Field(0.9, ge=0, lt=1, description="Of sgd and rmsprop.")
@@ -70,6 +74,11 @@ class Recipe(BaseModel):
             raise ValueError(f"{steps[wide[0]]} leaves [0, 1], and {self.objective['name']} needs pixels within")
         self.cures()
         return self
+
+    def told(self) -> dict[str, Any]:
+        """Plain data that a training is known by; fields added later count only where they are used."""
+        found = self.model_dump(mode="json")
+        return {k: v for k, v in found.items() if k not in LATER or v != type(self).model_fields[k].default}
 
     def steps(self) -> tuple[Step, ...]:
         """The augmentation, ready to use."""
