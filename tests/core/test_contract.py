@@ -146,7 +146,7 @@ def test_a_setting_that_does_not_fit_is_named_with_its_value() -> None:
         ("spatial_robustness", "degrees", 200, "Give 180 or less."),
         ("spatial_robustness", "border", "wrap", "Give zero, reflect or margin."),
         ("spatial_robustness", "grid", "perhaps", "Give true or false."),
-        ("affine", "rotate", "ten", 'Give a list, such as [1, 2] or ["a", "b"].'),
+        ("affine", "rotate", "ten", "Give a number."),
         ("affine", "rotate", ["ten"], "Give a number."),
         ("affine", "scale", ["pixels"], "Give a number or pixel."),
         ("affine", "families", [], "Give a list of 1 or more."),

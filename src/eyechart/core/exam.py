@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
@@ -129,6 +129,20 @@ class Exam(BaseModel, ABC):
     right_by: ClassVar[str] = ""
     own_targets: ClassVar[bool] = False
     only_estimates: ClassVar[tuple[str, ...]] = ()
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _listed(cls, value: object, info: ValidationInfo) -> object:
+        """``fog,snow`` and 3 are lists where a list is wanted."""
+        kind = cls.model_fields[info.field_name or ""].annotation
+        parts = (kind, *(() if get_origin(kind) is tuple else get_args(kind)))
+        kinds = [get_args(part)[0] if get_origin(part) is Annotated else part for part in parts]
+        texts = any(one is str or get_origin(one) is Literal for one in kinds)
+        if texts or all(get_origin(one) is not tuple for one in kinds):
+            return value
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return [value] if isinstance(value, (int, float)) else value
 
     @field_validator("*", mode="before")
     @classmethod

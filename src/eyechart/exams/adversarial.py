@@ -141,11 +141,6 @@ class Adversarial(Exam):
         several = eps.split(",") if isinstance(eps, str) else [eps] if isinstance(eps, (int, float)) else eps
         return [size_of(one) for one in several] if isinstance(several, (list, tuple)) else several
 
-    @field_validator("attacks", mode="before")
-    @classmethod
-    def _one_or_several(cls, attacks: object) -> object:
-        return [name.strip() for name in attacks.split(",")] if isinstance(attacks, str) else attacks
-
     @field_validator("at", mode="before")
     @classmethod
     def _one_in_words(cls, at: object) -> object:
@@ -167,7 +162,9 @@ class Adversarial(Exam):
     def _within(self) -> Adversarial:
         known = self.eps or (STEPS["linf"] if self.norm == "linf" else None)
         if self.norm == "linf" and known and known[-1] > 1:
-            raise ValueError("eps is a change of values from 0 to 1: write 8/255, not 8")
+            raise ValueError(
+                "eps is a change of values from 0 to 1, so at most 1, which is 255/255: write 8/255, not 8"
+            )
         if self.at is not None and (known is None or not any(isclose(self.at, eps) for eps in known)):
             raise ValueError("at is one of the sizes: name it in eps, too")
         if self.surrogate_arch and not self.surrogate:

@@ -16,11 +16,13 @@ class Check:
         asks: what the figure is, for the table.
         means: what follows where it fails, to stand after "because".
         format: of the figure.
+        noticed: what is said where a figure of 0 asks for a look all the same.
     """
 
     asks: str
     means: str
     format: Format = "percent"
+    noticed: str = ""
 
 
 CHECKS: Mapping[str, Check] = {
@@ -30,7 +32,9 @@ CHECKS: Mapping[str, Check] = {
     ),
     "optimises": Check("images for which the model takes gradients itself", "the model optimises while it answers"),
     "softmax_output": Check(
-        "images with a probability of exactly 0", "the model's own softmax hides classes from gradients"
+        "images with a probability of exactly 0",
+        "the model's own softmax hides classes from gradients",
+        noticed="the model ends with a softmax, so its logarithm was attacked",
     ),
     "class_count": Check("classes (fewer than 4 allow no targeted ratio loss)", "there are too few classes", "integer"),
     "zero_gradient_ce": Check(

@@ -25,8 +25,8 @@ DECIDING = {
     "huge_change",
 }  # checks that must have been made
 WEAKLY_TRIED = (
-    "That is no proof of strength: it takes a search of ten steps or more, and the checks that would betray a search without a "
-    "gradient to follow. Ask with the attacks pgd and square."
+    "Little was tried: a search of ten steps or more may leave less, and the checks that betray a search without a gradient to "
+    "follow were not all made. Ask with the attacks pgd and square."
 )
 ENOUGH = 10  # images that fell: fewer say little of the changes
 ADVICE = (
@@ -70,8 +70,13 @@ def _doubts(estimates: Estimates, norm: Norm) -> Iterator[Finding]:
             "not as what is not there.",
         )
     elif warned:
-        because = "; ".join(f"{CHECKS[e.at['flag']].asks}: {_figure(e)}" for e in warned)
+        because = "; ".join(_noticed(e) for e in warned)
         yield Finding("note", f"Checks of the attacks ask for a closer look: {because}.")
+
+
+def _noticed(e: Estimate) -> str:
+    check = CHECKS[e.at["flag"]]
+    return check.noticed if check.noticed and not e.value else f"{check.asks}: {_figure(e)}"
 
 
 def _figure(e: Estimate) -> str:
@@ -106,8 +111,8 @@ def _cost(estimates: Estimates, norm: Norm, clean: Estimate, thorough: bool) -> 
     )
     failed = bool(estimates.one("flags_failed", eps=at) and estimates.of("flag", status="fail"))
     verdict = _verdict(left, clean, failed)
-    if verdict == "strong" and not thorough:
-        verdict, sentence = "note", f"{sentence} {WEAKLY_TRIED}"
+    if not thorough:
+        verdict, sentence = "note" if verdict == "strong" else verdict, f"{sentence} {WEAKLY_TRIED}"
     yield Finding(verdict, sentence, ADVICE if verdict == "weak" else "")
 
 
@@ -132,8 +137,15 @@ def _distance(estimates: Estimates, norm: Norm) -> Iterator[Finding]:
         return
     yield Finding(
         "note",
-        f"Half of the images that it gets right fall to a change of {told(e.value, norm)} or less{_ends(e, norm)}.",
+        f"Half of the images that it gets right fall to a change of {told(e.value, norm)} or less{_ends(e, norm)}."
+        f"{_unseen(e, norm)}",
     )
+
+
+def _unseen(e: Estimate, norm: Norm) -> str:
+    """A file of 8 bit cannot hold less than one step."""
+    below = norm == "linf" and e.value is not None and e.value < 1 / LEVELS
+    return " That is less than one brightness step: no file of 8 bit holds such a change." if below else ""
 
 
 def _ends(e: Estimate, norm: Norm) -> str:

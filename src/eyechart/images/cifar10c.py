@@ -11,7 +11,7 @@ from typing import Any, overload
 import numpy as np
 
 from eyechart.images.cifar10 import CLASSES, SIDE
-from eyechart.images.corrupted import CLEAN, CORRUPTIONS, SEVERITIES, chosen, missing, nothing, strangers
+from eyechart.images.corrupted import CLEAN, CORRUPTED, CORRUPTIONS, SEVERITIES, chosen, missing, nothing, strangers
 from eyechart.images.fingerprint import Fingerprint
 from eyechart.images.image_set import ImageSet
 from eyechart.images.labels import strings
@@ -100,7 +100,7 @@ def open_cifar10c(where: str) -> MappedSet:
     count = len(labels)
     blocks = [block for name in names for block in _blocks(folder, name, count, where)]
     if not any(block.severity for block in blocks):
-        raise nothing("The folder holds no array of a corruption.", "cifar10c", where, _WAY_OUT)
+        raise nothing(_none_of(folder, names), "cifar10c", where, _WAY_OUT)
     targets = _targets(blocks, labels)
     mark = Fingerprint("blocks")
     for block in blocks:
@@ -117,6 +117,13 @@ def open_cifar10c(where: str) -> MappedSet:
         blocks=blocks,
         count=count,
     )
+
+
+def _none_of(folder: Path, names: Sequence[str]) -> str:
+    there = [name for name in CORRUPTIONS if os.path.lexists(folder / f"{name}.npy")]
+    if not there:
+        return "The folder holds no array of a corruption."
+    return f"The folder has no {' or '.join(f'{name}.npy' for name in names)}; it has: {', '.join(there)}."
 
 
 def _targets(blocks: Sequence[Block], labels: Array) -> Mapping[str, Array]:
@@ -181,7 +188,7 @@ def _array(file: Path, where: str, mapped: bool = True) -> Array:
 def _remarks(folder: Path, names: Sequence[str], blocks: Sequence[Block], count: int) -> tuple[str, ...]:
     known = {f"{name}.npy" for name in (*CORRUPTIONS, CLEAN, "labels")}
     odd = [entry.name for entry in folder.iterdir() if entry.suffix == ".npy" and entry.name not in known]
-    remarks = (*missing({(b.corruption, b.severity) for b in blocks}, names), *strangers(odd, "arrays are"))
+    remarks = (*missing({(b.corruption, b.severity) for b in blocks}, names), *strangers(odd, "arrays are"), CORRUPTED)
     if count != PUBLISHED:
         remarks = (
             f"There are {count:,} test images; CIFAR-10-C has {PUBLISHED:,}: this is not the whole set.",

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from eyechart.images.corrupted import CLEAN, CORRUPTIONS, SEVERITIES, chosen, missing, nothing, strangers
+from eyechart.images.corrupted import CLEAN, CORRUPTED, CORRUPTIONS, SEVERITIES, chosen, missing, nothing, strangers
 from eyechart.images.fingerprint import Fingerprint
 from eyechart.images.folder import FolderSet
 from eyechart.images.ids import PathIds, printable
@@ -84,7 +84,9 @@ def open_imagenetc(where: str) -> FolderSet:
     if not any(severity for _, severity in found.cells):
         raise nothing("The folder holds no corrupted pictures.", "imagenetc", where, _WAY_OUT)
     odd += there - {*CORRUPTIONS, CLEAN}
-    return _set(f"imagenetc:{where}", folder, found, (*_remarks(found, names), *strangers(odd, "folders are")))
+    return _set(
+        f"imagenetc:{where}", folder, found, (*_remarks(found, names), *strangers(odd, "folders are"), CORRUPTED)
+    )
 
 
 def _others(folder: str, name: str) -> Iterator[str]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from eyechart.images.image_set import ImageSet
+
 Indices = np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
@@ -33,6 +35,31 @@ def seeded_order(ids: Sequence[str], labels: np.ndarray[Any, Any] | None, seed: 
     within[by_class] = np.arange(count) - np.repeat(starts, sizes)
     ranks = (within + _starts(names, seed)[groups]) / sizes[groups]
     return np.lexsort((low, high, ranks)).astype(np.int64)  # equal ranks: by the 128 bits of the id
+
+
+def examined_order(images: ImageSet, seed: int) -> Indices:
+    """``seeded_order``; in a set of corrupted pictures that of the test images, with all pictures of each side by side."""
+    ranks = _source_ranks(images, seed)
+    return seeded_order(images.ids, images.labels, seed) if ranks is None else np.argsort(ranks, kind="stable")
+
+
+def pictures_of(images: ImageSet, count: int, seed: int) -> int:
+    """How many pictures the first ``count`` images of ``examined_order`` are: in a set of corrupted pictures, test images."""
+    ranks = _source_ranks(images, seed)
+    return min(count, len(images)) if ranks is None else int((ranks < count).sum())
+
+
+def _source_ranks(images: ImageSet, seed: int) -> Indices | None:
+    """(n,) the place of each picture's test image in their order; None where pictures are images."""
+    if not {"corruption", "source"} <= set(images.targets):
+        return None
+    names, first, which = np.unique(images.targets["source"], return_index=True, return_inverse=True)
+    order = seeded_order(
+        [str(name) for name in names], images.labels[first] if images.labels is not None else None, seed
+    )
+    places = np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    return places[which]
 
 
 def _hashes(ids: Sequence[str], seed: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

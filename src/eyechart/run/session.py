@@ -16,7 +16,7 @@ from eyechart.core.exam import Exam
 from eyechart.core.query import cost_of
 from eyechart.errors import EyechartError, NothingMeasuredError, SettingError
 from eyechart.images.image_set import ImageSet
-from eyechart.images.order import seeded_order
+from eyechart.images.order import examined_order, pictures_of
 from eyechart.models.image_model import ImageModel
 from eyechart.run.common_ground import side_by_side
 from eyechart.run.engine import Engine
@@ -93,7 +93,7 @@ class Session:
 
     def _number(self, images: ImageSet, covered: int) -> int:
         """How many images are examined: as many as asked for, or as the run covers already."""
-        asked = min(self.options.limit or len(images), len(images))
+        asked = pictures_of(images, self.options.limit or len(images), self.options.seed)
         if covered > asked:
             self.reporter.say(f"This run covers {covered:,} images already ({images.name}); all of them are used.")
         return max(asked, covered)
@@ -101,7 +101,7 @@ class Session:
     def _engines(self, images: ImageSet, labels: Sequence[Array], n: int, training: bool = False) -> list[Engine]:
         """One a model."""
         keys = digests(self._identity(labels, images))
-        order = seeded_order(images.ids, images.labels, self.options.seed)
+        order = examined_order(images, self.options.seed)
         slots = [f"{slot}-training" if training else slot for slot in self.slots]
         fixed = self.options, self.reporter, self.rank, training
         return [

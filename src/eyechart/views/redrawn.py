@@ -28,18 +28,27 @@ def redrawn(pixels: torch.Tensor, change: Change) -> torch.Tensor:
         (n, c, h, w) uint8 levels, channels_last.
     """
     frames = pixels.detach().permute(0, 2, 3, 1).cpu().numpy()
-    changed = np.empty(frames.shape, np.uint8)
+    changed = levels_of(frames)
 
     def work(image: int) -> None:
-        changed[image] = _redrawn(frames[image], change)
+        changed[image] = _redrawn(changed[image], change)
 
     in_threads(work, len(frames), frames[:1].size)
     return torch.from_numpy(changed).to(pixels.device).permute(0, 3, 1, 2)
 
 
-def _redrawn(frame: Array, change: Change) -> Array:
-    """One image (h, w, c), rounded to 8 bit."""
-    levels = (frame * 255 + 0.5).astype(np.uint8)
+def levels_of(frames: Array) -> Array:
+    """(n, h, w, c) uint8 of values in [0, 1], rounded."""
+    levels, room = np.empty(frames.shape, np.uint8), np.empty(frames.shape[1:], frames.dtype)
+    for k, frame in enumerate(frames):
+        np.multiply(frame, 255, out=room)
+        np.add(room, 0.5, out=room)
+        levels[k] = room  # cut to whole numbers
+    return levels
+
+
+def _redrawn(levels: Array, change: Change) -> Array:
+    """One image (h, w, c) uint8."""
     if levels.shape[2] == 3:
         return change(Image.fromarray(levels))
     planes = np.ascontiguousarray(levels.transpose(2, 0, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 import torch
@@ -31,7 +32,9 @@ def pixelate(given: Given, scale: float) -> torch.Tensor:
 
     def change(picture: Image.Image) -> Array:
         levels = np.asarray(picture.resize(small[::-1], Image.Resampling.BOX))
-        return np.take(np.take(levels, columns, 1), rows, 0)
+        bands = levels.shape[2:]  # values one after another: taking single ones is faster than taking threes
+        values = (columns[:, None] * prod(bands) + np.arange(prod(bands))).ravel()
+        return np.take(np.take(levels.reshape(small[0], -1), values, 1), rows, 0).reshape(height, width, *bands)
 
     return _shown(given, redrawn(given.pixels, change))
 
