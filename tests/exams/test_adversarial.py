@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from eyechart.core.catalogue import make_exams
+from eyechart.core.estimate import Estimates
 from eyechart.core.exam import Array, Subject
 from eyechart.core.tally import Tally
 from eyechart.core.view import Precision
@@ -186,21 +188,50 @@ def test_one_that_nothing_moves_is_praised_only_if_gradients_lead_somewhere() ->
     assert "strong" not in [f.verdict for f in constant.exam.findings(constant.estimates)]
 
 
+class Colours(nn.Module):
+    """Names the brightest channel."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 4 * x.mean((2, 3))
+
+
 def test_an_honest_eye_of_few_pixels_is_praised() -> None:
     labels = np.arange(N) % 3
 
-    class Colours(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return 4 * x.mean((2, 3))
+    def said(*attacks: str, **settings: Any) -> tuple[list[str], str]:
+        found = sat(Colours(), plain_images(labels, SIZE), labels, attacks=attacks, **settings)
+        findings = found.exam.findings(found.estimates)
+        return [f.verdict for f in findings], " ".join(f.sentence for f in findings)
 
-    def verdicts(**settings: Any) -> list[str]:
-        found = sat(Colours(), plain_images(labels, SIZE), labels, **settings)
-        return [f.verdict for f in found.exam.findings(found.estimates)]
+    assert "strong" in said("fgsm", "pgd", "square", "bands")[0]
+    no_search, no_square = "no search of 10 steps", "not checked: accuracy that a search without gradients takes away"
+    no_rise = "not checked: right images whose loss did not rise"
+    for attacks, missing in (
+        (("fgsm", "bands"), no_square),
+        (("square",), no_search),
+        (("fgsm", "pgd"), no_square),
+        (("fgsm", "pgd", "square"), no_rise),
+    ):
+        verdicts, sentences = said(*attacks)
+        assert "strong" not in verdicts
+        assert missing in sentences
+    verdicts, sentences = said("pgd", "square", steps=2)
+    assert "strong" not in verdicts
+    assert no_search in sentences
 
-    assert "strong" in verdicts(attacks=("fgsm", "pgd", "square"))
-    for weakly_tried in (("fgsm",), ("square",), ("fgsm", "pgd")):
-        assert "strong" not in verdicts(attacks=weakly_tried)
-    assert "strong" not in verdicts(attacks=("fgsm", "pgd", "square"), steps=2)
+
+def test_a_deciding_check_that_asks_for_a_look_stands_in_the_way_of_praise() -> None:
+    labels = np.arange(N) % 3
+    asked = ("pgd", "square", "bands")
+    found = sat(Colours(), plain_images(labels, SIZE), labels, attacks=asked)
+    said = [f.verdict for f in found.exam.findings(found.estimates)]
+    looked = [
+        replace(e, at={**e.at, "status": "warn"}) if e.at.get("flag") == "square_helped" else e for e in found.estimates
+    ]
+    doubted = found.exam.findings(Estimates(looked))
+    assert "strong" in said
+    assert "strong" not in [f.verdict for f in doubted]
+    assert any("not clear: accuracy that a search without gradients" in f.sentence for f in doubted)
 
 
 def test_the_model_is_as_it_was_and_batches_do_not_matter() -> None:

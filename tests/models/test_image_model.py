@@ -94,6 +94,24 @@ def test_a_frame_size_the_net_cannot_take() -> None:
         wrap(net, preprocessing=SEEN)
 
 
+def test_a_net_that_takes_a_gradient_before_it_answers_is_told_how_it_may() -> None:
+    class Stepping(Says):
+        def forward(self, x: Tensor) -> object:
+            with torch.enable_grad():
+                start = x.detach().clone().requires_grad_()
+                (slope,) = torch.autograd.grad(self.fc(start.mean((2, 3))).sum(), start)
+            return self.fc((x - 0.1 * slope).mean((2, 3)))
+
+    class Leaving(Stepping):
+        def forward(self, x: Tensor) -> object:
+            with torch.inference_mode(False):
+                return super().forward(x.clone())
+
+    with pytest.raises(ModelOutputError, match=r"asks for derivatives while it answers.*inference_mode\(False\)"):
+        wrap(Stepping(lambda z: z), preprocessing=SEEN)
+    assert wrap(Leaving(lambda z: z), preprocessing=SEEN).n_outputs == 4
+
+
 def test_probabilities_are_noticed_and_become_log_p() -> None:
     model = wrap(Says(lambda z: z.softmax(1)), preprocessing=SEEN)
     assert model.outputs == "probabilities"

@@ -15,19 +15,18 @@ from eyechart.views.attacks.ball import Norm
 
 Verdict = Literal["strong", "weak", "note"]
 MUCH = 0.5  # of its right answers lost at the size that checks are about: weak
-KEPT = 0.8  # of them kept: strong, if every check passes
+KEPT = 0.8  # of them kept: strong, if no check fails and those that decide pass
 MANY = 10  # steps of a search that may call a model strong
+SHORT = f"no search of {MANY} steps or more was made"
 SEARCHES = ("pgd", "short", "direct", "standard", "full")
-DECIDING = {
+DECIDING = (  # checks that must have been made, and passed
     "zero_gradient_ce",
     "zero_gradient_margin",
     "square_helped",
+    "loss_sinks",
     "huge_change",
-}  # checks that must have been made
-WEAKLY_TRIED = (
-    "Little was tried: a search of ten steps or more may leave less, and the checks that betray a search without a gradient to "
-    "follow were not all made. Ask with the attacks pgd and square."
 )
+WEAKLY_TRIED = "That is no proof of strength: {}. Ask with the attacks pgd, square and bands."
 ENOUGH = 10  # images that fell: fewer say little of the changes
 ADVICE = (
     "What is known to help is adversarial training (Madry et al., ICLR 2018): on CIFAR-10 (8/255, AutoAttack) a "
@@ -50,7 +49,7 @@ def findings(estimates: Estimates, norm: Norm, steps: Mapping[str, int]) -> Sequ
         return [Finding("note", "Without labels nobody can say which answers a change costs.")]
     return [
         *_doubts(estimates, norm),
-        *_cost(estimates, norm, clean, _thorough(estimates, steps)),
+        *_cost(estimates, norm, clean, _untried(estimates, steps)),
         *_distance(estimates, norm),
         *_transfer(estimates, norm),
         *_waves(estimates, norm),
@@ -88,14 +87,17 @@ def _figure(e: Estimate) -> str:
     return points(e) if e.unit == "difference of shares" and e.low is not None else percent(e)
 
 
-def _thorough(estimates: Estimates, steps: Mapping[str, int]) -> bool:
-    """Whether a search of many steps was made, and what would betray one that had no gradient to follow was looked at."""
-    unchecked = {e.at["flag"] for e in estimates.of("flag", status="not checked")}
+def _untried(estimates: Estimates, steps: Mapping[str, int]) -> str:
+    """What is missing for praise: a search of many steps, and checks that would betray one without a gradient to follow."""
     long = any(estimates.of("robust_accuracy", attack=name) and steps.get(name, MANY) >= MANY for name in SEARCHES)
-    return long and not unchecked & DECIDING
+    missing = [] if long else [SHORT]
+    for status, said in (("not checked", "not checked"), ("warn", "not clear")):
+        names = {e.at["flag"] for e in estimates.of("flag", status=status)}
+        missing += [f"{said}: {CHECKS[name].asks}" for name in DECIDING if name in names]
+    return "; ".join(missing)
 
 
-def _cost(estimates: Estimates, norm: Norm, clean: Estimate, thorough: bool) -> Iterator[Finding]:
+def _cost(estimates: Estimates, norm: Norm, clean: Estimate, untried: str) -> Iterator[Finding]:
     """At the smallest size and at the one that checks are about."""
     at = estimates.of("flags_failed")[0].at["eps"]
     sizes = [e.at["eps"] for e in estimates.of("robust_accuracy", attack="all")]
@@ -111,8 +113,10 @@ def _cost(estimates: Estimates, norm: Norm, clean: Estimate, thorough: bool) -> 
     )
     failed = bool(estimates.one("flags_failed", eps=at) and estimates.of("flag", status="fail"))
     verdict = _verdict(left, clean, failed)
-    if not thorough:
-        verdict, sentence = "note" if verdict == "strong" else verdict, f"{sentence} {WEAKLY_TRIED}"
+    if untried and verdict == "strong":
+        verdict, sentence = "note", f"{sentence} {WEAKLY_TRIED.format(untried)}"
+    elif untried.startswith(SHORT):
+        sentence = f"{sentence} Little was tried, though: {SHORT}."
     yield Finding(verdict, sentence, ADVICE if verdict == "weak" else "")
 
 
