@@ -15,6 +15,7 @@ from eyechart.errors import ImagesError, UnknownNameError
 from eyechart.images.corrupted import CORRUPTIONS, SEVERITIES
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
+from eyechart.images.order import examined_order, pictures_of, seeded_order
 from eyechart.views.corruptions.corrupted import CORRUPTIONS as DRAWN
 from eyechart.views.corruptions.corrupted import SEVERITIES as DRAWN_AT
 
@@ -201,3 +202,31 @@ def test_sets_of_our_own_making_are_not_the_published_ones(tmp_path: Path, text:
     remarks = " ".join(load_images(f"imagenetc:{tmp_path}").remarks)
     assert ("-C-like set" in remarks) is made
     assert ("files that are not images" in remarks) is not made
+
+
+def test_a_limit_takes_whole_test_images(cifar: Path) -> None:
+    images = load_images(f"cifar10c:{cifar}")
+    sources = images.targets["source"]
+    for seed in range(5):
+        order = examined_order(images, seed)
+        assert sorted(order.tolist()) == list(range(len(images)))
+        for limit in range(1, COUNT + 1):
+            taken = order[: pictures_of(images, limit, seed)]
+            assert len(taken) == 11 * limit
+            assert len(set(sources[taken].tolist())) == limit
+    assert pictures_of(images, 99, 0) == len(images)
+
+
+def test_other_sets_are_taken_picture_by_picture(tmp_path: Path) -> None:
+    for label in ("cat", "dog"):
+        (tmp_path / label).mkdir()
+        for k in range(3):
+            (tmp_path / label / f"{k}.png").write_bytes(PNG)
+    images = load_images(str(tmp_path))
+    assert examined_order(images, 3).tolist() == seeded_order(images.ids, images.labels, 3).tolist()
+    assert [pictures_of(images, limit, 3) for limit in (1, 4, 9)] == [1, 4, 6]
+
+
+def test_a_corruption_that_is_not_there_is_named(cifar: Path) -> None:
+    with pytest.raises(ImagesError, match=r"no snow\.npy; it has: frost, fog"):
+        load_images(f"cifar10c:{cifar}#snow")

@@ -140,7 +140,7 @@ class Exam(BaseModel, ABC):
         texts = any(one is str or get_origin(one) is Literal for one in kinds)
         if texts or all(get_origin(one) is not tuple for one in kinds):
             return value
-        if isinstance(value, str):
+        if isinstance(value, str) and not value.lstrip().startswith("["):
             return [part.strip() for part in value.split(",") if part.strip()]
         return [value] if isinstance(value, (int, float)) else value
 
