@@ -139,7 +139,8 @@ def finish_and_tell(
         session.run()
     except KeyboardInterrupt:
         stderr.print(
-            f"Stopped. What is finished is kept in {out}; give the same command again (with --out {out}) to go on."
+            f"Stopped. Finished portions are kept in {out} (a small run is one portion); give the same command again (with "
+            f"--out {out}) to go on."
         )
         sys.exit(130)
     finally:

@@ -131,12 +131,18 @@ class Calibration(Exam):
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """How far confidence is off, as they are and corrupted, and what a temperature mends."""
-        return findings(estimates, self.coverage)
+        return findings(estimates, self.coverage, self._told)
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The image as it is, and as it was shown."""
         condition = Condition(case.facts["shown"], case.facts["corruption"], case.facts["severity"])
         return {"plain": CLEAN.view, "shown": condition.query.view}
+
+    @property
+    def _told(self) -> str:
+        listed = f"{len(self.corruptions)} corruptions" if len(self.corruptions) > 2 else " and ".join(self.corruptions)
+        several = "severities" if len(self.severities) > 1 else "severity"
+        return f"{listed.replace('_', ' ')}, {several} {', '.join(map(str, self.severities))}"
 
     @property
     def _layout(self) -> Layout:

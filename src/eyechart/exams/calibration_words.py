@@ -29,11 +29,17 @@ WHERE = {
 }
 
 
-def findings(estimates: Estimates, coverage: float) -> Sequence[Finding]:
-    """Clean, corrupted, moved; what a temperature mends; whether a threshold guards."""
+def findings(estimates: Estimates, coverage: float, shown: str) -> Sequence[Finding]:
+    """Clean, corrupted, moved; what a temperature mends; whether a threshold guards.
+
+    Args:
+        estimates: of one model.
+        coverage: of the exam.
+        shown: which corruptions, such as ``15 corruptions, severities 1, 3, 5``.
+    """
     found = [
         *_off(estimates, {"shown": "clean"}, "On the images as they are"),
-        *_off(estimates, {"shown": "corrupted"}, "On corrupted images"),
+        *_off(estimates, {"shown": "corrupted"}, f"On corrupted images ({shown})"),
         *_off(estimates, {"shown": "crop"}, "On random crops"),
         *_off(estimates, {"shown": "embedded"}, "On the images made small on black"),
         *_mended(estimates),
@@ -54,7 +60,7 @@ def _off(estimates: Estimates, at: dict[str, object], where: str) -> Iterator[Fi
     error, noise, over, sure, right = found
     if not error or not noise or not over or not sure or not right or error.value is None or over.value is None:
         return
-    sentence = f"{where} it is {100 * (sure.value or 0):.1f}% sure and {100 * (right.value or 0):.1f}% right"
+    sentence = f"{where} it is {100 * (sure.value or 0):.1f}% sure and {100 * (right.value or 0):.1f}% right ({error.n:,} images)"
     if error.value <= (noise.value or 0.0):
         enough = error.n >= ENOUGH and max(error.high or 1.0, noise.value or 1.0) < LITTLE
         able = (right.low or 0.0) > HALF
@@ -65,7 +71,9 @@ def _off(estimates: Estimates, at: dict[str, object], where: str) -> Iterator[Fi
         return
     sentence += f": {_by_how_much(error, over)}."
     weak = (error.low or 0.0) > (LITTLE if at["shown"] == "clean" else MUCH)
-    advice = BELOW if at["shown"] == "clean" else MEND if over.value > 0 else LIKE
+    mended = alone(estimates, "ece_removed", shown="clean")
+    below = BELOW if mended and (mended.low or 0.0) > 0 else LIKE  # where it does not show, it is not promised
+    advice = below if at["shown"] == "clean" else MEND if over.value > 0 else LIKE
     yield Finding("weak" if weak else "note", sentence, advice if weak else "")
 
 

@@ -84,6 +84,9 @@ def _overall(estimates: Estimates, mean: Estimate, praise: bool) -> Iterator[Fin
     if clean is None or more is None or more.value is None:
         yield Finding("note", f"{sentence}; {mean.n:,} test images.")
         return
+    if more.low is None:  # too few images to say more
+        yield Finding("note", f"{sentence}, as they are {percent(clean)}; {mean.n:,} test images.")
+        return
     told = f"{sentence}, of the same images as they are {percent(clean)}: {points(more)} more; {mean.n:,} images."
     yield judged(told, more, MUCH, LITTLE, MIXED, praise=praise)
 

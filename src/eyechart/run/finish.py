@@ -190,10 +190,12 @@ class Fates:
         unfit = sum(found == "not_finite" for found, _ in self._odd.values())
         ways = ["mend or remove the images (eyechart doctor lists them)"] if self.bad > unfit else []
         ways += ["check the model's weights and preprocessing"] if unfit else []
-        counted = f"{self.bad} of {self.images} images could not be examined"
+        counted = f"{self.bad} of {self.images} images could not be examined by all exams"
         counted += f" ({unfit} of them since the model answered NaN or infinity)" if 0 < unfit < self.bad else ""
         others = (
-            "All other images were examined, and the results are" if self.bad < self.images else "What was tried is"
+            "Exams leave out what they could not examine, and the results are"
+            if self.bad < self.images
+            else "What was tried is"
         )
         return BadImagesError(
             f"{counted}; the first is {first}: {reason.rstrip('.')}. {others} in {where}.",
