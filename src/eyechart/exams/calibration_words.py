@@ -60,7 +60,8 @@ def _off(estimates: Estimates, at: dict[str, object], where: str) -> Iterator[Fi
     error, noise, over, sure, right = found
     if not error or not noise or not over or not sure or not right or error.value is None or over.value is None:
         return
-    sentence = f"{where} it is {100 * (sure.value or 0):.1f}% sure and {100 * (right.value or 0):.1f}% right ({error.n:,} images)"
+    told = f"{100 * (sure.value or 0):.1f}% sure and {100 * (right.value or 0):.1f}% right"
+    sentence = f"{where} it is {told} ({error.n:,} images)"
     if error.value <= (noise.value or 0.0):
         enough = error.n >= ENOUGH and max(error.high or 1.0, noise.value or 1.0) < LITTLE
         able = (right.low or 0.0) > HALF
