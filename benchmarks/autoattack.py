@@ -8,6 +8,8 @@ depend less on what runs beside it than those on the wall; both are told.
     PYTHONPATH=peers python benchmarks/autoattack.py --images 500                 # about ten minutes on one core
     PYTHONPATH=peers python benchmarks/autoattack.py --images 100 --norm l2 --eps 0.5 --net resnet4b
 
+``--precision bfloat16``: ours searches in it; what it reports is confirmed in float32.
+
 Prints one JSON object on stdout.
 """
 
@@ -28,7 +30,7 @@ from PIL import Image
 from torch import nn
 
 import eyechart
-from eyechart.core.view import Attacked, Pixels
+from eyechart.core.view import Attacked, Pixels, Precision
 from eyechart.models.image_model import ImageModel
 from eyechart.views.attacks.autoattack import AutoAttack
 
@@ -47,13 +49,15 @@ def images(n: int) -> tuple[torch.Tensor, np.ndarray[Any, Any]]:
     return pixels, truth["labels"][there].astype(np.int64)
 
 
-def ours(model: ImageModel, pixels: torch.Tensor, labels: np.ndarray[Any, Any], norm: Any, eps: float) -> Outcome:
+def ours(
+    model: ImageModel, pixels: torch.Tensor, labels: np.ndarray[Any, Any], norm: Any, eps: float, precision: Precision
+) -> Outcome:
     view, shown, by, right = AutoAttack(norm, eps), [], [], []
     for start in range(0, len(pixels), BATCH):
         part = slice(start, start + BATCH)
         ids = tuple(str(start + i) for i in range(len(labels[part])))
         with torch.inference_mode():
-            one = view.render(Pixels(pixels[part], ids, 0, attacked=Attacked(model, labels[part])))
+            one = view.render(Pixels(pixels[part], ids, 0, attacked=Attacked(model, labels[part], precision)))
         shown.append(one.pixels)
         by.append(one.notes["broken_by"])
         right.append(one.notes["right"] == 1)
@@ -107,6 +111,7 @@ def main() -> None:
     parser.add_argument("--net", choices=["cnn_a", "resnet4b"], default="cnn_a")
     parser.add_argument("--norm", choices=["linf", "l2"], default="linf")
     parser.add_argument("--eps", type=float, default=8 / 255)
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="ours searches in it")
     parser.add_argument("--turns", type=int, default=1)
     given = parser.parse_args()
     model = eyechart.load_model(
@@ -114,7 +119,7 @@ def main() -> None:
     )
     pixels, labels = images(given.images)
     turns = [
-        (timed(lambda: ours(model, pixels, labels, given.norm, given.eps)),
+        (timed(lambda: ours(model, pixels, labels, given.norm, given.eps, given.precision)),
          timed(lambda: theirs(model, pixels, labels, given.norm, given.eps)))
         for _ in range(given.turns)
     ]  # fmt: skip
