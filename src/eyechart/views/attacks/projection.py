@@ -7,6 +7,7 @@ import torch
 from eyechart.views.attacks.ball import Norm
 from eyechart.views.attacks.rows import each
 
+IN_CACHE = 2**18  # values
 ROUNDS = 100  # each takes in at least one more value at its bound; pictures need about ten
 
 
@@ -26,26 +27,43 @@ def to_hyperplane(points: torch.Tensor, normals: torch.Tensor, gaps: torch.Tenso
     Returns:
         (n, d).
     """
+    if points.device.type != "cpu":
+        return _moves(points, normals, gaps, norm)
+    at_a_time = max(1, IN_CACHE // max(1, points.shape[1]))  # memory is what takes the time
+    parts = [slice(start, start + at_a_time) for start in range(0, max(1, len(points)), at_a_time)]
+    return torch.cat([_moves(points[part], normals[part], gaps[part], norm) for part in parts])
+
+
+def _moves(points: torch.Tensor, normals: torch.Tensor, gaps: torch.Tensor, norm: Norm) -> torch.Tensor:
     towards = normals * each(gaps.sign())
     weight = normals.abs()
     room = torch.where(towards > 0, 1 - points, points)
-    pace = torch.ones_like(weight) if norm == "linf" else weight
-    length = _length(weight, room, pace, gaps.abs())
-    return towards.sign_().mul_(pace.mul(each(length)).minimum(room))
+    if norm == "linf":  # every pace is 1
+        length = _length(room, weight, weight * room, gaps.abs())
+        return towards.sign_().mul_(room.minimum(each(length)))
+    ends = (room / weight).nan_to_num_(posinf=0.0)  # L at which each value meets its bound; values of pace 0 never move
+    length = _length(ends, weight * weight, weight * room, gaps.abs())
+    return towards.sign_().mul_(weight.mul_(each(length)).minimum(room))
 
 
-def _length(weight: torch.Tensor, room: torch.Tensor, pace: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """(n,) the L that yields what is ``wanted``; where nothing does, one at which all values are at their bounds."""
-    ends = (room / pace).nan_to_num_(posinf=0.0)  # L at which each value meets its bound; values of pace 0 never move
-    gain, full, most = weight * pace, weight * room, ends.amax(1)
-    length, free = torch.zeros_like(wanted), torch.ones_like(ends)
+def _length(ends: torch.Tensor, gain: torch.Tensor, full: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """(n,) the L that yields what is ``wanted``; where nothing does, one at which all values are at their bounds.
+
+    Args:
+        ends: (n, d) the L at which each value meets its bound.
+        gain, full: (n, d) what each yields for 1 of L while it moves, and in all.
+        wanted: (n,).
+    """
+    most, rising = ends.amax(1), gain.sum(1)
+    length = (wanted / rising).where(rising > 0, most).minimum(most)  # as if none met its bound
     for _ in range(ROUNDS):
+        free = (ends > each(length)).to(ends.dtype)
         rising = _dot(free, gain)  # what values that still move yield, for each 1 of L
-        further = ((wanted - _dot(1 - free, full)) / rising).where(rising > 0, most).minimum(most)
+        held = _dot(free.neg_().add_(1), full)
+        further = ((wanted - held) / rising).where(rising > 0, most).minimum(most)
         if not (further > length).any():
             break
         length = torch.maximum(further, length)
-        free = (ends > each(length)).to(ends.dtype)
     return length
 
 
