@@ -16,6 +16,7 @@ from eyechart.images.corrupted import CORRUPTIONS, SEVERITIES
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
 from eyechart.images.order import examined_order, pictures_of, seeded_order
+from eyechart.images.part import split
 from eyechart.views.corruptions.corrupted import CORRUPTIONS as DRAWN
 from eyechart.views.corruptions.corrupted import SEVERITIES as DRAWN_AT
 
@@ -230,3 +231,13 @@ def test_other_sets_are_taken_picture_by_picture(tmp_path: Path) -> None:
 def test_a_corruption_that_is_not_there_is_named(cifar: Path) -> None:
     with pytest.raises(ImagesError, match=r"no snow\.npy; it has: frost, fog"):
         load_images(f"cifar10c:{cifar}#snow")
+
+
+def test_no_test_image_is_in_both_parts(cifar: Path) -> None:
+    images = load_images(f"cifar10c:{cifar}")
+    for first in (1, 11, 12, len(images) // 2, len(images)):
+        some, others = split(images, first, 1)
+        assert len(some) >= first
+        assert len(some) + len(others) == len(images)
+        assert not set(some.targets["source"].tolist()) & set(others.targets["source"].tolist())
+    assert len(split(images, 11, 1)[0]) == 11

@@ -7,7 +7,7 @@ from math import isclose
 from typing import Annotated, ClassVar
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimates
@@ -28,6 +28,7 @@ from eyechart.views.perturbations import Enlarged, SpectrumOfChange
 
 SMALL = 64  # pixels: frames up to here are cheap
 MANY, FEW = 500, 64  # images, on small frames and on larger ones
+Size = Annotated[float, BeforeValidator(size_of)]  # 8/255, too
 
 
 class Adversarial(Exam):
@@ -109,11 +110,11 @@ class Adversarial(Exam):
     norm: Norm = Field(
         "linf", description="Size of a change: linf (largest change of a value) or l2 (root of the sum of squares)."
     )
-    eps: tuple[float, ...] | None = Field(
+    eps: tuple[Size, ...] | None = Field(
         None,
         description='Sizes, of [0, 1]; text such as "8/255" is understood. Default: 1, 2, 4, 8 /255; l2: see Measures.',
     )
-    at: float | None = Field(
+    at: Size | None = Field(
         None, gt=0, description="The one of them that checks and costly attacks are about; default the largest."
     )
     attacks: Annotated[tuple[Name, ...], Distinct] = Field(
@@ -134,17 +135,6 @@ class Adversarial(Exam):
     )
     surrogate_arch: str | None = Field(None, description="Its architecture, where it is a weights file.")
     gallery: int = Field(6, ge=0, description="Images whose change is shown.")
-
-    @field_validator("eps", mode="before")
-    @classmethod
-    def _in_words(cls, eps: object) -> object:
-        several = eps.split(",") if isinstance(eps, str) else [eps] if isinstance(eps, (int, float)) else eps
-        return [size_of(one) for one in several] if isinstance(several, (list, tuple)) else several
-
-    @field_validator("at", mode="before")
-    @classmethod
-    def _one_in_words(cls, at: object) -> object:
-        return size_of(at)
 
     @field_validator("eps")
     @classmethod

@@ -37,7 +37,7 @@ SEVERITIES = (1, 2, 3, 4, 5)
 CLEAN = "clean"  # ours: the same test images as they are, at severity 0
 CORRUPTED = (  # a remark
     "These pictures are corrupted already: exams other than corruptions take each for an image as it is. "
-    "--limit counts test images."
+    "In an exam, --limit counts test images."
 )
 COLUMNS = ("corruption", "severity", "source")
 

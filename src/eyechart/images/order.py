@@ -49,9 +49,23 @@ def pictures_of(images: ImageSet, count: int, seed: int) -> int:
     return min(count, len(images)) if ranks is None else int((ranks < count).sum())
 
 
+def up_to_whole(images: ImageSet, order: Indices, count: int) -> int:
+    """At least ``count`` pictures of ``examined_order``, and none of a test image whose others come later."""
+    if not _corrupted(images) or not 0 < count < len(order):
+        return count
+    sources = images.targets["source"][order]
+    later = np.flatnonzero(sources[count:] != sources[count - 1])
+    return count + int(later[0]) if len(later) else len(order)
+
+
+def _corrupted(images: ImageSet) -> bool:
+    """Whether several pictures are of one test image."""
+    return {"corruption", "source"} <= set(images.targets)
+
+
 def _source_ranks(images: ImageSet, seed: int) -> Indices | None:
     """(n,) the place of each picture's test image in their order; None where pictures are images."""
-    if not {"corruption", "source"} <= set(images.targets):
+    if not _corrupted(images):
         return None
     names, first, which = np.unique(images.targets["source"], return_index=True, return_inverse=True)
     order = seeded_order(

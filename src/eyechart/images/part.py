@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from eyechart.images.image_set import ImageSet, Source
-from eyechart.images.order import seeded_order
+from eyechart.images.order import examined_order, up_to_whole
 
 Array = np.ndarray[Any, Any]
 
@@ -51,6 +51,10 @@ def part_of(whole: ImageSet, places: Sequence[int] | Array, name: str = "") -> P
 
 
 def split(whole: ImageSet, first: int, seed: int = 0) -> tuple[Part, Part]:
-    """Two parts without a common image, each stratified by class: ``first`` images of the seeded order, and the others."""
-    order = seeded_order(whole.ids, whole.labels, seed)
+    """Two parts without a common image, each stratified by class: ``first`` images of the seeded order, and the others.
+
+    Of a set of corrupted pictures the first part has as many more as keep all pictures of a test image together.
+    """
+    order = examined_order(whole, seed)
+    first = up_to_whole(whole, order, first)
     return part_of(whole, order[:first]), part_of(whole, order[first:])

@@ -143,9 +143,9 @@ class Attack(InputView):
         """How it went, reckoned in float32."""
         logits = victim.logits(after)
         return {
-            "right": _numbers(right),
-            "broken": _numbers(wrong(logits, labels)),
-            "nan": _numbers(logits.isnan().any(1)),
+            "right": numbers_of(right),
+            "broken": numbers_of(wrong(logits, labels)),
+            "nan": numbers_of(logits.isnan().any(1)),
             **sizes_of(after - before),
         }
 
@@ -153,7 +153,7 @@ class Attack(InputView):
 def sizes_of(moved: torch.Tensor) -> dict[str, Array]:
     """Notes on changes (n, c, h, w): their size in each norm, (n,). The sum of many squares is taken in float64."""
     exact = moved if moved.device.type == "mps" else moved.double()
-    return {"linf": _numbers(norm_of(moved, "linf")), "l2": _numbers(norm_of(exact, "l2"))}
+    return {"linf": numbers_of(norm_of(moved, "linf")), "l2": numbers_of(norm_of(exact, "l2"))}
 
 
 def _refuse_other_ranges(pixels: torch.Tensor) -> None:
@@ -189,11 +189,11 @@ def _joined(shown: list[Shown]) -> Shown:
 def _spread(column: torch.Tensor, chosen: torch.Tensor) -> Array:
     """(n,) with a column in the places chosen, NaN elsewhere."""
     spread = np.full(len(chosen), np.nan)
-    spread[chosen.cpu().numpy()] = _numbers(column)
+    spread[chosen.cpu().numpy()] = numbers_of(column)
     return spread
 
 
-def _numbers(column: torch.Tensor) -> Array:
+def numbers_of(column: torch.Tensor) -> Array:
     """(n,) float64, which not every device has."""
     numbers: Array = column.cpu().double().numpy()
     return numbers

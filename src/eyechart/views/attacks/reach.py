@@ -7,10 +7,8 @@ from typing import Self
 
 import torch
 
-from eyechart.views.attacks.ball import FAINT, Norm, enlarging
+from eyechart.views.attacks.ball import FAINT, TINY, Norm, enlarging
 from eyechart.views.attacks.rows import each, sizes
-
-TINY = 1e-12
 
 
 @dataclass

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,7 @@ from eyechart.core.view import Attacked, InputView, Pixels, Shown
 from eyechart.errors import SettingError
 from eyechart.models.image_model import ImageModel
 from eyechart.models.load import load_model
-from eyechart.views.attacks.attack import Attack, sizes_of
+from eyechart.views.attacks.attack import Attack, numbers_of, sizes_of
 from eyechart.views.attacks.losses import wrong
 from eyechart.views.attacks.victim import Victim
 from eyechart.views.interpolation import marked, unmarked
@@ -94,18 +93,14 @@ class Transferred(InputView):
         victim, truth = Victim(asked), torch.from_numpy(labels).to(batch.tensor.device)
         before, after = victim.logits(batch.tensor), victim.logits(made.pixels)
         notes = {
-            "right": _numbers((before.argmax(1) == truth) & ~before.isnan().any(1)),
-            "broken": _numbers(wrong(after, truth)),
-            "nan": _numbers(after.isnan().any(1)),
+            "right": numbers_of((before.argmax(1) == truth) & ~before.isnan().any(1)),
+            "broken": numbers_of(wrong(after, truth)),
+            "nan": numbers_of(after.isnan().any(1)),
             "surrogate_right": made.notes["right"],
             "surrogate_broken": made.notes["broken"],
             **sizes_of(made.pixels - batch.tensor),
         }
         return Shown(made.pixels, notes, made.valid)
-
-
-def _numbers(column: torch.Tensor) -> np.ndarray[Any, Any]:
-    return np.asarray(column.cpu().numpy(), np.float64)
 
 
 @lru_cache(maxsize=1)

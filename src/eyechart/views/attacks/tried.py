@@ -9,7 +9,7 @@ import torch
 
 from eyechart.core.view import InputView, Pixels, Shown
 from eyechart.errors import NoGradientError
-from eyechart.views.attacks.attack import Attack
+from eyechart.views.attacks.attack import Attack, numbers_of
 from eyechart.views.attacks.losses import wrong
 from eyechart.views.attacks.victim import Victim
 
@@ -53,5 +53,5 @@ def _untouched(batch: Pixels) -> Shown:
     odd = logits.isnan().any(1)
     found = {"right": ~missed & ~odd, "broken": missed, "nan": odd}
     none = np.zeros(len(labels))
-    notes = {**{name: column.double().cpu().numpy() for name, column in found.items()}, "linf": none, "l2": none}
+    notes = {**{name: numbers_of(column) for name, column in found.items()}, "linf": none, "l2": none}
     return Shown(batch.tensor.clone(memory_format=torch.channels_last), notes, labels >= 0)
