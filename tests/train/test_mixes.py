@@ -155,7 +155,7 @@ def test_shapes_and_textures_bring_their_labels(tmp_path: Path) -> None:
     weights, decoder = adain(tmp_path)
     painted = mix_of("shape_texture", texture="adain", weights=str(weights), decoder=str(decoder), p=1.0)
     x, y = x[..., :24].contiguous(), y[..., :24].contiguous()
-    paint = AdaIN(weights, decoder).opened(torch.device("cpu"), "none")
+    paint = AdaIN(weights, decoder, alpha=0.5).opened(torch.device("cpu"), "none")
     torch.testing.assert_close(painted(x, y, drawn)[0], paint(x, y).pixels.clamp(0, 1), atol=1e-5, rtol=0)
 
 

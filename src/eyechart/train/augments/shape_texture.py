@@ -28,7 +28,7 @@ class ShapeTexture(Mix):
         p: probability of a mixture. Ours: half; the published code shows both versions of every image.
         shape_label: gamma (published: 0.8).
         weights, decoder: files of both nets, for ``adain``.
-        alpha: share of the style's moments, for ``adain``.
+        alpha: share of the style's moments, for ``adain`` (the published code: half; Stylized-ImageNet: all).
     """
 
     title: ClassVar[str] = (
@@ -40,7 +40,7 @@ class ShapeTexture(Mix):
     shape_label: float = 0.8
     weights: Path | None = None
     decoder: Path | None = None
-    alpha: float = 1.0
+    alpha: float = 0.5
 
     def __post_init__(self) -> None:
         check_share(p=self.p, shape_label=self.shape_label, alpha=self.alpha)
