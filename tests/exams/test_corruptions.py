@@ -368,6 +368,24 @@ def test_files_that_are_not_asked_for_or_not_labelled_are_declined(
     assert not Corruptions().unsuited(subject_of(model, False), images)
 
 
+def test_pictures_of_unknown_images_are_declined_where_one_may_be_there_twice(
+    small: tuple[ArraySet, nn.Module],
+) -> None:
+    images, eye = small
+    model = seen_by(eye, (32, 32))
+
+    def why(names: list[str], **more: Any) -> str:
+        severities = np.array(["0" if name == "clean" else "3" for name in names] * 12, object)
+        columns = {"corruption": np.array(names * 12, object), "severity": severities, **more}
+        of = replace(images, targets={**images.targets, **columns})
+        return Corruptions().unsuited(subject_of(model, True, targets=tuple(of.targets)), of)
+
+    assert "column `source`" in why(["fog", "snow"])
+    assert "column `source`" in why(["fog", "clean"])
+    assert not why(["fog", "snow"], source=np.arange(N) // 2)
+    assert not why(["fog", "clouds"])  # of those that count, every picture another image's
+
+
 def test_columns_of_a_table_do_as_well_and_odd_ones_are_left_out(small: tuple[ArraySet, nn.Module]) -> None:
     images, eye = small
     targets = {

@@ -18,7 +18,7 @@ from eyechart.core.view import View
 from eyechart.exams.corruptions_cases import KEPT, MILD, example, mild
 from eyechart.exams.corruptions_cells import EXTRAS, PUBLISHED, SEVERITIES, Cell, Cells
 from eyechart.exams.corruptions_estimates import Told, gaps, unlabelled
-from eyechart.exams.corruptions_files import any_of, columns, in_files
+from eyechart.exams.corruptions_files import columns, in_files, unreadable
 from eyechart.exams.corruptions_pictures import charts
 from eyechart.exams.corruptions_reference import Reference
 from eyechart.exams.corruptions_spectra import Spectra, change_energy, edges
@@ -42,8 +42,9 @@ class Corruptions(Exam):
     draws them, ``column`` whose parameters are taken (cifar, tiny, imagenet: that of the nearest size), ``saved`` whether they
     are saved as JPEG once more, as the published pictures of 64 and 224 pixels are. Images that bring the columns
     ``corruption`` and ``severity`` along, such as ``cifar10c:DIR`` and ``imagenetc:DIR``, are shown as they are in the files,
-    nothing cut off (ImageNet-C: without the 256/224 crop); those of one ``source`` are one unit. Every figure says which:
-    {set: generated | files}; the two do not belong in one table.
+    nothing cut off (ImageNet-C: without the 256/224 crop); those of one ``source`` are one unit, and without that column only
+    a set of one corruption at one severity is taken. Every figure says which: {set: generated | files}; the two do not belong
+    in one table.
 
     Measures, shares of images unless said otherwise:
         clean_error {chance}: on the images as they are, beside one answer in so many classes. Files may bring them along.
@@ -120,16 +121,12 @@ class Corruptions(Exam):
         return None if in_files(subject) else self.images
 
     def unsuited(self, subject: Subject, images: ImageSet) -> str:
-        """Pictures in files, of which no one knows what they should be, or none of which is asked for."""
+        """Pictures in files, of which no one knows what they should be or are of, or none of which is asked for."""
         if not in_files(subject):
             return ""
         if not subject.labelled:
             return "of pictures that were corrupted before, it needs labels"
-        return (
-            ""
-            if any_of(self._cells(subject), images.targets)
-            else "it holds none of the corruptions that are asked for"
-        )
+        return unreadable(self._cells(subject), images.targets)
 
     def ask(self, subject: Subject, so_far: tuple[Tally, ...]) -> Sequence[Query] | None:
         """The image as it is, then under all corruptions, and the pixels of some; of files the pictures in them."""

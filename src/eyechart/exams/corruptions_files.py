@@ -9,6 +9,12 @@ import numpy as np
 
 from eyechart.core.exam import Array, Batch, Subject
 from eyechart.exams.corruptions_cells import CODES, SEVERITIES, STRANGE, Cell
+from eyechart.images.corrupted import CLEAN
+
+NO_SOURCES = (
+    "it needs a column `source`, with the test image that each picture was made of, or each would count as an image of its own "
+    "(add it where the columns `corruption` and `severity` stand)"
+)
 
 
 def in_files(subject: Subject) -> bool:
@@ -16,11 +22,17 @@ def in_files(subject: Subject) -> bool:
     return {"corruption", "severity"} <= {*subject.targets}
 
 
-def any_of(cells: Iterable[Cell], targets: Mapping[str, Array]) -> bool:
-    """Whether one picture or more is of these corruptions and severities."""
-    corruption, severity = _codes(targets)
-    wanted = {(CODES[name], s) for name, s in cells}
-    return not wanted.isdisjoint(zip(corruption.tolist(), severity.tolist(), strict=True))
+def unreadable(cells: Iterable[Cell], targets: Mapping[str, Array]) -> str:
+    """Why such pictures tell nothing of these corruptions and severities; empty if they do.
+
+    At one place, all of one corruption and severity, each picture is of a test image of its own. At several it may be of the
+    same ones, and only ``source`` says so.
+    """
+    wanted, plain = {(CODES[name], s) for name, s in cells}, (CODES[CLEAN], 0)
+    places = {*zip(*(codes.tolist() for codes in _codes(targets)), strict=True)} & {*wanted, plain}
+    if places <= {plain}:
+        return "it holds none of the corruptions that are asked for"
+    return NO_SOURCES if len(places) > 1 and "source" not in targets else ""
 
 
 def columns(batch: Batch) -> dict[str, Array]:
