@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from eyechart.core.chart import Bars, Dots, Lines, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array
+from eyechart.core.query import Query
 from eyechart.core.tally import Tally
 from eyechart.core.view import Pixels
 from eyechart.exams.corruptions import FILES, Corruptions
@@ -31,7 +32,7 @@ from eyechart.images.load import load_images
 from eyechart.run.subject import subject_of
 from eyechart.stimuli.make import make_stimuli
 from eyechart.views.corruptions.corrupted import Corrupted, kind_of
-from eyechart.views.corruptions.picture import GENERATOR
+from eyechart.views.corruptions.picture import GENERATOR, CorruptedPicture
 from eyes import (
     ConstantEye,
     HighPassEye,
@@ -234,6 +235,38 @@ def test_mce_is_undefined_where_it_would_mislead() -> None:
     assert one(Estimates(lacking.figures()), "mean_corruption_error").at["cells"] == 74
 
 
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"column": "imagenet", "saved": "jpeg85"}, ""),
+        ({"column": "cifar", "saved": "jpeg85"}, "224 pixels"),
+        ({"column": "tiny", "saved": "jpeg85"}, "224 pixels"),
+        ({"column": "imagenet", "saved": "lossless"}, "saved as JPEG"),
+    ],
+)
+def test_pictures_drawn_here_stand_beside_alexnet_only_if_made_like_its_own(more: dict[str, Any], why: str) -> None:
+    told = Told(say, alexnets("canonical"), {"set": "generated"}, 1e-3, more)
+    found = Estimates(told.beside("canonical", 0.25, 1000))
+    for measure in ("mce", "relative_mce", "ce", "relative_ce"):
+        for e in found.of(measure):
+            assert e.at.items() >= more.items()
+            assert (e.value is None) == bool(why)
+            assert why in e.reason
+
+
+def test_pictures_of_64_and_224_pixels_are_saved_as_jpeg_as_the_published_ones_are() -> None:
+    exam = Corruptions(corruptions=("contrast",), severities=(1,), frequencies=False)
+    for size, saved in ((16, "lossless"), (64, "jpeg85"), (128, "jpeg85")):
+        found = sitting(exam, seen_by(BrightEye(), size), image_set(flat_images(np.arange(4), size), np.zeros(4, int)))
+        assert one(found.estimates, "mean_corruption_error", given="all").at["saved"] == saved
+
+
+def test_what_another_exam_asks_too_is_asked_once() -> None:
+    query = Query(Corrupted("fog", 3))
+    for size, shared in ((32, True), (64, False)):  # there they are saved as JPEG
+        assert (query in (Corruptions().ask(subject_of(seen_by(BrightEye(), size), True), ()) or ())) is shared
+
+
 def test_the_published_table_stands_as_it_was_given() -> None:
     assert sum(ALEXNET["canonical"].values()) / 15 == pytest.approx(0.788993, abs=1e-6)
     assert ALEXNET["canonical"]["impulse_noise"] == 0.92264
@@ -325,7 +358,7 @@ def test_a_set_written_here_gives_the_same_and_says_that_it_is_not_the_published
     about = json.loads((tmp_path / "set/fog/2/stimuli.json").read_text())["identity"]
     assert about["set"].startswith("-C-like")
     assert (about["generator"], about["column"], about["seed"]) == (GENERATOR, "cifar", 0)
-    assert about["settings"] | {"corruption": "fog", "severity": 2, "jpeg85": False} == about["settings"]
+    assert about["settings"] | {"corruption": "fog", "severity": 2, "jpeg85": "auto"} == about["settings"]
     files = load_images(f"imagenetc:{tmp_path / 'set'}")
     assert any("-C-like set" in remark for remark in files.remarks)
     model = seen_by(eye, (32, 32), class_names=CLASSES)
@@ -455,7 +488,9 @@ def test_jpeg_and_rounding_make_other_pictures_and_say_so() -> None:
         sat = sitting(exam, seen_by(LowPassEye(4, 16)), images)
         rows.append(sat.whole.rows["change_energy"].sum())
         at = one(sat.estimates, "mean_corruption_error", given="all").at
-        assert at["saved"] == ("jpeg85" if "jpeg85" in more else "lossless")
+        assert at["saved"] == ("jpeg85" if {"jpeg85", "column"} & more.keys() else "lossless")
+        assert at["rounding"] == more.get("rounding", "truncated")
+        assert ("real numbers" in exam.findings(sat.estimates)[-1].sentence) == ("rounding" in more)
         assert at["column"] == more.get("column", "cifar")
         assert "JPEG" in exam.findings(sat.estimates)[-1].sentence
     assert len(set(rows)) == 4
@@ -470,8 +505,8 @@ def test_pictures_of_kept_cases() -> None:
     assert len(cases) == len(sat.whole.kept)
     example = exam.pictures(cases["corruptions/example"])
     assert [*example] == ["plain", *QUICK]
-    assert all(v == Corrupted(name, 3) for name, v in example.items() if name != "plain")
-    assert exam.pictures(cases["corruptions/mild/pixelate"])["corrupted"] == Corrupted("pixelate", 1)
+    assert all(v == CorruptedPicture(name, 3) for name, v in example.items() if name != "plain")
+    assert exam.pictures(cases["corruptions/mild/pixelate"])["corrupted"] == CorruptedPicture("pixelate", 1)
 
 
 def test_figures_and_findings_of_a_net_that_suffers(sat: Sitting) -> None:

@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 from eyechart.core.chart import Chart, Finding
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array, Batch, Exam, Subject
-from eyechart.core.query import CLEAN, Answers, Query
+from eyechart.core.query import CLEAN, Answers, Query, Reading
 from eyechart.core.settings import Distinct
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
@@ -25,9 +25,9 @@ from eyechart.exams.corruptions_spectra import Spectra, change_energy, edges
 from eyechart.exams.corruptions_words import findings
 from eyechart.images.corrupted import Name
 from eyechart.images.image_set import ImageSet
-from eyechart.views.corruptions.corrupted import Corrupted, nearest_column
+from eyechart.views.corruptions.corrupted import Corrupted
 from eyechart.views.corruptions.kind import Column
-from eyechart.views.corruptions.picture import GENERATOR
+from eyechart.views.corruptions.picture import CorruptedPicture
 from eyechart.views.jpeg import SavedAsJpeg
 from eyechart.views.whole import Whole
 
@@ -40,7 +40,8 @@ class Corruptions(Exam):
     On clean images it draws the corruptions itself, in the model's frame, with each image's own chance, the same for all
     severities. Such pictures are like those of CIFAR-10-C and ImageNet-C and are not them: ``generator`` is the version of what
     draws them, ``column`` whose parameters are taken (cifar, tiny, imagenet: that of the nearest size), ``saved`` whether they
-    are saved as JPEG once more, as the published pictures of 64 and 224 pixels are. Images that bring the columns
+    are saved as JPEG once more (jpeg85), as the published pictures of 64 and 224 pixels are and by their columns ours, or not
+    (lossless), ``rounding`` whether grey levels are whole. Images that bring the columns
     ``corruption`` and ``severity`` along, such as ``cifar10c:DIR`` and ``imagenetc:DIR``, are shown as they are in the files,
     nothing cut off (ImageNet-C: without the 256/224 crop); those of one ``source`` are one unit, and without that column only
     a set of one corruption at one severity is taken. Every figure says which: {set: generated | files}; the two do not belong
@@ -59,7 +60,8 @@ class Corruptions(Exam):
         halved_at {corruption}: the first severity at which half of its accuracy is gone.
         ce {corruption, reference}, mce {reference}: 100 times the errors over the severities by those of AlexNet on ImageNet-C,
             and the mean over the fifteen, of whole sets alone. relative_ce, relative_mce: of errors less clean errors, by those
-            of AlexNet; needs ``reference_clean_error``.
+            of AlexNet; needs ``reference_clean_error``. Of pictures drawn here only where they are made like those that AlexNet
+            was shown: column imagenet, saved as JPEG.
         agreement {corruption, severity}, mean_agreement: answers that are those to the image as it is (no labels needed).
         commonest_answer_share: answers to corrupted images that are the commonest class.
         unanswered: of the corrupted images, those with an answer that is not finite; they are left out of all other figures.
@@ -102,7 +104,10 @@ class Corruptions(Exam):
     column: Column | Literal["auto"] = Field(
         "auto", description="Parameters: of 32, 64 or 224 pixels; auto: the nearest."
     )
-    jpeg85: bool = Field(False, description="Save each as JPEG of quality 85 and read it again.")
+    jpeg85: bool | Literal["auto"] = Field(
+        "auto",
+        description="Save each as JPEG of quality 85 and read it again; auto: with parameters of 64 and 224 pixels.",
+    )
     frequencies: bool = Field(True, description="Look where in the spectrum each corruption changes the picture.")
     high: float = Field(0.5, gt=0, lt=1.4, description="Where fine detail begins, as a share of n/2.")
     reference: Reference = Field("none", description="AlexNet's errors for ce and mce: canonical or robustbench.")
@@ -136,9 +141,9 @@ class Corruptions(Exam):
             return (FILES,)
         asked = [CLEAN, *([PIXELS] if self.frequencies else [])]
         for name, severity in self._cells(subject):
-            asked.append(Query(self._view(name, severity)))
+            asked.append(self._query((name, severity), subject))
             if self.frequencies and severity == self._middle:  # at once, as they share what was drawn by chance
-                asked.append(self._pixels(name))
+                asked.append(self._pixels(name, subject))
         return tuple(asked)
 
     def tolerates(self, query: Query) -> bool:
@@ -151,7 +156,7 @@ class Corruptions(Exam):
         if in_files(batch.subject):
             return Tally({"top1": answers[FILES].top1[:, None].astype(np.int32), "truth": truth, **columns(batch)})
         plain, cells = answers[CLEAN], self._cells(batch.subject)
-        asked = {cell: answers[Query(self._view(*cell))] for cell in cells}
+        asked = {cell: answers[self._query(cell, batch.subject)] for cell in cells}
         rows: dict[str, Array] = {
             "image_top1": plain.top1.astype(np.int32),
             "truth": truth,
@@ -159,7 +164,8 @@ class Corruptions(Exam):
         }
         if self.frequencies:
             frames = answers.signal(PIXELS).values
-            changes = [change_energy(frames, answers.signal(self._pixels(n)).values, self.high) for n in self._names]
+            shown = (answers.signal(self._pixels(name, batch.subject)).values for name in self._names)
+            changes = [change_energy(frames, pixels, self.high) for pixels in shown]
             rows["change_energy"] = np.concatenate(changes, axis=1)
         kept = (*example(plain, asked, batch, self._names, self._middle), *mild(plain, asked, batch))
         return Tally(rows, kept=best(KEPT, kept), limit=KEPT)
@@ -199,8 +205,8 @@ class Corruptions(Exam):
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The image as it is and corrupted."""
         if case.key.startswith(MILD):
-            return {"plain": CLEAN.view, "corrupted": self._view(case.facts["corruption"], case.facts["severity"])}
-        return {"plain": CLEAN.view, **{name: self._view(name, self._middle) for name in self._names}}
+            return {"plain": CLEAN.view, "corrupted": self._picture(case.facts["corruption"], case.facts["severity"])}
+        return {"plain": CLEAN.view, **{name: self._picture(name, self._middle) for name in self._names}}
 
     @property
     def _names(self) -> tuple[Name, ...]:
@@ -215,12 +221,17 @@ class Corruptions(Exam):
         names = dict.fromkeys((*self._names, *EXTRAS)) if in_files(subject) else self._names
         return tuple((name, severity) for name in names for severity in self.severities)
 
-    def _view(self, name: Name, severity: int) -> View:
-        shown = Corrupted(name, severity, self.rounding, self.column)
-        return shown.then(SavedAsJpeg()) if self.jpeg85 else shown
+    def _picture(self, name: Name, severity: int) -> CorruptedPicture:
+        return CorruptedPicture(name, severity, self.rounding, self.column, self.jpeg85)
 
-    def _pixels(self, name: Name) -> Query:
-        return Query(self._view(name, self._middle), "pixels")
+    def _query(self, cell: Cell, subject: Subject, reading: Reading = "answer") -> Query:
+        """As other exams ask about it, so that it is shown once for all of them."""
+        shown = Corrupted(*cell, self.rounding, self.column)
+        jpeg = self._made(subject)["saved"] == "jpeg85"
+        return Query(shown.then(SavedAsJpeg()) if jpeg else shown, reading)
+
+    def _pixels(self, name: Name, subject: Subject) -> Query:
+        return self._query((name, self._middle), subject, "pixels")
 
     def _answers(self, rows: Mapping[str, Array], labels: Array, subject: Subject) -> Cells:
         if in_files(subject):
@@ -237,8 +248,7 @@ class Corruptions(Exam):
         """How pictures were made that are drawn here."""
         if in_files(subject):
             return {}
-        column = nearest_column(*subject.size) if self.column == "auto" else self.column
-        return {"column": column, "saved": "jpeg85" if self.jpeg85 else "lossless", "generator": GENERATOR}
+        return self._picture(PUBLISHED[0], 1).made_of(*subject.size)
 
     def _spectra(self, rows: Mapping[str, Array], subject: Subject) -> Spectra:
         energy = rows["change_energy"].reshape(-1, len(self._names), len(edges(self.high)))

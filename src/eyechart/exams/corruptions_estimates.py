@@ -38,6 +38,10 @@ GUESSING = "half of its accuracy on clean images is no more than guessing gives"
 NOT_IMAGENET = f"AlexNet's errors are those of a classifier of ImageNet's {OUTPUTS:,} classes"
 NONE_RIGHT = "no image is right as it is"
 NONE_SHOWN = "no picture of it was shown"
+OTHER_COLUMN = (
+    "AlexNet's errors are of pictures of 224 pixels, and these were drawn by the parameters for others (column)"
+)
+OTHER_FILES = "AlexNet's errors are of pictures saved as JPEG, and these were not (jpeg85)"
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,11 @@ class Told:
 
     def beside(self, reference: Reference, clean: float | None, outputs: int) -> Iterator[Estimate]:
         """By AlexNet's errors: of each corruption, and their mean; only of whole sets."""
-        at = {**self.about, "reference": reference}
+        at = {**self.about, "reference": reference, **self.more}
         if reference == "none":
             yield self._beside("relative_mce", np.full(1, np.nan), 1.0, at, NO_ROW)
             return
-        row, why = ALEXNET[reference], NOT_IMAGENET if outputs < OUTPUTS else ""
+        row, why = ALEXNET[reference], NOT_IMAGENET if outputs < OUTPUTS else self._made_otherwise
         whole = {"ce": _Mean(), "relative_ce": _Mean()}
         for name in (name for name in self._names if name in row):
             columns = self.cells.columns((name,))
@@ -162,6 +166,13 @@ class Told:
         found = as_figure(values, self.cells.n, room)
         why = why or ("" if found.value is not None else NONE_SHOWN)
         return self.say(measure, unit="percent of AlexNet's", at=at, **figure(found, why))
+
+    @property
+    def _made_otherwise(self) -> str:
+        """Why pictures drawn here do not stand beside those that AlexNet was shown; empty if they do, and of files."""
+        if self.more.get("column", "imagenet") != "imagenet":
+            return OTHER_COLUMN
+        return "" if self.more.get("saved", "jpeg85") == "jpeg85" else OTHER_FILES
 
     @property
     def _incomplete(self) -> str:

@@ -33,6 +33,8 @@ NAMED: Mapping[Family, str] = {
     "weather": "Weather",
     "digital": "Digital change",
 }
+SAVED = {"jpeg85": "saved as JPEG once more", "lossless": "not saved as JPEG"}
+ROUNDED = {"truncated": "grey levels cut to whole ones", "none": "grey levels left as real numbers"}
 COLUMNS = {"cifar": "32", "tiny": "64", "imagenet": "224"}
 
 
@@ -200,10 +202,10 @@ def _facts(estimates: Estimates) -> Iterator[Finding]:
             "note", f"The pictures are those of the files; figures of images corrupted here are not like these.{part}"
         )
         return
-    jpeg = "saved as JPEG once more" if mean.at["saved"] == "jpeg85" else "not saved as JPEG"
+    made = f"{ROUNDED[mean.at['rounding']]}, {SAVED[mean.at['saved']]}"
     yield Finding(
         "note",
-        f"The images were corrupted here, by the parameters for {COLUMNS[mean.at['column']]} pixels, {jpeg} (generator "
+        f"The images were corrupted here, by the parameters for {COLUMNS[mean.at['column']]} pixels, {made} (generator "
         f"{mean.at['generator']}, the run's seed): a set like CIFAR-10-C or ImageNet-C, not one of them. Compare with figures "
         "of the same generator alone.",
     )
