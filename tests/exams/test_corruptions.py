@@ -267,6 +267,37 @@ def test_what_another_exam_asks_too_is_asked_once() -> None:
         assert (query in (Corruptions().ask(subject_of(seen_by(BrightEye(), size), True), ()) or ())) is shared
 
 
+def test_increases_are_of_images_that_were_shown_both_ways() -> None:
+    cells = (("fog", 1), ("fog", 2))
+    there, wrong = np.ones((200, 3), bool), np.zeros((200, 3))
+    there[100:, 0] = there[:50, 1:] = False  # clean alone, both, corrupted alone: 50, 50, 100
+    wrong[:50, 0] = 1
+    wrong[100:, 1:] = 1
+    told = Told(say, Cells(cells, wrong * there, there), {"set": "files"}, 0.1)  # type: ignore[arg-type]
+    found = Estimates(told.figures())
+    increase = one(found, "mean_error_increase")
+    assert (increase.value, increase.n) == (0, 50)  # not 2/3 less 1/2
+    assert "by the 50 images that were shown both ways" in Corruptions().findings(found)[0].sentence
+    there[50:100, 0] = False
+    none = Estimates(replace(told, cells=Cells(cells, wrong * there, there)).figures())  # type: ignore[arg-type]
+    for measure in ("mean_error_increase", "error_increase", "halved_at"):
+        assert "also shown as it is" in one(none, measure).reason
+    assert value(none, "mean_corruption_error") == pytest.approx(2 / 3)
+    assert Corruptions().findings(none)[0].verdict == "note"
+
+
+def test_the_increase_of_each_corruption_is_of_its_own_images() -> None:
+    there = np.ones((80, 3), bool)
+    there[:40, 2] = there[40:, 1] = False
+    wrong = np.zeros((80, 3))
+    wrong[40:] = 1  # as they are and in snow; what was shown in fog is right both ways
+    cells = Cells((("fog", 1), ("snow", 1)), wrong * there, there)
+    found = Estimates(Told(say, cells, {"set": "files"}, 0.1).figures())
+    for name in ("fog", "snow"):
+        e = one(found, "error_increase", corruption=name)
+        assert (e.value, e.n) == (0, 40)
+
+
 def test_the_published_table_stands_as_it_was_given() -> None:
     assert sum(ALEXNET["canonical"].values()) / 15 == pytest.approx(0.788993, abs=1e-6)
     assert ALEXNET["canonical"]["impulse_noise"] == 0.92264

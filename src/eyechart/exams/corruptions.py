@@ -55,7 +55,7 @@ class Corruptions(Exam):
             CIFAR-10-C), with {given: all | correct}: correct, of images that are right as they are. The four extra corruptions
             are in no mean of several.
         error_increase {corruption}, family_error_increase {family}, mean_error_increase {corruptions, cells}: those less the
-            error on the images as they are.
+            error on the images as they are, of images that were shown both ways.
         family_difference {family, against}: error of one family less that of another.
         halved_at {corruption}: the first severity at which half of its accuracy is gone.
         ce {corruption, reference}, mce {reference}: 100 times the errors over the severities by those of AlexNet on ImageNet-C,

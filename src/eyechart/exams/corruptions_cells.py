@@ -88,6 +88,11 @@ class Cells:
         """Of some of the images."""
         return replace(self, wrong=self.wrong[chosen], there=self.there[chosen])
 
+    def shown_both_ways(self, columns: Sequence[int]) -> Cells:
+        """Of images that were shown as they are and at one of these places."""
+        both = self.there[:, 0] & self.there[:, columns].any(1)
+        return self if both.all() else self.where(both)
+
     def without_absent(self, names: Sequence[Name]) -> Cells:
         """Without those of these corruptions that were never shown."""
         kept = [k for k, (n, _) in enumerate(self.cells, 1) if n not in names or self.there[:, k].any()]

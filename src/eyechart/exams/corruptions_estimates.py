@@ -38,6 +38,7 @@ GUESSING = "half of its accuracy on clean images is no more than guessing gives"
 NOT_IMAGENET = f"AlexNet's errors are those of a classifier of ImageNet's {OUTPUTS:,} classes"
 NONE_RIGHT = "no image is right as it is"
 NONE_SHOWN = "no picture of it was shown"
+NOT_BOTH = "under some of it, or all, no image was shown that was also shown as it is"
 OTHER_COLUMN = (
     "AlexNet's errors are of pictures of 224 pixels, and these were drawn by the parameters for others (column)"
 )
@@ -98,8 +99,8 @@ class Told:
             yield self.say("error", at=at, **figure(found, "" if found.n else NONE_SHOWN))
 
     def _increases(self) -> Iterator[Estimate]:
-        """Errors less those on the images as they are, the same resamples for both."""
-        about, clean = {**self.about}, self.cells.errors[:, 0]
+        """Errors less those on the same images as they are, the same resamples for both."""
+        about = {**self.about}
         ways: list[tuple[str, Sequence[Name], dict[str, Any]]] = [
             ("error_increase", (name,), {"corruption": name, **about}) for name in self._names
         ]
@@ -107,26 +108,27 @@ class Told:
         ways += [("mean_error_increase", PUBLISHED, {**about, **self._counts})]
         for measure, names, at in ways:
             columns = self.cells.columns(names)
-            found = Interval(None, None, None, 0, "")
-            if columns:
-                found = self.cells.figure(self.cells.mean(columns) - clean, columns)
-            why = "" if found.value is not None else NONE_SHOWN
+            cells, found = self.cells.shown_both_ways(columns), Interval(None, None, None, 0, "")
+            if cells.n:
+                found = cells.figure(cells.mean(columns) - cells.errors[:, 0], columns)
+            why = "" if found.value is not None else NOT_BOTH if columns else NONE_SHOWN
             yield self.say(measure, unit="difference of shares", at=at, **figure(found, why))
 
     def _halved(self) -> Iterator[Estimate]:
-        """The first severity at which accuracy is at most half of that on the images as they are."""
-        accuracy = 1 - self.cells.errors
-        half = accuracy[:, 0] / 2
+        """The first severity at which accuracy is at most half of that on the same images as they are."""
         for name in self._names:
             columns = self.cells.columns((name,))
-            severities = np.array([self.cells.cells[k - 1][1] for k in columns], np.float64)
-            below = accuracy[:, columns] <= half[:, None]
-            first = np.full(len(half), np.inf)
-            if columns:
-                first = np.where(below.any(1), severities[below.argmax(1)], np.inf)
-            why = GUESSING if half[0] <= self.chance else "" if np.isfinite(first[0]) else NOT_HALVED
+            cells, found, why = self.cells.shown_both_ways(columns), Interval(None, None, None, 0, ""), NOT_BOTH
+            if cells.n:
+                accuracy = 1 - cells.errors
+                half = accuracy[:, 0] / 2
+                severities = np.array([cells.cells[k - 1][1] for k in columns], np.float64)
+                below = accuracy[:, columns] <= half[:, None]
+                found = as_first(np.where(below.any(1), severities[below.argmax(1)], np.inf), cells.n)
+                why = GUESSING if half[0] <= self.chance else "" if found.value is not None else NOT_HALVED
             at = {"corruption": name, **self.about}
-            yield self.say("halved_at", unit="severity", at=at, **figure(as_first(first, self.cells.n), why))
+            why = why if columns else NONE_SHOWN
+            yield self.say("halved_at", unit="severity", at=at, **figure(found, why))
 
     def _between_families(self) -> Iterator[Estimate]:
         """Each two families, on the same images."""
@@ -142,28 +144,34 @@ class Told:
         """By AlexNet's errors: of each corruption, and their mean; only of whole sets."""
         at = {**self.about, "reference": reference, **self.more}
         if reference == "none":
-            yield self._beside("relative_mce", np.full(1, np.nan), 1.0, at, NO_ROW)
+            yield self._beside("relative_mce", 0, np.full(1, np.nan), 1.0, at, NO_ROW)
             return
-        row, why = ALEXNET[reference], NOT_IMAGENET if outputs < OUTPUTS else self._made_otherwise
+        row, both = ALEXNET[reference], self.cells.shown_both_ways(range(1, len(self.cells.cells) + 1))
+        why = NOT_IMAGENET if outputs < OUTPUTS else self._made_otherwise
         whole = {"ce": _Mean(), "relative_ce": _Mean()}
         for name in (name for name in self._names if name in row):
             columns = self.cells.columns((name,))
-            errors, alexnet = self.cells.errors[:, columns], np.array([row[name]])
+            alexnet = np.array([row[name]])
             short = why or ("" if len(columns) == len(SEVERITIES) else "not all five severities are there")
-            ways: list[tuple[str, Array | float, float]] = [("ce", 0.0, 0.0)]
-            if clean is not None and self.cells.known_clean:
-                ways.append(("relative_ce", self.cells.errors[:, 0], clean))
-            for measure, own, of in ways if columns else ():
-                values, room = relative(errors, alexnet, own, of), 100 / abs(row[name] - of)
+            ways: list[tuple[str, Cells, Array | float, float]] = [("ce", self.cells, 0.0, 0.0)]
+            if clean is not None and both.n:
+                ways.append(("relative_ce", both, both.errors[:, 0], clean))
+            for measure, cells, own, of in ways if columns else ():
+                values, room = relative(cells.errors[:, columns], alexnet, own, of), 100 / abs(row[name] - of)
                 whole[measure].add(values, room)
-                yield self._beside(measure, values, room, {"corruption": name, **at}, short)
+                yield self._beside(measure, cells.n, values, room, {"corruption": name, **at}, short)
         why = why or self._incomplete
-        yield self._beside("mce", *whole["ce"].mean, at, why)
-        why = why or ("" if self.cells.known_clean else NO_CLEAN) or ("" if clean is not None else NO_ALEXNET_CLEAN)
-        yield self._beside("relative_mce", *whole["relative_ce"].mean, at, why)
+        yield self._beside("mce", self.cells.n, *whole["ce"].mean, at, why)
+        why = (
+            why
+            or ("" if self.cells.known_clean else NO_CLEAN)
+            or ("" if both.n else NOT_BOTH)
+            or ("" if clean is not None else NO_ALEXNET_CLEAN)
+        )
+        yield self._beside("relative_mce", both.n, *whole["relative_ce"].mean, at, why)
 
-    def _beside(self, measure: str, values: Array, room: float, at: Mapping[str, Any], why: str) -> Estimate:
-        found = as_figure(values, self.cells.n, room)
+    def _beside(self, measure: str, n: int, values: Array, room: float, at: Mapping[str, Any], why: str) -> Estimate:
+        found = as_figure(values, n, room)
         why = why or ("" if found.value is not None else NONE_SHOWN)
         return self.say(measure, unit="percent of AlexNet's", at=at, **figure(found, why))
 

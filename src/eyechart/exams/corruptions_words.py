@@ -83,13 +83,20 @@ def _overall(estimates: Estimates, mean: Estimate, praise: bool) -> Iterator[Fin
     shown = f"{count} corruption{'s' if count > 1 else ''}, {mean.at['cells']} with their severities"
     clean, more = estimates.one("clean_error"), estimates.one("mean_error_increase")
     sentence = f"Of corrupted images ({shown}) it gets {percent(mean)} wrong"
-    if clean is None or more is None or more.value is None:
+    if clean is None or more is None:
         yield Finding("note", f"{sentence}; {mean.n:,} test images.")
+        return
+    if more.value is None:
+        told = f"{sentence}, of images as they are {percent(clean)}; how much that costs cannot be told"
+        yield Finding("note", f"{told}: {more.reason}.")
         return
     if more.low is None:  # too few images to say more
         yield Finding("note", f"{sentence}, as they are {percent(clean)}; {mean.n:,} test images.")
         return
-    told = f"{sentence}, of the same images as they are {percent(clean)}: {points(more)} more; {mean.n:,} images."
+    if more.n == clean.n == mean.n:
+        told = f"{sentence}, of the same images as they are {percent(clean)}: {points(more)} more; {mean.n:,} images."
+    else:
+        told = f"{sentence}; {points(more)} more than as they are, by the {more.n:,} images that were shown both ways."
     yield judged(told, more, MUCH, LITTLE, MIXED, praise=praise)
 
 
