@@ -298,6 +298,21 @@ def test_the_increase_of_each_corruption_is_of_its_own_images() -> None:
         assert (e.value, e.n) == (0, 40)
 
 
+def test_increases_of_few_images_are_covered() -> None:
+    chance, n, covered, praised = np.random.default_rng(0), 8, 0, 0
+    for _ in range(60):
+        hurt = chance.random(n) < 0.15  # images that most corruptions hurt, beside those that none does
+        wrong = np.zeros((n, 1 + 75))
+        wrong[:, 1:] = chance.random((n, 75)) < np.where(hurt, 0.9, 0.004)[:, None]
+        cells = Cells(tuple((name, s) for name in PUBLISHED for s in range(1, 6)), wrong, np.ones(wrong.shape, bool))
+        found = Estimates(Told(say, cells, {"set": "files"}, 1e-3).figures())
+        e = one(found, "mean_error_increase")
+        covered += (e.low or 0) <= 0.15 * 0.9 + 0.85 * 0.004 <= (e.high or 0)
+        praised += any(f.verdict == "strong" for f in Corruptions().findings(found))
+    assert covered >= 55  # resamples alone: 45
+    assert praised == 0
+
+
 def test_the_published_table_stands_as_it_was_given() -> None:
     assert sum(ALEXNET["canonical"].values()) / 15 == pytest.approx(0.788993, abs=1e-6)
     assert ALEXNET["canonical"]["impulse_noise"] == 0.92264

@@ -13,7 +13,7 @@ import numpy as np
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array
 from eyechart.images.corrupted import CLEAN, CORRUPTIONS, Name
-from eyechart.stats.intervals import FEW, FEWEST, Interval, differences, resampled_sums, wilson
+from eyechart.stats.intervals import FEW, FEWEST, Interval, paired, resampled_sums, wilson
 
 Family = Literal["noise", "blur", "weather", "digital"]
 FAMILIES: tuple[Family, ...] = get_args(Family)
@@ -167,17 +167,27 @@ def as_share(values: Array, n: int) -> Interval:
 
 
 def as_figure(values: Array, n: int, room: float = 1.0) -> Interval:
-    """Any other figure; where all resamples agree, with the interval of a paired difference of none, ``room`` times as wide."""
+    """Any other figure. Resamples that all agree, and those of fewer than fifty images, say too little of the spread.
+
+    There the interval is (reaches at least as far as) that of a difference of n pairs, ``room`` times as wide: of none where
+    all agree, else of one as large. Of images that corruptions hurt very unequally, 95 % intervals of an increase held the true
+    one in 99 % of samples of 10 and 20 images, and in 93 to 94 % of those of 60, 200 and 400 (300 samples each).
+    """
     value, drawn = float(values[0]), values[1:][np.isfinite(values[1:])]
     if not np.isfinite(value):
         return Interval(None, None, None, n, "")
     if n < FEWEST or not _enough(drawn, values):
         return Interval(value, None, None, n, "")
-    if np.ptp(drawn) < ROUNDING:
-        wide = room * (differences(np.zeros((n, 1)), np.zeros((n, 1)))[0].high or 0.0)
-        return Interval(value, value - wide, value + wide, n, "bonett-price")
     low, high = (float(end) for end in np.percentile(drawn, [2.5, 97.5]))
-    return Interval(value, min(low, value), max(high, value), n, "bootstrap")
+    alike = bool(np.ptp(drawn) < ROUNDING)
+    if not alike and n >= FEW:
+        return Interval(value, min(low, value), max(high, value), n, "bootstrap")
+    share = 0.0 if alike else min(1.0, abs(value) / room) * n
+    pairs = paired(share, 0, n) if value > 0 else paired(0, share, n)
+    first, last = (value + room * (end - (pairs.value or 0.0)) for end in (pairs.low or 0.0, pairs.high or 0.0))
+    if alike:
+        return Interval(value, first, last, n, "bonett-price")
+    return Interval(value, min(low, first), max(high, last), n, "bootstrap, at least bonett-price")
 
 
 def as_first(values: Array, n: int) -> Interval:

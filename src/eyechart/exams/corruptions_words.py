@@ -12,6 +12,7 @@ from eyechart.core.words import number, percent, points
 from eyechart.exams.corruptions_cells import EXTRAS, FAMILIES, FAMILY, Family, named
 from eyechart.stats.intervals import together
 
+ENOUGH = 100  # images: fewer are not enough to praise
 MUCH, LITTLE = 0.1, 0.03  # more errors on corrupted images than on clean ones: verdicts
 MIXED = (
     "Training on mixtures of other distortions is what has helped: RobustBench lists a mean error of 11.2% on CIFAR-10-C for "
@@ -97,7 +98,7 @@ def _overall(estimates: Estimates, mean: Estimate, praise: bool) -> Iterator[Fin
         told = f"{sentence}, of the same images as they are {percent(clean)}: {points(more)} more; {mean.n:,} images."
     else:
         told = f"{sentence}; {points(more)} more than as they are, by the {more.n:,} images that were shown both ways."
-    yield judged(told, more, MUCH, LITTLE, MIXED, praise=praise)
+    yield judged(told, more, MUCH, LITTLE, MIXED, praise=praise and more.n >= ENOUGH)
 
 
 def _families(estimates: Estimates) -> Iterator[Finding]:

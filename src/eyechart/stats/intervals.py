@@ -189,16 +189,16 @@ def differences(first: Array, second: Array, *, seed: int = 0) -> list[Interval]
         if interval.value is None:
             continue
         if np.isin(gap[:, j], (-1.0, 0.0, 1.0)).all():
-            found[j] = _paired(int((gap[:, j] > 0).sum()), int((gap[:, j] < 0).sum()), interval.n)
+            found[j] = paired(int((gap[:, j] > 0).sum()), int((gap[:, j] < 0).sum()), interval.n)
         elif np.ptp(gap[:, j]) == 0:
-            room = _paired(0, 0, interval.n).high or 0.0
+            room = paired(0, 0, interval.n).high or 0.0
             ends = max(-1.0, interval.value - room), min(1.0, interval.value + room)
             found[j] = Interval(interval.value, *ends, interval.n, "bonett-price")
     return found
 
 
-def _paired(more: int, fewer: int, n: int) -> Interval:
-    """(more - fewer) / n, of n pairs of 0/1 of which so many are (1, 0) and (0, 1)."""
+def paired(more: float, fewer: float, n: int) -> Interval:
+    """(more - fewer) / n, of n pairs of 0/1 of which so many are (1, 0) and (0, 1): see ``differences``."""
     a, b = (more + 1) / (n + 2), (fewer + 1) / (n + 2)
     half = Z95 * sqrt((a + b - (a - b) ** 2) / (n + 2))
     value = (more - fewer) / n
