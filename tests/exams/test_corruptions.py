@@ -465,6 +465,16 @@ def test_pictures_of_unknown_images_are_declined_where_one_may_be_there_twice(
     assert not why(["fog", "clouds"])  # of those that count, every picture another image's
 
 
+def test_a_net_that_is_right_is_not_called_stuck_where_most_images_are_of_one_class() -> None:
+    levels = np.where(np.arange(400) % 5 == 0, 40, 220)  # 80 of 100 are bright
+    exam = Corruptions(corruptions=("contrast", "pixelate"), severities=(1, 2), frequencies=False)
+    found = sitting(exam, seen_by(BrightEye()), image_set(flat_images(levels), levels > 127)).estimates
+    assert value(found, "commonest_label_share") == 0.8
+    told = exam.findings(found)
+    assert told[0].verdict == "strong"
+    assert not any("one and the same answer" in f.sentence for f in told)
+
+
 def test_columns_of_a_table_do_as_well_and_odd_ones_are_left_out(small: tuple[ArraySet, nn.Module]) -> None:
     images, eye = small
     targets = {

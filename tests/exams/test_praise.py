@@ -25,8 +25,10 @@ EXAMS: dict[str, dict[str, Any]] = {
     "fractional_shift": {"units": (2,)},
     "spatial_robustness": {"draws": 2},
     "jitter": {"frames": 5, "images": N},
+    "corruptions": {"corruptions": ("contrast", "pixelate"), "severities": (1, 2), "frequencies": False},
     "affine": {"families": ("rotate", "scale"), "rotate": (1.0,), "scale": (1.0,), "images": N},
 }
+FOR_ACCURACY = {"position_bias", "corruptions"}  # exams whose praise is for accuracy
 
 
 def told(name: str, eye: nn.Module, labels: Array | None) -> tuple[set[str], list[str]]:
@@ -51,7 +53,7 @@ def test_a_steady_eye_at_chance_is_not_praised(name: str) -> None:
     assert sum("which guessing might be" in sentence for sentence in said) == 1
 
 
-@pytest.mark.parametrize("name", sorted(EXAMS.keys() - {"position_bias"}))  # its praise is for accuracy
+@pytest.mark.parametrize("name", sorted(EXAMS.keys() - FOR_ACCURACY))
 def test_without_labels_nothing_is_said_of_guessing(name: str) -> None:
     verdicts, said = told(name, OracleEye(), None)
     assert "strong" in verdicts

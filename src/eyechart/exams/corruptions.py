@@ -15,6 +15,7 @@ from eyechart.core.query import CLEAN, Answers, Query, Reading
 from eyechart.core.settings import Distinct
 from eyechart.core.tally import Kept, Tally, best
 from eyechart.core.view import View
+from eyechart.core.words import figure
 from eyechart.exams.corruptions_cases import KEPT, MILD, example, mild
 from eyechart.exams.corruptions_cells import EXTRAS, PUBLISHED, SEVERITIES, Cell, Cells
 from eyechart.exams.corruptions_estimates import Told, gaps, unlabelled
@@ -25,6 +26,7 @@ from eyechart.exams.corruptions_spectra import Spectra, change_energy, edges
 from eyechart.exams.corruptions_words import findings
 from eyechart.images.corrupted import Name
 from eyechart.images.image_set import ImageSet
+from eyechart.stats.intervals import commonest
 from eyechart.views.corruptions.corrupted import Corrupted
 from eyechart.views.corruptions.kind import Column
 from eyechart.views.corruptions.picture import CorruptedPicture
@@ -49,6 +51,7 @@ class Corruptions(Exam):
 
     Measures, shares of images unless said otherwise:
         clean_error {chance}: on the images as they are, beside one answer in so many classes. Files may bring them along.
+        commonest_label_share: images of the commonest class: what one and the same answer gets right.
         error {corruption, severity}.
         corruption_error {corruption}, family_error {family: noise | blur | weather | digital}, mean_corruption_error
             {corruptions, cells}: plain means over corruptions and severities (the mean corruption error that is given for
@@ -178,6 +181,7 @@ class Corruptions(Exam):
         if cells is not None:
             about = Told(self.estimate, cells, at, 1 / max(1, subject.n_classes), self._made(subject))
             found += about.figures()
+            found.append(self.estimate("commonest_label_share", at=at, **figure(commonest(_labels_of(rows, labels)))))
             if self.reference != "none" or self.reference_clean_error is not None:
                 found += about.beside(self.reference, self.reference_clean_error, subject.n_classes)
         if not in_files(subject):
@@ -254,3 +258,10 @@ class Corruptions(Exam):
         energy = rows["change_energy"].reshape(-1, len(self._names), len(edges(self.high)))
         half, about = max(subject.size) / 2, self._set(subject)
         return Spectra(self.estimate, self._names, self._middle, energy, self.high, half, about)
+
+
+def _labels_of(rows: Mapping[str, Array], labels: Array) -> Array:
+    """One label a test image; in files it has many pictures."""
+    known = labels >= 0
+    first = np.unique(rows["source"][known], return_index=True)[1] if "source" in rows else slice(None)
+    return np.asarray(labels[known][first])

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from eyechart.core.chart import Finding
 from eyechart.core.estimate import Estimate, Estimates
-from eyechart.core.findings import called_out, guessed, judged
+from eyechart.core.findings import above_chance, called_out, guessed, judged
 from eyechart.core.words import number, percent, points
 from eyechart.exams.corruptions_cells import EXTRAS, FAMILIES, FAMILY, Family, named
 from eyechart.stats.intervals import together
@@ -46,11 +46,7 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         return [*_unlabelled(estimates), *_facts(estimates)]
     if mean.value is None:
         return [Finding("note", f"No mean error can be told: {mean.reason}."), *_facts(estimates)]
-    usual, accuracy = estimates.one("commonest_answer_share"), _clean_accuracy(estimates)
-    wary = [
-        *guessed(accuracy, "corruptions can cost little"),
-        *called_out(usual, "what is left of its accuracy says little", "Under corruptions it"),
-    ]
+    wary = [*guessed(_clean_accuracy(estimates), "corruptions can cost little"), *_stuck(estimates, mean)]
     return [
         *_overall(estimates, mean, praise=not wary),
         *_unanswered(estimates),
@@ -69,6 +65,13 @@ def _unanswered(estimates: Estimates) -> Iterator[Finding]:
     if none is not None and none.value:
         told = f"To {percent(none)} of corrupted images its answer is not finite; they count nowhere else."
         yield Finding("weak", told, "Look for overflow or a division by zero in the model: such pictures will come.")
+
+
+def _stuck(estimates: Estimates, mean: Estimate) -> Iterator[Finding]:
+    """That it gives one answer again and again, unless it is right more often than that answer is."""
+    usual, label = estimates.one("commonest_answer_share"), estimates.one("commonest_label_share")
+    if label is None or label.value is None or not above_chance(1 - (mean.value or 0.0), label.value, mean.n):
+        yield from called_out(usual, "what is left of its accuracy says little", "Under corruptions it")
 
 
 def _clean_accuracy(estimates: Estimates) -> Estimate | None:
@@ -196,6 +199,8 @@ def _unlabelled(estimates: Estimates) -> Iterator[Finding]:
         f"It keeps its answer to {percent(kept)} of corrupted images, least under {named(worst.at['corruption'])} at severity "
         f"{worst.at['severity']}: {percent(worst)}.",
     )
+    usual = estimates.one("commonest_answer_share")
+    yield from called_out(usual, "that it keeps its answers says little", "Under corruptions it")
 
 
 def _facts(estimates: Estimates) -> Iterator[Finding]:
