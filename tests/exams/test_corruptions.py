@@ -475,6 +475,18 @@ def test_a_net_that_is_right_is_not_called_stuck_where_most_images_are_of_one_cl
     assert not any("one and the same answer" in f.sentence for f in told)
 
 
+def test_extras_alone_are_told_of() -> None:
+    levels = np.array([40, 90, 100, 110, 160, 220] * 4)
+    exam = Corruptions(corruptions=EXTRAS, severities=(5,), frequencies=False)
+    found = sitting(exam, seen_by(BrightEye()), image_set(flat_images(levels), levels > 127)).estimates
+    assert "in no mean" in one(found, "mean_corruption_error", given="all").reason
+    worst = max(found.of("corruption_error", given="all"), key=lambda e: e.value or 0)
+    said = exam.findings(found)[1].sentence
+    assert said.startswith(
+        f"It errs most under {worst.at['corruption'].replace('_', ' ').replace('gaussian', 'Gaussian')}"
+    )
+
+
 def test_columns_of_a_table_do_as_well_and_odd_ones_are_left_out(small: tuple[ArraySet, nn.Module]) -> None:
     images, eye = small
     targets = {

@@ -38,6 +38,7 @@ GUESSING = "half of its accuracy on clean images is no more than guessing gives"
 NOT_IMAGENET = f"AlexNet's errors are those of a classifier of ImageNet's {OUTPUTS:,} classes"
 NONE_RIGHT = "no image is right as it is"
 NONE_SHOWN = "no picture of it was shown"
+EXTRAS_ALONE = "those that are meant for validation are in no mean"
 NOT_BOTH = "under some of it, or all, no image was shown that was also shown as it is"
 OTHER_COLUMN = (
     "AlexNet's errors are of pictures of 224 pixels, and these were drawn by the parameters for others (column)"
@@ -89,7 +90,7 @@ class Told:
 
     def _mean(self, measure: str, cells: Cells, names: Sequence[Name], at: Mapping[str, Any]) -> Estimate:
         found = cells.share_over(cells.columns(names))
-        why = "" if found.value is not None else NONE_SHOWN if cells.n else NONE_RIGHT
+        why = "" if found.value is not None else self._absent(names) if cells.n else NONE_RIGHT
         return self.say(measure, at=at, **figure(found, why))
 
     def _single(self) -> Iterator[Estimate]:
@@ -111,8 +112,12 @@ class Told:
             cells, found = self.cells.shown_both_ways(columns), Interval(None, None, None, 0, "")
             if cells.n:
                 found = cells.figure(cells.mean(columns) - cells.errors[:, 0], columns)
-            why = "" if found.value is not None else NOT_BOTH if columns else NONE_SHOWN
+            why = "" if found.value is not None else NOT_BOTH if columns else self._absent(names)
             yield self.say(measure, unit="difference of shares", at=at, **figure(found, why))
+
+    def _absent(self, names: Sequence[Name]) -> str:
+        """Why there is no mean over them."""
+        return EXTRAS_ALONE if tuple(names) == PUBLISHED and set(self._names) <= set(EXTRAS) else NONE_SHOWN
 
     def _halved(self) -> Iterator[Estimate]:
         """The first severity at which accuracy is at most half of that on the same images as they are."""

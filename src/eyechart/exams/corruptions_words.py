@@ -45,7 +45,8 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
     if mean is None:
         return [*_unlabelled(estimates), *_facts(estimates)]
     if mean.value is None:
-        return [Finding("note", f"No mean error can be told: {mean.reason}."), *_facts(estimates)]
+        told = f"No mean error can be told: {mean.reason}."
+        return [Finding("note", told), *_worst(estimates), *_facts(estimates)]
     wary = [*guessed(_clean_accuracy(estimates), "corruptions can cost little"), *_stuck(estimates, mean)]
     return [
         *_overall(estimates, mean, praise=not wary),
@@ -72,6 +73,14 @@ def _stuck(estimates: Estimates, mean: Estimate) -> Iterator[Finding]:
     usual, label = estimates.one("commonest_answer_share"), estimates.one("commonest_label_share")
     if label is None or label.value is None or not above_chance(1 - (mean.value or 0.0), label.value, mean.n):
         yield from called_out(usual, "what is left of its accuracy says little", "Under corruptions it")
+
+
+def _worst(estimates: Estimates) -> Iterator[Finding]:
+    """Which of the corruptions costs most, where there is no mean over them."""
+    found = [e for e in estimates.of("corruption_error", given="all") if e.value is not None]
+    if found:
+        worst = max(found, key=lambda e: e.value or 0.0)
+        yield Finding("note", f"It errs most under {named(worst.at['corruption'])}: {percent(worst)} wrong.")
 
 
 def _clean_accuracy(estimates: Estimates) -> Estimate | None:
