@@ -502,6 +502,23 @@ def test_columns_of_a_table_do_as_well_and_odd_ones_are_left_out(small: tuple[Ar
     assert one(found, "error", corruption="fog", severity=2).n == 2
     assert value(found, "error", corruption="fog", severity=2) == pytest.approx(fog[-2:].mean())
     assert one(found, "mean_corruption_error").at["cells"] == 1
+    # clouds; snow 7; fog of no severity; and of pictures of one source at one place all but the last
+    assert value(found, "left_out") == pytest.approx((12 + 3 * 3) / 24)
+    assert any("are in no figure" in f.sentence for f in Corruptions().findings(found))
+
+
+@pytest.mark.parametrize("severity", ["", "nan", "0", "3"])
+def test_a_clean_picture_is_clean_whatever_its_severity(small: tuple[ArraySet, nn.Module], severity: str) -> None:
+    images, eye = small
+    targets = {
+        **images.targets,
+        "corruption": np.array(["fog", "clean"] * 12, object),
+        "severity": np.array(["2", severity] * 12, object),
+        "source": np.arange(N) // 2,
+    }
+    found = sitting(Corruptions(), seen_by(eye, (32, 32)), replace(images, targets=targets)).estimates
+    assert one(found, "clean_error").n == one(found, "mean_error_increase").n == 12
+    assert value(found, "left_out") == 0
 
 
 def test_without_labels_it_tells_whether_answers_stay() -> None:

@@ -19,7 +19,7 @@ from eyechart.core.words import figure
 from eyechart.exams.corruptions_cases import KEPT, MILD, example, mild
 from eyechart.exams.corruptions_cells import EXTRAS, PUBLISHED, SEVERITIES, Cell, Cells
 from eyechart.exams.corruptions_estimates import Told, gaps, unlabelled
-from eyechart.exams.corruptions_files import columns, in_files, unreadable
+from eyechart.exams.corruptions_files import columns, in_files, left_out, unreadable
 from eyechart.exams.corruptions_pictures import charts
 from eyechart.exams.corruptions_reference import Reference
 from eyechart.exams.corruptions_spectra import Spectra, change_energy, edges
@@ -68,6 +68,8 @@ class Corruptions(Exam):
         agreement {corruption, severity}, mean_agreement: answers that are those to the image as it is (no labels needed).
         commonest_answer_share: answers to corrupted images that are the commonest class.
         unanswered: of the corrupted images, those with an answer that is not finite; they are left out of all other figures.
+        left_out: of pictures in files, those whose corruption or severity is none, and those before the last of one source at
+            one place.
     Of what is drawn here, at the middle of the severities, what a corruption changes in the picture's spectrum (radii are true
     circles, {radius, radius_nyquist} in cycles per image and as a share of n/2):
         change_rms {corruption, severity}: root of the mean squared change of pixel values.
@@ -184,7 +186,9 @@ class Corruptions(Exam):
             found.append(self.estimate("commonest_label_share", at=at, **figure(commonest(_labels_of(rows, labels)))))
             if self.reference != "none" or self.reference_clean_error is not None:
                 found += about.beside(self.reference, self.reference_clean_error, subject.n_classes)
-        if not in_files(subject):
+        if in_files(subject):
+            found += left_out(self.estimate, rows, at)
+        else:
             found += unlabelled(self.estimate, rows, self._cells(subject), at)
             if self.frequencies:
                 found += self._spectra(rows, subject).told(cells)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
 
 import numpy as np
 
+from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array, Batch, Subject
-from eyechart.exams.corruptions_cells import CODES, SEVERITIES, STRANGE, Cell
+from eyechart.core.words import figure
+from eyechart.exams.corruptions_cells import CODES, SEVERITIES, STRANGE, Cell, Say
 from eyechart.images.corrupted import CLEAN
+from eyechart.stats.intervals import share_of
 
 NO_SOURCES = (
     "it needs a column `source`, with the test image that each picture was made of, or each would count as an image of its own "
@@ -35,6 +38,16 @@ def unreadable(cells: Iterable[Cell], targets: Mapping[str, Array]) -> str:
     return NO_SOURCES if len(places) > 1 and "source" not in targets else ""
 
 
+def left_out(say: Say, rows: Mapping[str, Array], at: Mapping[str, str]) -> Iterator[Estimate]:
+    """Pictures that are in no figure: of no known corruption and severity, or followed by another of the same."""
+    corruption, severity = rows["corruption"], rows["severity"]
+    strange = (corruption == STRANGE) | ((severity <= 0) & (corruption != CODES[CLEAN]))
+    places = np.stack([corruption, severity, rows["source"]], 1, dtype=np.int64)[::-1]
+    repeated = np.ones(len(places), bool)
+    repeated[np.unique(places, axis=0, return_index=True)[1]] = False
+    yield say("left_out", at=dict(at), **figure(share_of(strange | repeated[::-1])))
+
+
 def columns(batch: Batch) -> dict[str, Array]:
     """Of each picture ``corruption``, its place in the published order, ``severity``, and ``source``, its test image."""
     corruption, severity = _codes(batch.targets)
@@ -45,7 +58,8 @@ def _codes(targets: Mapping[str, Array]) -> tuple[Array, Array]:
     """(n,) places in the published order, and severities; -1 where either is none."""
     names = [CODES.get(str(name).strip().lower(), STRANGE) for name in targets["corruption"]]
     severities = [_LEVELS.get(str(value).strip().removesuffix(".0"), STRANGE) for value in targets["severity"]]
-    return np.array(names, np.int8), np.array(severities, np.int8)
+    corruption = np.array(names, np.int8)
+    return corruption, np.where(corruption == CODES[CLEAN], 0, np.array(severities, np.int8)).astype(np.int8)
 
 
 def _sources(batch: Batch) -> Array:

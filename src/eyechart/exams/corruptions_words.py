@@ -46,11 +46,12 @@ def findings(estimates: Estimates) -> Sequence[Finding]:
         return [*_unlabelled(estimates), *_facts(estimates)]
     if mean.value is None:
         told = f"No mean error can be told: {mean.reason}."
-        return [Finding("note", told), *_worst(estimates), *_facts(estimates)]
+        return [Finding("note", told), *_worst(estimates), *_left_out(estimates), *_facts(estimates)]
     wary = [*guessed(_clean_accuracy(estimates), "corruptions can cost little"), *_stuck(estimates, mean)]
     return [
         *_overall(estimates, mean, praise=not wary),
         *_unanswered(estimates),
+        *_left_out(estimates),
         *wary,
         *(() if wary else _families(estimates)),
         *_halved(estimates),
@@ -73,6 +74,17 @@ def _stuck(estimates: Estimates, mean: Estimate) -> Iterator[Finding]:
     usual, label = estimates.one("commonest_answer_share"), estimates.one("commonest_label_share")
     if label is None or label.value is None or not above_chance(1 - (mean.value or 0.0), label.value, mean.n):
         yield from called_out(usual, "what is left of its accuracy says little", "Under corruptions it")
+
+
+def _left_out(estimates: Estimates) -> Iterator[Finding]:
+    """That pictures in files are in no figure."""
+    share = estimates.one("left_out")
+    if share is not None and share.value:
+        yield Finding(
+            "note",
+            f"{percent(share)} of the pictures are in no figure: their corruption or severity is not known, or another picture "
+            "of the same image, corruption and severity follows.",
+        )
 
 
 def _worst(estimates: Estimates) -> Iterator[Finding]:
