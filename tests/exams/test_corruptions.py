@@ -487,6 +487,17 @@ def test_extras_alone_are_told_of() -> None:
     )
 
 
+def test_settings_of_pictures_drawn_here_are_not_passed_over_in_silence(
+    small: tuple[ArraySet, nn.Module], tmp_path: Path
+) -> None:
+    images, eye = small
+    files = load_images(f"cifar10c:{written(images, tmp_path, ('contrast',))}")
+    for more, said in (({}, False), ({"rounding": "none", "column": "imagenet", "jpeg85": True}, True)):
+        exam = Corruptions(**more)  # type: ignore[arg-type]
+        found = exam.findings(sitting(exam, seen_by(eye, (32, 32)), files).estimates)  # type: ignore[arg-type]
+        assert any("mean nothing: rounding, column, jpeg85" in f.sentence for f in found) is said
+
+
 def test_columns_of_a_table_do_as_well_and_odd_ones_are_left_out(small: tuple[ArraySet, nn.Module]) -> None:
     images, eye = small
     targets = {

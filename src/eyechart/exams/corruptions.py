@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -208,13 +208,20 @@ class Corruptions(Exam):
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """How much it loses, to what most, and what the figures may be compared with."""
-        return findings(estimates)
+        return [*findings(estimates), *self._unused(estimates)]
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The image as it is and corrupted."""
         if case.key.startswith(MILD):
             return {"plain": CLEAN.view, "corrupted": self._picture(case.facts["corruption"], case.facts["severity"])}
         return {"plain": CLEAN.view, **{name: self._picture(name, self._middle) for name in self._names}}
+
+    def _unused(self, estimates: Estimates) -> Iterator[Finding]:
+        """Settings of pictures drawn here, where those of files were shown."""
+        names = "rounding", "column", "jpeg85", "high"
+        given = [name for name in names if getattr(self, name) != type(self).model_fields[name].default]
+        if given and any(e.at.get("set") == "files" for e in estimates):
+            yield Finding("note", f"Of pictures in files these settings mean nothing: {', '.join(given)}.")
 
     @property
     def _names(self) -> tuple[Name, ...]:
