@@ -14,6 +14,7 @@ from eyechart.core.catalogue import make_exams
 from eyechart.errors import EyechartError
 from eyechart.images.arrays import ArraySet
 from eyechart.models.load import load_model
+from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
 from eyechart.train.curves import best_epoch, epochs_to, gap, order_of_acquisition, values_of
 from eyechart.train.log import read
@@ -117,3 +118,21 @@ def test_a_recipe_without_remedies_is_the_training_it_was() -> None:
     for wrong in (["kernel_smoothing"], ["antialas"], [{"name": "antialias", "tap": 3}]):
         with pytest.raises(EyechartError):
             recipe(remedies=wrong)
+
+
+@pytest.mark.parametrize("arch", ["timm:test_resnet", "timm:test_efficientnet", "torchvision:squeezenet1_1"])
+def test_nets_with_kernels_of_one_pixel(tmp_path: Path, arch: str) -> None:
+    """In channels_last these lie in memory like no others; stopped after an epoch, they go on as if they had not been."""
+    seen, images = Preprocessing(size=(32, 32)), coloured(16)
+
+    def stop(line: Any) -> None:
+        raise KeyboardInterrupt
+
+    how: dict[str, Any] = {"preprocess": seen, "device": "cpu"}
+    whole = train_model(arch, images, recipe(), tmp_path / "whole", **how)
+    with pytest.raises(KeyboardInterrupt):
+        train_model(arch, images, recipe(), tmp_path / "parts", said=stop, **how)
+    parts = train_model(arch, images, recipe(), tmp_path / "parts", **how)
+    assert parts.fingerprint == whole.fingerprint
+    lines = [read(Folder(tmp_path / name)) for name in ("whole", "parts")]
+    assert [line["weights"] for line in lines[0]] == [line["weights"] for line in lines[1]]

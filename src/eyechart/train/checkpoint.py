@@ -111,9 +111,12 @@ def digest(state: Mapping[str, Tensor]) -> str:
     """Of parameters and buffers, bit for bit."""
     found = blake2b(digest_size=8)
     for name in sorted(state):
-        value = state[name].detach().cpu().contiguous()
+        # A copy laid out row by row: 1 x 1 kernels in channels_last count as contiguous, and yet cannot be seen as bytes.
+        value = state[name].detach().cpu().clone(memory_format=torch.contiguous_format)
         found.update(name.encode())
         found.update(
-            value.view(torch.uint8).numpy().tobytes() if value.numel() and value.ndim else repr(value).encode()
+            value.flatten().view(torch.uint8).numpy().tobytes()
+            if value.numel() and value.ndim
+            else repr(value).encode()
         )
     return found.hexdigest()
