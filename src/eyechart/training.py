@@ -34,10 +34,10 @@ from eyechart.store.folder import Folder
 from eyechart.train.loop import Trainer, shuffled
 from eyechart.train.present import write_page
 from eyechart.train.recipe import Recipe, recipe_of
+from eyechart.train.record import WEIGHTS
 from eyechart.train.resident import Resident
 from eyechart.train.watch import Watching, with_labels
 
-WEIGHTS = "model.safetensors"
 WATCHED = 1000  # images of each kind
 
 
@@ -76,6 +76,7 @@ def train_model(
 
     Raises:
         TrainingError: the loss became infinite or NaN; checkpoints are kept.
+        IdentityError: the folder holds another training.
         EyechartError: others of its kinds.
     """
     whole = load_images(images) if isinstance(images, str) else images

@@ -70,6 +70,21 @@ def test_weights_of_another_architecture(command: Command, tmp_path: Path) -> No
     assert "cifar_resnet8" in said.err
 
 
+def test_another_recipe_in_the_same_folder(command: Command, tmp_path: Path) -> None:
+    """A finished training is not lost by a typo; the way out is named."""
+    how = (*SMALL, "--images", "demo", "--out", tmp_path / "net")
+    first = command(*how)
+    assert first.code == 0, first.err
+    before = {path: path.read_bytes() for path in (tmp_path / "net").rglob("*") if path.is_file()}
+    for change in ("lr=0.01", "epochs=1"):
+        said = command(*how, "--change", change)
+        assert said.code == 2
+        assert "The folder holds another training" in said.err
+        assert "Choose another folder with --out" in said.err
+    assert command(*how, "--seed", 1).code == 2
+    assert {path: path.read_bytes() for path in (tmp_path / "net").rglob("*") if path.is_file()} == before
+
+
 def test_a_batch_larger_than_the_set(command: Command, tmp_path: Path) -> None:
     said = command(*SMALL, "--images", "demo", "--change", "epochs=1", "--train-limit", 6, "--out", tmp_path / "net")
     assert said.code == 0

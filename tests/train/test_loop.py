@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from eyechart.errors import SettingError, TrainingError, UnknownNameError
+from eyechart.errors import IdentityError, SettingError, TrainingError, UnknownNameError
 from eyechart.models.nets import CifarResNet
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
@@ -20,6 +21,7 @@ from eyechart.train.chance import EpochDraws
 from eyechart.train.log import read
 from eyechart.train.loop import Trainer, shuffled
 from eyechart.train.recipe import Recipe, recipe_names, recipe_of
+from eyechart.train.record import FILE
 from eyechart.train.resident import Resident
 
 SEEN = Preprocessing(size=(16, 16), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
@@ -89,10 +91,73 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert checkpoint.digest(again.state_dict()) == checkpoint.digest(whole.state_dict())
 
 
-def test_another_recipe_starts_anew(tmp_path: Path) -> None:
-    _, first = trained(tmp_path)
-    _, other = trained(tmp_path, lr=0.02)
-    assert other[0]["weights"] != first[0]["weights"]
+def test_another_training_never_takes_the_place_of_one_that_is_there(tmp_path: Path) -> None:
+    """Finished or stopped: it is told apart in words, and not a byte of it changes."""
+    _, lines = trained(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for changes, told in (({"lr": 0.02}, "recipe lr 0.05 there, 0.02 now"), ({"epochs": 9}, "recipe epochs 3 there")):
+        with pytest.raises(IdentityError, match=told):
+            trained(tmp_path, **changes)
+    for other in (
+        Trainer(net(), recipe(), resident(), SEEN, Folder(tmp_path), seed=1),
+        Trainer(net(), recipe(), resident(47), SEEN, Folder(tmp_path)),
+        Trainer(net(), recipe(), resident(), replace(SEEN, mean=(0.4, 0.5, 0.5)), Folder(tmp_path)),
+    ):
+        with pytest.raises(IdentityError, match="--out"):
+            other.run()
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert trained(tmp_path)[1] == lines
+
+
+def test_a_folder_of_before_there_was_a_record(tmp_path: Path) -> None:
+    """Its own training goes on, another one is refused; so is one that would replace a model of another origin."""
+    _, lines = trained(tmp_path / "a")
+    (tmp_path / "a" / FILE).unlink()
+    with pytest.raises(IdentityError, match="another training"):
+        trained(tmp_path / "a", lr=0.02)
+    assert trained(tmp_path / "a")[1] == lines
+    Folder(tmp_path / "b").write("model.safetensors", b"precious")
+    with pytest.raises(IdentityError, match="model of another origin"):
+        trained(tmp_path / "b")
+
+
+def test_a_training_that_failed_in_its_first_epoch_leaves_the_folder_to_others(tmp_path: Path) -> None:
+    class Breaks(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.net(x) * math.nan
+
+    with pytest.raises(TrainingError):
+        Trainer(Breaks(), recipe(), resident(), SEEN, Folder(tmp_path)).run()
+    assert len(trained(tmp_path, lr=0.02)[1]) == 3
+
+
+def test_one_that_runs_in_its_first_epoch_keeps_the_folder(tmp_path: Path) -> None:
+    class Slow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x: Tensor) -> Tensor:
+            with pytest.raises(IdentityError, match=f"remove {FILE}"):
+                trained(tmp_path, lr=0.02)
+            return self.net(x)
+
+    Trainer(Slow(), recipe(epochs=1), resident(), SEEN, Folder(tmp_path)).run()
+    assert len(read(Folder(tmp_path))) == 1
+
+
+def test_checkpoints_of_another_training_do_not_push_out_those_of_this_one(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    other = checkpoint.Checkpoint(8, net().state_dict(), {}, {"state": {}, "param_groups": []})
+    checkpoint.write(folder, other, "another")
+    checkpoint.write(folder, replace(other, epoch=1), "this")
+    found = checkpoint.newest(folder, "this")
+    assert found is not None
+    assert found.epoch == 1
 
 
 def test_a_loss_that_is_not_finite_names_its_place_and_keeps_the_epoch_before(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from eyechart.train.objective import Look
 from eyechart.train.optim import learning_rate, optimiser_of, xavier
 from eyechart.train.processes import Processes
 from eyechart.train.recipe import Recipe
+from eyechart.train.record import Record
 from eyechart.train.resident import Resident
 from eyechart.train.shares import ghosts_of, whole_batch
 from eyechart.train.statistics import Statistics
@@ -51,7 +52,7 @@ class Trainer:
         recipe: how.
         data: the images.
         preprocessing: of the net; its mean and std are applied after augmentation.
-        folder: where log and checkpoints go; the same call again goes on from the newest checkpoint.
+        folder: where log and checkpoints go; the same call again goes on from the newest checkpoint, another one is refused.
         seed: of the start (xavier), the order and all augmentation.
         watch: called after each epoch.
         said: told of each line of the log, and of remarks, which have a ``note`` alone.
@@ -86,6 +87,9 @@ class Trainer:
         told = {"recipe": recipe.told(), "seed": seed, "ids": data.ids, "labels": data.labels.tolist()}
         told |= dict(about or {})
         self.identity = blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()
+        shown = blake2b(json.dumps([told.pop("ids"), told.pop("labels")]).encode(), digest_size=8).hexdigest()
+        images = {"n": len(data), "fingerprint": shown}
+        self._about = {**told, "images": images, "preprocessing": preprocessing.to_dict()}
 
     @property
     def steps_an_epoch(self) -> int:
@@ -97,9 +101,18 @@ class Trainer:
 
         Raises:
             TrainingError: the loss is not finite, or one image alone does not fit into memory.
+            IdentityError: the folder holds another training.
         """
-        with global_chance_untouched():
-            return self._run()
+        record = Record(self.folder, self.identity, self._about)
+        if self.processes.first:
+            record.write()
+        try:
+            with global_chance_untouched():
+                return self._run()
+        except BaseException:  # an interrupt, too
+            if self.processes.first:
+                record.release()
+            raise
 
     def _run(self) -> nn.Module:
         if self._batch != self.recipe.batch_size:
