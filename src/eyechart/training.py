@@ -31,6 +31,7 @@ from eyechart.remedies.treatment import operated
 from eyechart.run.labels import labels_for
 from eyechart.run.spread import Rank
 from eyechart.store.folder import Folder
+from eyechart.train.beforehand import check_classes, check_net, check_other_images
 from eyechart.train.loop import Trainer, shuffled
 from eyechart.train.present import write_page
 from eyechart.train.recipe import Recipe, recipe_of
@@ -68,7 +69,7 @@ def train_model(
         seed: of weights, order and augmentation.
         device: see ``load_model``.
         watch: exams that the net sits every ``every`` epochs, on training images and, where given, on test images.
-        test_images: to watch on.
+        test_images: to watch on; other ones than those that are trained on.
         said: told of each epoch's line of the log, and of remarks, which have a ``note`` alone.
 
     Returns:
@@ -82,16 +83,21 @@ def train_model(
     whole = load_images(images) if isinstance(images, str) else images
     recipe = recipe_of(recipe) if isinstance(recipe, str) else recipe
     place = _place(device) if not isinstance(arch, ImageModel) else arch.device
+    tests = load_images(test_images) if isinstance(test_images, str) else test_images
+    if tests is not None:
+        check_other_images(whole, tests)
     start = _treated(_start(arch, whole, preprocess, seed), recipe)
     chosen, _ = split(whole, limit or len(whole), seed)
     labels = _labels(start.model, chosen)
+    check_classes(labels, chosen)
+    check_net(start.net, start.preprocessing, start.outputs, start.name)
     data = Resident.of(chosen, labels, start.preprocessing, place)
     folder = Folder(out)
     folder.check_writable()
     watching = None
     if watch:
         sets = {"train": _as_trained(chosen, data, recipe, seed, whole)}
-        sets |= {} if test_images is None else {"test": _few(test_images, seed)}
+        sets |= {} if tests is None else {"test": split(tests, WATCHED, seed)[0]}
         known = start.preprocessing, start.class_names
         watching = Watching(watch, sets, *known, every, recipe.epochs, f"{folder.root}/watch", seed, place)
     about = {"start": start.fingerprint, "arch": start.arch}
@@ -131,6 +137,16 @@ class _Start:
     fingerprint: str = ""
     model: ImageModel | None = None
     remedies: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the net gives an image."""
+        return self.model.n_outputs if self.model is not None else len(self.class_names)
+
+    @property
+    def name(self) -> str:
+        """As the user calls it."""
+        return self.model.name if self.model is not None else self.arch
 
 
 def _start(arch: str | ImageModel, images: ImageSet, preprocess: Preprocessing | str | Path, seed: int) -> _Start:
@@ -186,11 +202,6 @@ def _as_trained(chosen: ImageSet, data: Resident, recipe: Recipe, seed: int, who
     return with_labels(part, labels[: len(some)]) if recipe.shuffled_labels else part
 
 
-def _few(images: ImageSet | str, seed: int) -> ImageSet:
-    found = load_images(images) if isinstance(images, str) else images
-    return split(found, WATCHED, seed)[0]
-
-
 def _trained(start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> dict[str, Any]:
     return {
         "recipe": recipe.model_dump(mode="json"),
@@ -204,12 +215,11 @@ def _trained(start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> dict
 def _bytes(net: nn.Module, start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> bytes:
     """Weights, and in their header all that it takes to load them again."""
     earlier = {} if start.model is None else dict(start.model.source.get("treatment", {}))
-    outputs = start.model.n_outputs if start.model is not None else len(start.class_names)
     about = {
         "schema": SCHEMA,
         "architecture": start.arch,
         "outputs": "logits",
-        "n_outputs": outputs,
+        "n_outputs": start.outputs,
         "preprocessing": start.preprocessing.to_dict(),
         "class_names": list(start.class_names),
         "class_ids": [] if start.model is None else list(start.model.class_ids),

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
@@ -16,6 +17,7 @@ from eyechart.store.folder import Folder
 from eyechart.store.run_folder import Run
 from eyechart.train.checkpoint import digest
 from eyechart.train.log import read
+from numbered import CLASSES, Numbered
 
 Command = Any
 Program = Any
@@ -23,14 +25,22 @@ CHANGES = ("epochs=2", "batch_size=8", "precision=float32")
 SMALL = ("train", "--arch", "eyechart:lenet", *(part for change in CHANGES for part in ("--change", change)))
 
 
-def test_trained_and_proved_and_done_already(command: Command, tmp_path: Path) -> None:
-    what = ("train", "--arch", "eyechart:lenet", "--images", "demo", "--test-images", "demo", "--test-limit", 10)
-    how = ("--change", "epochs=2", "--change", "batch_size=8", "--change", "precision=float32", "--exams", "clean")
-    said = command(*what, *how, "--workers", 0, "--out", tmp_path / "net")
+@pytest.fixture(scope="session")
+def others(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """``npz:FILE`` of the classes of ``archive``, without an image of it."""
+    pictures = [np.asarray(Numbered(i, bright=False).open().picture) for i in range(48, 64)]
+    file = tmp_path_factory.mktemp("others") / "others.npz"
+    np.savez(file, images=np.stack(pictures), labels=np.arange(16) % CLASSES, class_names=("ant", "bee", "cat", "dog"))
+    return f"npz:{file}"
+
+
+def test_trained_and_proved_and_done_already(command: Command, archive: str, others: str, tmp_path: Path) -> None:
+    how = (*SMALL, "--images", archive, "--test-images", others, "--test-limit", 10, "--exams", "clean", "--workers", 0)
+    said = command(*how, "--out", tmp_path / "net")
     assert said.code == 0, said.err
     assert "epoch 2" in said.err
     assert Run(tmp_path / "net" / "proof").estimates.one("accuracy") is not None
-    again = command(*what, *how, "--workers", 0, "--out", tmp_path / "net")
+    again = command(*how, "--out", tmp_path / "net")
     assert again.code == 0
     assert "epoch 2" not in again.err
 

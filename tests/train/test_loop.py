@@ -167,12 +167,21 @@ def test_a_loss_that_is_not_finite_names_its_place_and_keeps_the_epoch_before(tm
             self.net, self.seen = net(), 0
 
         def forward(self, x: Tensor) -> Tensor:
-            self.seen += 1
+            self.seen += self.training
             return self.net(x) * (math.nan if self.seen == 5 else 1)
 
     with pytest.raises(TrainingError, match=r"epoch 2, step 2 .* checkpoint after epoch 1 is kept"):
         Trainer(Breaks(), recipe(), resident(), SEEN, Folder(tmp_path)).run()
     assert Folder(tmp_path).names("checkpoints") == ["epoch-00001.safetensors"]
+
+
+def test_a_last_step_that_breaks_the_net_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """Its loss was still finite; before, the finished training ended with advice about weights files."""
+    with pytest.raises(
+        TrainingError, match=r"After epoch 1 the net answers .* No epoch was finished.* \(lr = 1e\+30\) Lower"
+    ):
+        trained(tmp_path, lr=1e30, epochs=1, batch_size=48)
+    assert len(trained(tmp_path, lr=0.05)[1]) == 3
 
 
 def test_smaller_parts_where_memory_is_short(tmp_path: Path) -> None:

@@ -49,6 +49,15 @@ def sharing_copy(module: nn.Module) -> nn.Module:
     return _copied(module, {id(parameter): parameter for parameter in module.parameters()})
 
 
+def plain_copy(module: nn.Module) -> nn.Module:
+    """A copy as it is, to try something on.
+
+    Raises:
+        SettingError: the module cannot be copied.
+    """
+    return _copied(module, {})
+
+
 def _copied(module: nn.Module, shared: dict[int, Any]) -> nn.Module:
     try:
         with torch.no_grad():  # copies of scripted modules would remember a graph

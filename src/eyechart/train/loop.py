@@ -14,14 +14,15 @@ import torch
 from torch import Tensor, nn
 
 from eyechart.core.view import Precision
-from eyechart.errors import TrainingError
 from eyechart.models.chance_guard import global_chance_untouched
 from eyechart.models.preprocessing import Preprocessing
+from eyechart.models.probe import probe_frames
 from eyechart.store.folder import Folder
 from eyechart.train import checkpoint
 from eyechart.train.chance import EpochDraws
 from eyechart.train.deal import Deal
 from eyechart.train.ema import RunningMean
+from eyechart.train.failures import broken_loss, broken_net, out_of_memory, too_large
 from eyechart.train.log import Log
 from eyechart.train.objective import Look
 from eyechart.train.optim import learning_rate, optimiser_of, xavier
@@ -79,6 +80,7 @@ class Trainer:
         device = data.images.device
         self._mean = torch.tensor(preprocessing.mean, device=device).view(1, -1, 1, 1)
         self._std = torch.tensor(preprocessing.std, device=device).view(1, -1, 1, 1)
+        self._probe = probe_frames(preprocessing).to(device)
         self._labels = shuffled(data.labels, seed) if recipe.shuffled_labels else data.labels
         self._statistics = Statistics(self.net)
         self._parts = ghosts = ghosts_of(recipe, self.processes.world)  # a process takes its share in so many parts
@@ -100,7 +102,7 @@ class Trainer:
         """Train to the end, or from the newest checkpoint on; returns the net, with the running mean's weights if one is kept.
 
         Raises:
-            TrainingError: the loss is not finite, or one image alone does not fit into memory.
+            TrainingError: the loss or the net's answers are not finite, or one image alone does not fit into memory.
             IdentityError: the folder holds another training.
         """
         record = Record(self.folder, self.identity, self._about)
@@ -128,6 +130,7 @@ class Trainer:
         for epoch in range(done, self.recipe.epochs):
             line = self._epoch(epoch, optimiser, mean)
             with mean.in_place():
+                self._check(epoch)
                 line |= self._watch(epoch + 1, self.net) if self._watch else {}
             self.net.train()
             state = self.net.state_dict()
@@ -140,6 +143,14 @@ class Trainer:
             self._tell(line)
         mean.take()
         return self.net.eval()
+
+    @torch.no_grad()
+    def _check(self, epoch: int) -> None:
+        """The weights of an epoch answer; losses were of the weights before each step."""
+        self.net.eval()
+        one_by_one = (asked(self.net, self._mean, self._std, "float32", frame) for frame in self._probe[:, None])
+        if not all(torch.isfinite(rows).all() for rows in one_by_one):
+            raise broken_net(self.recipe, epoch)
 
     def _tell(self, line: Mapping[str, Any]) -> None:
         if self.processes.first:
@@ -200,14 +211,14 @@ class Trainer:
                 if not out_of_memory(error):
                     raise
                 if self._parts >= len(index):
-                    raise self._too_large() from error
+                    raise too_large(self.data.images.device) from error
             self.net.zero_grad(set_to_none=True)
             self._statistics.put(before)
             self._parts = min(2 * self._parts, len(index))
             self._note = f"memory was short: {len(index)} images in {self._parts} parts, so BatchNorm saw fewer at once"
         loss = sum(part for part, _ in found)
         if not torch.isfinite(torch.tensor(loss)):
-            raise self._broken(index, place, loss)
+            raise broken_loss(self.recipe, [self.data.ids[i] for i in index[:3].tolist()], place, loss)
         counted.loss += loss * len(index)
         counted.right += sum(right for _, right in found)
         counted.seen += len(index)
@@ -245,25 +256,6 @@ class Trainer:
         wanted = labels if mixed is None else mixed.larger
         return float(loss.detach()), int((logits.argmax(1) == wanted).sum())
 
-    def _too_large(self) -> TrainingError:
-        return TrainingError(
-            "One image alone does not fit into memory. Finished epochs are kept.",
-            setting="device",
-            value=str(self.data.images.device),
-            way_out="Give a smaller net, or smaller frames with --preprocess.",
-        )
-
-    def _broken(self, index: Tensor, place: tuple[int, int], loss: float) -> TrainingError:
-        some = ", ".join(self.data.ids[i] for i in index[:3].tolist())
-        epoch, step = place[0] + 1, place[1] + 1
-        kept = f"The checkpoint after epoch {place[0]} is kept" if place[0] else "No epoch was finished"
-        return TrainingError(
-            f"The loss became {loss} in epoch {epoch}, step {step} (images {some}, ...). {kept}.",
-            setting="lr",
-            value=self.recipe.lr,
-            way_out="Lower the learning rate, lengthen warmup, or set clip; then give the same command with another --out.",
-        )
-
 
 def _laid_out(value: Tensor, like: Tensor) -> Tensor:
     """In the memory layout of ``like``, which fused optimisers walk through side by side."""
@@ -285,8 +277,3 @@ def shuffled(labels: Tensor, seed: int) -> Tensor:
     """The labels dealt out anew: their numbers stay what they are."""
     order = EpochDraws(seed, 0, len(labels)).uniform("shuffled labels", 1, torch.arange(len(labels)))[:, 0].argsort()
     return labels[order.to(labels.device)]
-
-
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether a smaller batch would help."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
