@@ -55,6 +55,7 @@ def train_model(
     watch: Sequence[Exam] = (),
     every: int = 1,
     test_images: ImageSet | str | None = None,
+    max_bad: int | None = None,
     said: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> ImageModel:
     """Train a net, or train one on. The same call with the same folder goes on where it was stopped.
@@ -70,6 +71,7 @@ def train_model(
         device: see ``load_model``.
         watch: exams that the net sits every ``every`` epochs, on training images and, where given, on test images.
         test_images: to watch on; other ones than those that are trained on.
+        max_bad: images that may be undecodable before training is refused; None: any number. They are told and left out.
         said: told of each epoch's line of the log, and of remarks, which have a ``note`` alone.
 
     Returns:
@@ -78,6 +80,7 @@ def train_model(
     Raises:
         TrainingError: the loss became infinite or NaN; checkpoints are kept.
         IdentityError: the folder holds another training.
+        BadImagesError: more images than ``max_bad`` cannot be decoded; nothing was trained.
         EyechartError: others of its kinds.
     """
     whole = load_images(images) if isinstance(images, str) else images
@@ -92,6 +95,7 @@ def train_model(
     check_classes(labels, chosen)
     check_net(start.net, start.preprocessing, start.outputs, start.name)
     data = Resident.of(chosen, labels, start.preprocessing, place)
+    data.check(max_bad)
     folder = Folder(out)
     folder.check_writable()
     watching = None

@@ -17,6 +17,7 @@ from eyechart.store.folder import Folder
 from eyechart.store.run_folder import Run
 from eyechart.train.checkpoint import digest
 from eyechart.train.log import read
+from eyechart.train.recipe import recipe_of
 from numbered import CLASSES, Numbered
 
 Command = Any
@@ -101,6 +102,34 @@ def test_a_batch_larger_than_the_set(command: Command, tmp_path: Path) -> None:
     assert "A batch of 8 is more than the 6 images there are" in said.err
 
 
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes of six pictures each, three of them damaged; and a folder without images."""
+    for k in range(12):
+        place = tmp_path / "photos" / ("ant", "bee")[k % 2] / f"{k:02d}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Numbered(k, bright=False).open().picture.save(place)
+    (tmp_path / "photos" / "nothing").mkdir()
+    for name, content in (("ant/00.png", b"junk"), ("bee/01.png", b""), ("bee/11.png", place.read_bytes()[:60])):
+        (tmp_path / "photos" / name).write_bytes(content)
+    return tmp_path / "photos"
+
+
+def test_unreadable_training_images(command: Command, folder: Path, tmp_path: Path) -> None:
+    """Counted, named, and more than --max-bad are refused, as in an exam."""
+    how = (*SMALL, "--images", folder, "--out", tmp_path / "net")
+    said = command(*how)
+    assert said.code == 3
+    assert "3 of 12 training images cannot be decoded; the first is ant/00.png" in said.err
+    assert "--max-bad 3" in said.err
+    assert "1 folders without images" in said.err
+    assert not (tmp_path / "net").exists()
+    said = command(*how, "--max-bad", 3)
+    assert said.code == 0, said.err
+    assert "3 training images cannot be decoded and have no part (ant/00.png: " in said.err
+    assert "3 training images cannot be decoded" in (tmp_path / "net" / "report.html").read_text()
+
+
 def test_stopped_by_the_keyboard(command: Command, program: Program, archive: str, tmp_path: Path) -> None:
     """One plain line, the exit code of an interrupted exam, and the same command goes on."""
     how = (*SMALL, "--images", archive, "--change", "epochs=4000", "--out", tmp_path / "net")
@@ -155,6 +184,28 @@ def columns(folder: Path) -> list[tuple[str, ...]]:
 
 def test_recipes_are_listed(command: Command) -> None:
     assert "standard_small" in command("list", "recipes").out
+
+
+def test_recipes_are_shown_as_a_file_to_copy(command: Command, tmp_path: Path) -> None:
+    shown = command("show", "pgd_at_small")
+    assert shown.code == 0
+    (tmp_path / "own.toml").write_text(shown.out)
+    assert recipe_of(str(tmp_path / "own.toml")) == recipe_of("pgd_at_small")
+    assert "a remedy" in command("show", "antialias").out
+    assert "epochs" not in command("show", "antialias").out
+    assert "list recipes" in command("show", "pgd_at_smal").err
+
+
+def test_what_can_be_listed_is_named_in_the_help(command: Command) -> None:
+    told = " ".join(command("--help").out.replace("│", " ").split())
+    assert "recipes, augmentations, models or kinds of stimuli" in told
+
+
+@pytest.mark.parametrize("name", ["train", "treat", "exam", "features", "decisions"])
+def test_the_help_offers_no_option_that_empties_another(command: Command, name: str) -> None:
+    told = command(name, "--help").out
+    assert "--out" in told
+    assert "--empty-" not in told
 
 
 def test_augmentations_are_listed_and_shown(command: Command) -> None:

@@ -298,6 +298,26 @@ def test_fewer_images_than_a_batch(tmp_path: Path) -> None:
         Trainer(net(), recipe(ghost_batches=8), few, SEEN, Folder(tmp_path))
 
 
+def notes(tmp_path: Path, n: int, **changes: Any) -> list[str]:
+    return Trainer(net(), recipe(**changes), resident(n), SEEN, Folder(tmp_path)).remarks
+
+
+def test_images_that_an_epoch_leaves_out_are_told(tmp_path: Path) -> None:
+    (said,) = notes(tmp_path, 200, batch_size=128)
+    assert "72 of the 200 images are left out of each epoch, others each time: 1 step of 128" in said
+    assert "batch_size of 100" in said
+    assert notes(tmp_path, 200, batch_size=100) == []
+    assert notes(tmp_path, 50, batch_size=16) == []  # 2 of 50
+    assert notes(tmp_path, 30, batch_size=16)
+
+
+def test_milestones_that_are_never_reached_are_told(tmp_path: Path) -> None:
+    how = {"schedule": "steps", "milestones": (2, 100), "batch_size": 16}
+    assert "before 100 of milestones: the learning rate falls no further" in notes(tmp_path, 48, **how)[0]
+    assert "never falls" in notes(tmp_path, 48, **{**how, "milestones": (3, 4)})[0]
+    assert notes(tmp_path, 48, **{**how, "milestones": (1, 2)}) == []
+
+
 def test_labels_dealt_out_anew_keep_their_numbers() -> None:
     labels = torch.arange(5000) % 10
     dealt = shuffled(labels, 3)

@@ -64,6 +64,7 @@ def train(
     watched = make_exams(exam_names(options.watch, ""), _settings(options, options.watch)) if options.watch else []
     images = load_images(options.images, labels=options.labels)
     tests = load_images(options.test_images, labels=options.test_labels) if options.test_images else None
+    teller_of(images)
     begin = _begin(options)
     try:
         trained = train_model(
@@ -78,6 +79,7 @@ def train(
             watch=watched,
             every=options.every,
             test_images=tests,
+            max_bad=options.max_bad,
             said=_say,
         )
     except KeyboardInterrupt:

@@ -29,6 +29,7 @@ from eyechart.train.optim import learning_rate, optimiser_of, xavier
 from eyechart.train.processes import Processes
 from eyechart.train.recipe import Recipe
 from eyechart.train.record import Record
+from eyechart.train.remarks import remarks_of
 from eyechart.train.resident import Resident
 from eyechart.train.shares import ghosts_of, whole_batch
 from eyechart.train.statistics import Statistics
@@ -85,6 +86,7 @@ class Trainer:
         self._statistics = Statistics(self.net)
         self._parts = ghosts = ghosts_of(recipe, self.processes.world)  # a process takes its share in so many parts
         self._batch = whole_batch(recipe.batch_size, len(data), self.processes.world * ghosts)
+        self.remarks = list(remarks_of(recipe, data, self._batch))
         self._note = ""
         told = {"recipe": recipe.told(), "seed": seed, "ids": data.ids, "labels": data.labels.tolist()}
         told |= dict(about or {})
@@ -107,7 +109,7 @@ class Trainer:
         """
         record = Record(self.folder, self.identity, self._about)
         if self.processes.first:
-            record.write()
+            record.write(remarks=self.remarks)
         try:
             with global_chance_untouched():
                 return self._run()
@@ -117,8 +119,8 @@ class Trainer:
             raise
 
     def _run(self) -> nn.Module:
-        if self._batch != self.recipe.batch_size:
-            self._tell({"note": self._why_smaller()})
+        for remark in self.remarks:
+            self._tell({"note": remark})
         if self.recipe.start == "xavier":
             xavier(self.net, self.seed)
         optimiser = optimiser_of(self.recipe, [p for p in self.net.parameters() if p.requires_grad])
@@ -155,12 +157,6 @@ class Trainer:
     def _tell(self, line: Mapping[str, Any]) -> None:
         if self.processes.first:
             self._said(line)
-
-    def _why_smaller(self) -> str:
-        asked, n = self.recipe.batch_size, len(self.data)
-        if asked > n:
-            return f"A batch of {asked:,} is more than the {n:,} images there are: each step takes {self._batch:,}."
-        return f"{asked:,} images do not divide into equal shares: each step takes {self._batch:,}."
 
     def _resume(self, optimiser: torch.optim.Optimizer, mean: RunningMean) -> int:
         """Epochs that stand already."""

@@ -13,6 +13,7 @@ from eyechart.store.folder import Folder
 from eyechart.train.curves import best_epoch, epochs_to, gap, order_of_acquisition, values_of
 from eyechart.train.log import read
 from eyechart.train.recipe import Recipe
+from eyechart.train.record import remarks
 
 PAGE = "report.html"
 PROOF = "proof/report.html"
@@ -44,7 +45,7 @@ def write_page(folder: Folder, recipe: Recipe, title: str, provenance: Mapping[s
     page = TrainingPage(
         title=title,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        sentences=tuple(told(lines)),
+        sentences=(*told(lines), *(f"Note: {remark}" for remark in remarks(folder))),
         recipe=tuple(in_words(recipe)),
         parts=tuple(parts_of(lines)),
         proof=PROOF if folder.read(PROOF) is not None else "",
@@ -189,7 +190,7 @@ def in_words(recipe: Recipe) -> list[tuple[str, str]]:
     """Lines of (label, value): what the recipe does, without what it leaves alone."""
     ghosts = f", BatchNorm in {recipe.ghost_batches} parts" if recipe.ghost_batches > 1 else ""
     found = [("What", recipe.about)] if recipe.about else []
-    found.append(("Shown", f"{recipe.epochs} times every image, {recipe.batch_size} a step{ghosts}"))
+    found.append(("Shown", f"{recipe.epochs:,} epochs, {recipe.batch_size:,} images a step{ghosts}"))
     found.append(("Steps", _steps(recipe)))
     if recipe.ema:
         found.append(("Weights kept", f"a running mean, decay {recipe.ema:g}"))

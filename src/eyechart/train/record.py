@@ -67,6 +67,11 @@ class Record:
         )
 
 
+def remarks(folder: Folder) -> list[str]:
+    """What was to be known of the training in a folder; nothing where there is no record."""
+    return list((folder.read_json(FILE) or {}).get("remarks", []))
+
+
 def difference(theirs: Any, mine: Any) -> str:
     """The first place in which two plain values differ.
 
