@@ -16,7 +16,7 @@ from torch import nn
 
 from eyechart.core.exam import Exam
 from eyechart.core.remedy import Patient
-from eyechart.errors import SettingError
+from eyechart.errors import ClassMapError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
 from eyechart.images.part import part_of, split
@@ -189,7 +189,16 @@ def _treated(start: _Start, recipe: Recipe) -> _Start:
 
 def _labels(model: ImageModel | None, images: ImageSet) -> np.ndarray[Any, Any]:
     if model is not None:
-        return labels_for(model, images, "auto")[0]
+        try:
+            return labels_for(model, images, "auto")[0]
+        except ClassMapError as error:
+            way_out = "Give images of its classes; for other ones: eyechart train --arch ..., without --start."
+            raise ClassMapError(
+                f"{error.problem} A model that is trained on keeps its outputs: a new head for other classes is not put on.",
+                setting=error.setting,
+                value=error.value,
+                way_out=way_out,
+            ) from error
     if images.labels is None:
         raise SettingError(
             "The images have no labels.", setting="--images", value=images.name, way_out="Give --labels."

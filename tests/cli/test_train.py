@@ -41,9 +41,13 @@ def test_trained_and_proved_and_done_already(command: Command, archive: str, oth
     assert said.code == 0, said.err
     assert "epoch 2" in said.err
     assert Run(tmp_path / "net" / "proof").estimates.one("accuracy") is not None
-    again = command(*how, "--out", tmp_path / "net")
+    again = command(*how, "--watch", "clean", "--out", tmp_path / "net")
     assert again.code == 0
     assert "epoch 2" not in again.err
+    assert "finished already, so it is not watched" in again.err
+
+
+OWN = ["--arch", "eyechart:lenet", "--images", "demo", "--out", "x"]
 
 
 @pytest.mark.parametrize(
@@ -51,15 +55,30 @@ def test_trained_and_proved_and_done_already(command: Command, archive: str, oth
     [
         (["--images", "demo", "--out", "x"], "--arch"),
         (["--arch", "eyechart:lenet", "--out", "x"], "--images"),
-        (["--arch", "eyechart:lenet", "--images", "demo", "--out", "x", "--recipe", "standard_smal"], "standard_small"),
-        (["--arch", "eyechart:lenet", "--images", "demo", "--out", "x", "--change", "epoch=2"], "epochs"),
-        (["--arch", "eyechart:lenet", "--images", "demo", "--out", "x", "--change", "lr=-1"], "above 0"),
+        ([*OWN, "--recipe", "standard_smal"], "standard_small"),
+        ([*OWN, "--change", "epoch=2"], "(--change = epoch) Did you mean epochs"),
+        ([*OWN, "--change", "lr=-1"], "above 0"),
+        ([*OWN, "--change", "=3"], "(--change = =3) Write field=value"),
+        ([*OWN, "--batch-size", 8], "--change batch_size=8"),
+        ([*OWN, "--precision", "bfloat16"], "--change precision=bfloat16"),
+        ([*OWN, "--limit", 3], "--train-limit 3"),
+        ([*OWN, "--train-images", "demo"], "Give --images demo"),
+        ([*OWN, "--classes", "imagenet"], "The classes are those of the images"),
+        ([*OWN, "--test-images", "nosuch"], "(--test-images = nosuch)"),
+        ([*OWN, "--test-images", "demo", "--test-labels", "nosuch.csv"], "(--test-labels = nosuch.csv)"),
+        ([*OWN, "--test-images", "demo"], "those it is trained on"),
+        (["--arch", "my/net.py:small", *OWN[2:]], "Run from the folder my and give the module and"),
+        ([*OWN, "--json"], "There is no proof"),
+        ([*OWN, "--device", "gpu"], "there is no such kind. (--device = gpu) Use cuda"),
     ],
+    ids=lambda value: " ".join(map(str, value[-2:])) if isinstance(value, list) else "",
 )
-def test_mistakes(command: Command, arguments: list[str], told: str) -> None:
+def test_mistakes(command: Command, tmp_path: Path, arguments: list[object], told: str) -> None:
     said = command("train", *arguments)
     assert said.code == 2
     assert told in said.err
+    assert len(said.err) < 600
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_loss_that_is_not_finite(command: Command, tmp_path: Path) -> None:

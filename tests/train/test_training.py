@@ -93,6 +93,14 @@ def test_mistakes(tmp_path: Path) -> None:
         train_model("eyechart:lenet", image_set(np.zeros((4, 32, 32, 3), np.uint8)), recipe(), tmp_path)
 
 
+def test_a_start_with_other_classes(tmp_path: Path) -> None:
+    model = train_model("eyechart:lenet", coloured(12), recipe(epochs=1, batch_size=4), tmp_path / "a", device="cpu")
+    others = coloured(12)
+    object.__setattr__(others, "class_names", ("ant", "bee", "cat"))
+    with pytest.raises(EyechartError, match=r"keeps its outputs: a new head .* without --start"):
+        train_model(model, others, recipe(), tmp_path / "b")
+
+
 def test_remedies_before_training(tmp_path: Path) -> None:
     """The net is trained with the changed architecture from the start, and loads again as it is."""
     changed = recipe(remedies=[{"name": "antialias", "stem": "full"}])

@@ -129,6 +129,10 @@ class Trainer:
         log = Log(self.folder, done)
         if self.processes.first:
             log.forget(done)
+        if self._watch and done >= self.recipe.epochs and not log.watched:
+            self._tell(
+                {"note": "The training was finished already, so it is not watched. With another --out it would be."}
+            )
         for epoch in range(done, self.recipe.epochs):
             line = self._epoch(epoch, optimiser, mean)
             with mean.in_place():
