@@ -31,7 +31,7 @@ from eyechart.remedies.treatment import operated
 from eyechart.run.labels import labels_for
 from eyechart.run.spread import Rank
 from eyechart.store.folder import Folder
-from eyechart.train.beforehand import check_classes, check_net, check_other_images
+from eyechart.train.beforehand import check_classes, check_net, check_other_images, check_start
 from eyechart.train.loop import Trainer, shuffled
 from eyechart.train.present import write_page
 from eyechart.train.recipe import Recipe, recipe_of
@@ -89,6 +89,8 @@ def train_model(
     tests = load_images(test_images) if isinstance(test_images, str) else test_images
     if tests is not None:
         check_other_images(whole, tests)
+    if isinstance(arch, ImageModel):
+        check_start(recipe)
     start = _treated(_start(arch, whole, preprocess, seed), recipe)
     chosen, _ = split(whole, limit or len(whole), seed)
     labels = _labels(start.model, chosen)
@@ -222,6 +224,7 @@ def _trained(start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> dict
         "images": images.name,
         "fingerprint": images.fingerprint,
         "start": start.fingerprint,
+        "start_name": "" if start.model is None else start.model.name,
     }
 
 

@@ -201,6 +201,21 @@ def columns(folder: Path) -> list[tuple[str, ...]]:
     ]
 
 
+def test_test_images_are_told_first_of_what_is_watched(
+    command: Command, archive: str, others: str, tmp_path: Path
+) -> None:
+    how = ("--images", archive, "--test-images", others, "--watch", "clean,bands", "--exams", "clean", "--workers", 0)
+    said = command(*SMALL, *how, "--out", tmp_path / "net")
+    assert said.code == 0, said.err
+    (line,) = (one for one in said.err.splitlines() if one.startswith("epoch 2"))
+    assert "test.clean.accuracy 0." in line
+    assert line.index("test.clean.accuracy") < line.index("test.bands.accuracy")
+    assert "more in log.csv" in line
+    page = (tmp_path / "net" / "report.html").read_text()
+    assert "bands: accuracy" in page
+    assert "95% interval" in page
+
+
 def test_recipes_are_listed(command: Command) -> None:
     assert "standard_small" in command("list", "recipes").out
 

@@ -57,6 +57,15 @@ def test_tests_on_what_is_trained_on(tmp_path: Path) -> None:
     assert "--test-images" in refused(tmp_path, images, test_images=noise([0, 1] * 6, ("a", "b")))
 
 
+def test_a_start_whose_weights_would_be_lost(tmp_path: Path) -> None:
+    """Xavier's start draws anew what the model was given for."""
+    images = noise([0, 1] * 4, ("a", "b"))
+    recipe = Recipe(epochs=1, batch_size=4, lr=0.1)
+    model = train_model("small_nets:convolutional", images, recipe, tmp_path / "a", preprocess=SEEN, device="cpu")
+    with pytest.raises(SettingError, match="start=default"):
+        train_model(model, images, recipe.model_copy(update={"start": "xavier"}), tmp_path / "b")
+
+
 class Answers(nn.Module):
     def __init__(self, give: Any) -> None:
         super().__init__()

@@ -201,9 +201,18 @@ def _say(line: Mapping[str, Any]) -> None:
         return
     told = [f"epoch {line['epoch']}", f"loss {line['loss']:.4f}", f"right {100 * line['accuracy']:.1f} %"]
     told += [f"lr {line['lr']:.2g}", f"{line['images_per_second']:,.0f} images/s"]
-    told += [f"{name} {value:.3f}" for name, value in line.items() if "." in name and isinstance(value, float)][:4]
+    told += _watched(line)
     told += [str(line["note"])] if "note" in line else []
     stderr.print(escape(", ".join(told)))
+
+
+def _watched(line: Mapping[str, Any], most: int = 4) -> list[str]:
+    """Of what exams have measured, the first figure of each measure, those of test images first."""
+    columns = [name for name, value in line.items() if "." in name and isinstance(value, float)]
+    first = {name.partition(" ")[0]: name for name in reversed(columns)}
+    chosen = sorted(first.values(), key=lambda name: (not name.startswith("test."), columns.index(name)))[:most]
+    more = [f"{len(columns) - len(chosen):,} more in log.csv"] if len(columns) > len(chosen) else []
+    return [*(f"{name} {line[name]:.3f}" for name in chosen), *more]
 
 
 def _prove(models: list[ImageModel], tests: Any, exams: list[Any], options: TrainOptions, *, as_json: bool) -> None:

@@ -17,6 +17,7 @@ from eyechart.models.normalise import Normaliser
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.models.private_copy import plain_copy
 from eyechart.models.probe import Probe, probe_frames
+from eyechart.train.recipe import Recipe
 
 TRIED = 2  # frames: BatchNorm wants more than one
 
@@ -35,6 +36,14 @@ def check_other_images(training: ImageSet, tests: ImageSet) -> None:
         way_out = "Give images that it is not trained on; without --test-images there is no proof."
         sentence = "The test images are those it is trained on: that would prove what it knows by heart."
         raise SettingError(sentence, setting="--test-images", value=tests.name, way_out=way_out)
+
+
+def check_start(recipe: Recipe) -> None:
+    """Raises SettingError: the recipe would throw away the weights that are given to start from."""
+    if recipe.start != "default":
+        way_out = "Give --change start=default, or --arch in place of --start."
+        sentence = "The recipe draws weights anew, and those to start from would be lost."
+        raise SettingError(sentence, setting="recipe.start", value=recipe.start, way_out=way_out)
 
 
 def check_net(net: nn.Module, preprocessing: Preprocessing, classes: int, name: str) -> None:
