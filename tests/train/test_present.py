@@ -53,7 +53,7 @@ def test_many_lines_are_parted_by_their_words() -> None:
     shown = charts(radii=12)
     low = shown["bands: accuracy, band low, test images"]
     assert len(low.series) == 8
-    assert [low.series[0].name, low.series[-1].name] == ["radius=1", "radius=12"]
+    assert [low.series[0].name, low.series[-1].name] == ["radius 1", "radius 12"]
     assert "8 of 12" in low.caption
 
 

@@ -6,7 +6,7 @@ import json as json_
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import Field
@@ -15,6 +15,7 @@ from rich.markup import escape
 from eyechart.cli.config import with_config
 from eyechart.cli.console import stderr
 from eyechart.cli.exam import ExamOptions, finish_and_tell, run_options, settings_of, teller_of
+from eyechart.core.view import Precision
 from eyechart.errors import EyechartError, SettingError
 
 if TYPE_CHECKING:
@@ -54,6 +55,16 @@ class TrainOptions(ExamOptions):
     test_limit: int | None = Field(None, ge=1, description="Prove on so many images only.")
     watch: str | None = Field(None, description="Exams to sit while it is trained, separated by commas.")
     every: int = Field(1, ge=1, description="Epochs from one time that it is watched to the next.")
+    limit: int | None = Field(None, ge=1, description="Not here: --train-limit or --test-limit.")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto", description="Not here: --change batch_size=N."
+    )
+    precision: Precision = Field("float32", description="Not here: --change precision=bfloat16.")
+    train_images: str | None = Field(None, description="Not here: --images are trained on.")
+    train_labels: str | None = Field(None, description="Not here: --labels.")
+    classes: str = Field("auto", description="Not here: the classes are those of the images.")
+    masks: str | None = Field(None, description="Not here.")
+    outputs: Literal["auto", "logits", "probabilities", "embedding"] = Field("auto", description="Not here: logits.")
 
 
 def train(

@@ -147,7 +147,7 @@ def _charts(measure: str, columns: Sequence[Watched], marks: Sequence[Mark]) -> 
     few = len({c.at for c in chosen}) <= MOST
     for c in chosen:
         group, name = ("", c.at) if few else _apart(c.at)
-        groups.setdefault((c.images, group), {})[name or "all"] = c.curve
+        groups.setdefault((c.images, group), {})[_spaced(name) or "all"] = c.curve
     charts = []
     for (images, group), curves in groups.items():
         named = plain(f"{measure} {group}".strip())
@@ -162,11 +162,14 @@ def plain(key: str) -> str:
     >>> plain("bands.high_not_low band=low radius=8")
     'bands: high not low, band low, radius 8'
     """
-    name, *at = key.split(" ")
+    name, _, at = key.partition(" ")
     exam, _, measure = name.replace("_", " ").partition(".")
-    return ", ".join(
-        [f"{exam}: {WORDS.get(measure, measure)}", *(one.replace("_", " ").replace("=", " ") for one in at)]
-    )
+    return ", ".join([f"{exam}: {WORDS.get(measure, measure)}", *([_spaced(at)] if at else [])])
+
+
+def _spaced(at: str) -> str:
+    """Coordinates for readers."""
+    return at.replace(" ", ", ").replace("=", " ").replace("_", " ")
 
 
 def _apart(at: str) -> tuple[str, str]:
@@ -190,7 +193,9 @@ def _gaps(columns: Sequence[Watched], marks: Sequence[Mark]) -> tuple[Lines, ...
     charts = []
     for measure in dict.fromkeys(key.partition(" ")[0] for key in shares):
         curves = {
-            key.partition(" ")[2] or "all": curve for key, curve in shares.items() if key.partition(" ")[0] == measure
+            _spaced(key.partition(" ")[2]) or "all": curve
+            for key, curve in shares.items()
+            if key.partition(" ")[0] == measure
         }
         charts.append(_lines(f"{plain(measure)}, training less test", "difference", curves, marks))
     return tuple(charts)
@@ -240,7 +245,7 @@ def in_words(recipe: Recipe, start: str = "") -> list[tuple[str, str]]:
 
 def _steps(recipe: Recipe) -> str:
     parts = [f"{recipe.optimiser}, learning rate {recipe.lr:g}"]
-    parts += [f"rising for {recipe.warmup:g} epochs"] if recipe.warmup else []
+    parts += [f"rising for {recipe.warmup:g} epoch{'s' if recipe.warmup > 1 else ''}"] if recipe.warmup else []
     match recipe.schedule:
         case "cosine":
             parts.append(f"falling as a cosine to {recipe.final_lr:g}")

@@ -21,9 +21,10 @@ def remarks_of(recipe: Recipe, data: Resident, batch: int) -> Iterator[str]:
         yield f"{asked:,} images do not divide into equal shares: each step takes {batch:,}."
     steps = n // batch
     if (left := n - steps * batch) > MANY * n:
+        better = n // (steps + 1)
         yield (
             f"{left:,} of the {n:,} images are left out of each epoch, others each time: {steps:,} step"
-            f"{'s' if steps > 1 else ''} of {batch:,}. With a batch_size of {n // (steps + 1):,} nearly all would be shown."
+            f"{'s' if steps > 1 else ''} of {batch:,}. With a batch_size of {better:,} {n % better or 'none'} would be."
         )
     if recipe.schedule == "steps" and (late := [m for m in recipe.milestones if m >= recipe.epochs]):
         never = "never falls" if len(late) == len(recipe.milestones) else "falls no further"
