@@ -18,8 +18,10 @@ from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
 from eyechart.train import checkpoint
 from eyechart.train.chance import EpochDraws
+from eyechart.train.ema import RunningMean
 from eyechart.train.log import read
 from eyechart.train.loop import Trainer, shuffled
+from eyechart.train.optim import learning_rate
 from eyechart.train.recipe import Recipe, recipe_names, recipe_of
 from eyechart.train.record import FILE
 from eyechart.train.resident import Resident
@@ -82,6 +84,51 @@ def test_it_learns_what_there_is_to_learn(tmp_path: Path) -> None:
     assert float(lines[-1]["loss"]) < float(lines[0]["loss"]) / 2
 
 
+def test_a_running_mean_is_the_sum_it_is_said_to_be() -> None:
+    """mean <- decay * mean + (1 - decay) * now, of weights and of BatchNorm's statistics; counts stay whole."""
+    plain = nn.Sequential(nn.BatchNorm2d(3))
+    mean = RunningMean(plain, 0.75)
+    plain[0].weight.data += 4.0
+    plain[0].running_mean += 8.0
+    plain[0].num_batches_tracked += 1
+    mean.update(plain)
+    with mean.in_place():
+        assert plain[0].weight.tolist() == [2.0] * 3
+        assert plain[0].running_mean.tolist() == [2.0] * 3
+        assert plain[0].num_batches_tracked == 1
+    assert plain[0].running_mean.tolist() == [8.0] * 3
+    again = RunningMean(plain, 0.75)
+    again.load({"0.weight": torch.ones(3)})  # of before statistics were averaged
+    again.take()
+    assert plain[0].weight.tolist() == [1.0] * 3
+    assert plain[0].running_mean.tolist() == [8.0] * 3
+
+
+@pytest.mark.parametrize("warmup", [0.5, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("steps", [1, 3, 195])
+def test_warm_up_never_overshoots(warmup: float, steps: int) -> None:
+    plan = recipe(warmup=warmup, lr=0.1)
+    rates = [learning_rate(plan, k, steps) for k in range(3 * steps)]
+    assert max(rates) == 0.1
+    assert rates == sorted(rates)
+    assert rates[0] == pytest.approx(min(0.1, 0.1 / (warmup * steps)))
+
+
+def test_schedules() -> None:
+    """By hand: 4 epochs of 2 steps."""
+    cosine = recipe(epochs=4, lr=1.0, schedule="cosine", final_lr=0.5)
+    assert [learning_rate(cosine, k, 2) for k in (0, 4, 8)] == pytest.approx([1.0, 0.75, 0.5])
+    falls = recipe(epochs=4, lr=1.0, schedule="steps", milestones=(1, 3), factor=0.1)
+    assert [learning_rate(falls, k, 2) for k in range(8)] == pytest.approx([1, 1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01])
+    assert learning_rate(recipe(lr=0.3), 7, 2) == 0.3
+
+
+def test_a_mean_that_hardly_left_the_start_is_told(tmp_path: Path) -> None:
+    (said,) = notes(tmp_path, 48, ema=0.99)
+    assert "91% of the start in it when the training ends after 9 steps" in said
+    assert notes(tmp_path, 48, ema=0.5) == []
+
+
 def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     whole, _ = trained(tmp_path)
     last = tmp_path / checkpoint.name_of(3)
@@ -101,12 +148,20 @@ def test_another_training_never_takes_the_place_of_one_that_is_there(tmp_path: P
     for other in (
         Trainer(net(), recipe(), resident(), SEEN, Folder(tmp_path), seed=1),
         Trainer(net(), recipe(), resident(47), SEEN, Folder(tmp_path)),
+        Trainer(net(), recipe(), replace(resident(), images=255 - resident().images), SEEN, Folder(tmp_path)),
         Trainer(net(), recipe(), resident(), replace(SEEN, mean=(0.4, 0.5, 0.5)), Folder(tmp_path)),
     ):
         with pytest.raises(IdentityError, match="--out"):
             other.run()
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
     assert trained(tmp_path)[1] == lines
+
+
+def test_words_about_a_recipe_do_not_make_it_another(tmp_path: Path) -> None:
+    _, lines = trained(tmp_path)
+    assert trained(tmp_path, about="Told otherwise.", weight_decay=0.0)[1] == lines
+    with pytest.raises(IdentityError, match="recipe warmup not given there, 1.0 now"):
+        trained(tmp_path, warmup=1.0)
 
 
 def test_a_folder_of_before_there_was_a_record(tmp_path: Path) -> None:
@@ -299,7 +354,7 @@ def test_fewer_images_than_a_batch(tmp_path: Path) -> None:
 
 
 def notes(tmp_path: Path, n: int, **changes: Any) -> list[str]:
-    return Trainer(net(), recipe(**changes), resident(n), SEEN, Folder(tmp_path)).remarks
+    return Trainer(net(), recipe(**{"ema": 0.0, **changes}), resident(n), SEEN, Folder(tmp_path)).remarks
 
 
 def test_images_that_an_epoch_leaves_out_are_told(tmp_path: Path) -> None:

@@ -119,9 +119,7 @@ def test_remedies_before_training(tmp_path: Path) -> None:
     assert (plain.plain.net(pixels) - model.plain.net(pixels)).abs().max() > 1e-3
 
 
-def test_a_recipe_without_remedies_is_the_training_it_was() -> None:
-    assert "remedies" not in recipe().identity()
-    assert recipe(remedies=["polyphase"]).identity()["remedies"] == ["polyphase"]
+def test_remedies_of_recipes() -> None:
     assert recipe_of("antialias_small").cures()[0].name == "antialias"
     for wrong in (["kernel_smoothing"], ["antialas"], [{"name": "antialias", "tap": 3}]):
         with pytest.raises(EyechartError):

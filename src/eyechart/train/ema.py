@@ -10,7 +10,10 @@ from torch import Tensor, nn
 
 
 class RunningMean:
-    """Of parameters; buffers are the net's own.
+    """Of parameters and of buffers that are reals.
+
+    BatchNorm's statistics are averaged with the weights, as timm and torch (``use_buffers``) do: those of the last step belong
+    to other weights, and a net of the mean's weights with them may answer hardly better than chance.
 
     Args:
         net: whose weights are followed.
@@ -21,33 +24,39 @@ class RunningMean:
         self._net, self._decay = net, decay
         self.state: dict[str, Tensor] = {}
         if decay:
-            self.state = {name: p.detach().clone() for name, p in net.named_parameters()}
+            self.state = {name: value.detach().clone() for name, value in _reals(net)}
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
         """After a step."""
-        for name, p in net.named_parameters() if self.state else ():
-            self.state[name].lerp_(p, 1 - self._decay)
+        for name, value in _reals(net) if self.state else ():
+            self.state[name].lerp_(value, 1 - self._decay)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """As it stood."""
-        for name, value in state.items():
-            self.state[name].copy_(value)
+        """As it stood. What an earlier version did not average starts from the net's own."""
+        for name, value in _reals(self._net) if self.state else ():
+            self.state[name].copy_(state.get(name, value.detach()))
 
     @torch.no_grad()
     def take(self) -> None:
         """Give the net the mean's weights."""
-        for name, p in self._net.named_parameters() if self.state else ():
-            p.copy_(self.state[name])
+        for name, value in _reals(self._net) if self.state else ():
+            value.copy_(self.state[name])
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The net with the mean's weights, for a while."""
-        own = {name: p.detach().clone() for name, p in self._net.named_parameters()} if self.state else {}
+        own = {name: value.detach().clone() for name, value in _reals(self._net)} if self.state else {}
         self.take()
         try:
             yield
         finally:
             with torch.no_grad():
-                for name, p in self._net.named_parameters() if own else ():
-                    p.copy_(own[name])
+                for name, value in _reals(self._net) if own else ():
+                    value.copy_(own[name])
+
+
+def _reals(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Parameters, and buffers that are reals, by name."""
+    yield from net.named_parameters()
+    yield from ((name, value) for name, value in net.named_buffers() if value.is_floating_point())

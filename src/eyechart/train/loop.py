@@ -91,9 +91,11 @@ class Trainer:
         told = {"recipe": recipe.told(), "seed": seed, "ids": data.ids, "labels": data.labels.tolist()}
         told |= dict(about or {})
         self.identity = blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()
-        shown = blake2b(json.dumps([told.pop("ids"), told.pop("labels")]).encode(), digest_size=8).hexdigest()
-        images = {"n": len(data), "fingerprint": shown}
-        self._about = {**told, "images": images, "preprocessing": preprocessing.to_dict()}
+        # What it is called in words may change, and a field with its default be added: neither makes it another.
+        plan = recipe.model_dump(mode="json", exclude_defaults=True, exclude={"about"})
+        images = {"n": len(data), "fingerprint": data.fingerprint()}
+        beside = {"seed": seed, "images": images, "preprocessing": preprocessing.to_dict()}
+        self._about = {"recipe": plan, **beside, **dict(about or {})}
 
     @property
     def steps_an_epoch(self) -> int:
@@ -108,6 +110,7 @@ class Trainer:
             IdentityError: the folder holds another training.
         """
         record = Record(self.folder, self.identity, self._about)
+        self.identity = record.identity
         if self.processes.first:
             record.write(remarks=self.remarks)
         try:

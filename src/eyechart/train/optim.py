@@ -37,7 +37,7 @@ def learning_rate(recipe: Recipe, step: int, steps_an_epoch: int) -> float:
     """The learning rate of a step, counted from 0 over all epochs."""
     epoch = step / steps_an_epoch
     if epoch < recipe.warmup:
-        return recipe.lr * (step + 1) / (recipe.warmup * steps_an_epoch)
+        return recipe.lr * min(1.0, (step + 1) / (recipe.warmup * steps_an_epoch))
     if recipe.schedule == "steps":
         return float(recipe.lr * recipe.factor ** sum(epoch >= milestone for milestone in recipe.milestones))
     if recipe.schedule == "cosine":

@@ -152,11 +152,6 @@ class Recipe(BaseModel):
             )
         return tuple(made)
 
-    def identity(self) -> dict[str, Any]:
-        """What makes a training the one it is. Without remedies as before there were any: such trainings go on."""
-        told = self.model_dump(mode="json")
-        return told if self.remedies else {name: value for name, value in told.items() if name != "remedies"}
-
     def goal(self) -> Objective:
         """The objective, ready to use."""
         return objective_of(self.objective)

@@ -20,8 +20,11 @@ class Record:
 
     Args:
         folder: of the training.
-        identity: of the training, as its checkpoints bear it.
+        identity: of the training, as new checkpoints will bear it.
         about: plain data that says what the training is, compared with what stands there.
+
+    Attributes:
+        identity: that its checkpoints bear.
 
     Raises:
         IdentityError: the folder holds another training, finished or not, or a model that is not of this one.
@@ -29,7 +32,7 @@ class Record:
     """
 
     def __init__(self, folder: Folder, identity: str, about: Mapping[str, Any]) -> None:
-        self._folder = folder
+        self._folder, self.identity = folder, identity
         self._about: dict[str, Any] = json.loads(json.dumps(dict(about)))  # tuples as lists, as they are read again
         found = folder.read_json(FILE)
         self.new = found is None
@@ -40,10 +43,12 @@ class Record:
             raise RunFolderError(f"{FILE} is damaged.", setting="--out", value=folder.root, way_out=way_out)
         elif found["about"] != self._about:
             raise self._other(f": {difference(found['about'], self._about)}")
+        else:
+            self.identity = str(found.get("identity", identity))
 
     def write(self, **more: Any) -> None:
         """Take the folder; ``more``: what else is to be known of the training, for the page."""
-        self._folder.write_json(FILE, {"schema": SCHEMA, "about": self._about, **more})
+        self._folder.write_json(FILE, {"schema": SCHEMA, "identity": self.identity, "about": self._about, **more})
 
     def release(self) -> None:
         """Leave the folder to others, if nothing of this training is kept there."""
@@ -81,5 +86,5 @@ def difference(theirs: Any, mine: Any) -> str:
     if isinstance(theirs, Mapping) and isinstance(mine, Mapping):
         key = next(key for key in {**theirs, **mine} if theirs.get(key) != mine.get(key))
         return f"{key} {difference(theirs.get(key), mine.get(key))}"
-    there, now = (json.dumps(one, ensure_ascii=False) for one in (theirs, mine))
+    there, now = ("not given" if one is None else json.dumps(one, ensure_ascii=False) for one in (theirs, mine))
     return f"{there[:120]} there, {now[:120]} now"

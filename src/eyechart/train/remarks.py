@@ -8,7 +8,7 @@ from eyechart.train.recipe import Recipe
 from eyechart.train.resident import Resident
 
 NAMED = 3  # images that are named
-MANY = 0.1  # share of the images that an epoch may leave out without a word
+MANY = 0.1  # share of the images that an epoch may leave out without a word, and of the start that a mean may keep
 
 
 def remarks_of(recipe: Recipe, data: Resident, batch: int) -> Iterator[str]:
@@ -25,6 +25,11 @@ def remarks_of(recipe: Recipe, data: Resident, batch: int) -> Iterator[str]:
         yield (
             f"{left:,} of the {n:,} images are left out of each epoch, others each time: {steps:,} step"
             f"{'s' if steps > 1 else ''} of {batch:,}. With a batch_size of {better:,} {n % better or 'none'} would be."
+        )
+    if (rest := recipe.ema ** (steps * recipe.epochs) if recipe.ema else 0.0) > MANY:
+        yield (
+            f"The running mean of weights still has {100 * rest:.0f}% of the start in it when the training ends after "
+            f"{steps * recipe.epochs:,} steps: an ema of {0.01 ** (1 / (steps * recipe.epochs)):.5g} would have 1%."
         )
     if recipe.schedule == "steps" and (late := [m for m in recipe.milestones if m >= recipe.epochs]):
         never = "never falls" if len(late) == len(recipe.milestones) else "falls no further"

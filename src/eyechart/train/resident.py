@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from eyechart.run.jobs import Jobs
 
 Array = np.ndarray[Any, Any]
 JOB = 256  # images decoded together
+HASHED = 4096  # images of whose pixels a fingerprint is made
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +87,13 @@ class Resident:
         bad = tuple(sorted((images.ids[chosen[k]], reasons[k]) for k in np.flatnonzero(~fine)))
         given = torch.from_numpy(labels[kept].astype(np.int64)).to(device)
         return cls(pixels, given, ids, bad, int((labels < 0).sum()))
+
+    def fingerprint(self) -> str:
+        """Of ids, labels and pixels (where there are many images, of pixels of some, evenly spread)."""
+        found = blake2b(json.dumps([self.ids, self.labels.tolist()]).encode(), digest_size=8)
+        for k in range(0, len(self), max(1, len(self) // HASHED)):
+            found.update(self.images[k].permute(1, 2, 0).cpu().contiguous().numpy().data)
+        return found.hexdigest()
 
     def check(self, max_bad: int | None) -> None:
         """Raises BadImagesError: more images than ``max_bad`` could not be decoded."""
