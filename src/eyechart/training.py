@@ -32,7 +32,8 @@ from eyechart.run.labels import labels_for
 from eyechart.run.spread import Rank
 from eyechart.store.folder import Folder
 from eyechart.train.beforehand import check_classes, check_net, check_other_images, check_start
-from eyechart.train.loop import Trainer, shuffled
+from eyechart.train.deal import shuffled
+from eyechart.train.loop import Trainer
 from eyechart.train.present import write_page
 from eyechart.train.recipe import Recipe, recipe_of
 from eyechart.train.record import WEIGHTS

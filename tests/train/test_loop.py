@@ -18,9 +18,9 @@ from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
 from eyechart.train import checkpoint
 from eyechart.train.chance import EpochDraws
-from eyechart.train.ema import RunningMean
+from eyechart.train.deal import shuffled
 from eyechart.train.log import read
-from eyechart.train.loop import Trainer, shuffled
+from eyechart.train.loop import Trainer
 from eyechart.train.optim import learning_rate
 from eyechart.train.recipe import Recipe, recipe_names, recipe_of
 from eyechart.train.record import FILE
@@ -84,24 +84,23 @@ def test_it_learns_what_there_is_to_learn(tmp_path: Path) -> None:
     assert float(lines[-1]["loss"]) < float(lines[0]["loss"]) / 2
 
 
-def test_a_running_mean_is_the_sum_it_is_said_to_be() -> None:
-    """mean <- decay * mean + (1 - decay) * now, of weights and of BatchNorm's statistics; counts stay whole."""
-    plain = nn.Sequential(nn.BatchNorm2d(3))
-    mean = RunningMean(plain, 0.75)
-    plain[0].weight.data += 4.0
-    plain[0].running_mean += 8.0
-    plain[0].num_batches_tracked += 1
-    mean.update(plain)
-    with mean.in_place():
-        assert plain[0].weight.tolist() == [2.0] * 3
-        assert plain[0].running_mean.tolist() == [2.0] * 3
-        assert plain[0].num_batches_tracked == 1
-    assert plain[0].running_mean.tolist() == [8.0] * 3
-    again = RunningMean(plain, 0.75)
-    again.load({"0.weight": torch.ones(3)})  # of before statistics were averaged
-    again.take()
-    assert plain[0].weight.tolist() == [1.0] * 3
-    assert plain[0].running_mean.tolist() == [8.0] * 3
+def test_the_running_mean_is_kept_with_statistics_of_its_own(tmp_path: Path) -> None:
+    """Those of the last step belong to other weights: taken anew, they are what the kept weights give on training images."""
+    how = {"epochs": 2, "ema": 0.5, "lr": 0.2, "augment": []}
+    kept = Trainer(net(), recipe(**how), resident(), SEEN, Folder(tmp_path)).run()
+    frames = (resident().batch(torch.arange(48))[0] - 0.5) / 0.25
+    seen: list[Tensor] = []
+    handle = kept.bn1.register_forward_pre_hook(lambda norm, given: seen.append(given[0]))
+    kept(frames)
+    handle.remove()
+    torch.testing.assert_close(kept.bn1.running_mean, seen[0].mean((0, 2, 3)))
+    torch.testing.assert_close(kept.bn1.running_var, seen[0].var((0, 2, 3)))
+
+
+def test_taking_statistics_anew_changes_nothing_of_the_training(tmp_path: Path) -> None:
+    _, with_mean = trained(tmp_path / "with", ema=0.5)
+    _, without = trained(tmp_path / "without", ema=0.0)
+    assert [line["weights"] for line in with_mean] == [line["weights"] for line in without]
 
 
 @pytest.mark.parametrize("warmup", [0.5, 1.0, 1.5, 2.0])
@@ -160,7 +159,7 @@ def test_another_training_never_takes_the_place_of_one_that_is_there(tmp_path: P
 def test_words_about_a_recipe_do_not_make_it_another(tmp_path: Path) -> None:
     _, lines = trained(tmp_path)
     assert trained(tmp_path, about="Told otherwise.", weight_decay=0.0)[1] == lines
-    with pytest.raises(IdentityError, match="recipe warmup not given there, 1.0 now"):
+    with pytest.raises(IdentityError, match=r"recipe warmup not given there, 1.0 now"):
         trained(tmp_path, warmup=1.0)
 
 
@@ -201,7 +200,7 @@ def test_one_that_runs_in_its_first_epoch_keeps_the_folder(tmp_path: Path) -> No
                 trained(tmp_path, lr=0.02)
             return self.net(x)
 
-    Trainer(Slow(), recipe(epochs=1), resident(), SEEN, Folder(tmp_path)).run()
+    Trainer(Slow(), recipe(epochs=1, ema=0.0), resident(), SEEN, Folder(tmp_path)).run()
     assert len(read(Folder(tmp_path))) == 1
 
 

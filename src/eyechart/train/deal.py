@@ -91,3 +91,9 @@ class Deal:
 def _rows(pixels: Tensor, at: Tensor) -> Tensor:
     """Some images, channels_last."""
     return pixels.permute(0, 2, 3, 1)[at].permute(0, 3, 1, 2)
+
+
+def shuffled(labels: Tensor, seed: int) -> Tensor:
+    """The labels dealt out anew: their numbers stay what they are."""
+    order = EpochDraws(seed, 0, len(labels)).uniform("shuffled labels", 1, torch.arange(len(labels)))[:, 0].argsort()
+    return labels[order.to(labels.device)]

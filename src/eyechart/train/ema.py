@@ -10,10 +10,7 @@ from torch import Tensor, nn
 
 
 class RunningMean:
-    """Of parameters and of buffers that are reals.
-
-    BatchNorm's statistics are averaged with the weights, as timm and torch (``use_buffers``) do: those of the last step belong
-    to other weights, and a net of the mean's weights with them may answer hardly better than chance.
+    """Of parameters; buffers are the net's own. BatchNorm's belong to other weights then: they are to be taken anew.
 
     Args:
         net: whose weights are followed.
@@ -24,39 +21,33 @@ class RunningMean:
         self._net, self._decay = net, decay
         self.state: dict[str, Tensor] = {}
         if decay:
-            self.state = {name: value.detach().clone() for name, value in _reals(net)}
+            self.state = {name: p.detach().clone() for name, p in net.named_parameters()}
 
     @torch.no_grad()
     def update(self, net: nn.Module) -> None:
         """After a step."""
-        for name, value in _reals(net) if self.state else ():
-            self.state[name].lerp_(value, 1 - self._decay)
+        for name, p in net.named_parameters() if self.state else ():
+            self.state[name].lerp_(p, 1 - self._decay)
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """As it stood. What an earlier version did not average starts from the net's own."""
-        for name, value in _reals(self._net) if self.state else ():
-            self.state[name].copy_(state.get(name, value.detach()))
+        """As it stood."""
+        for name, value in state.items():
+            self.state[name].copy_(value)
 
     @torch.no_grad()
     def take(self) -> None:
         """Give the net the mean's weights."""
-        for name, value in _reals(self._net) if self.state else ():
-            value.copy_(self.state[name])
+        for name, p in self._net.named_parameters() if self.state else ():
+            p.copy_(self.state[name])
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
         """The net with the mean's weights, for a while."""
-        own = {name: value.detach().clone() for name, value in _reals(self._net)} if self.state else {}
+        own = {name: p.detach().clone() for name, p in self._net.named_parameters()} if self.state else {}
         self.take()
         try:
             yield
         finally:
             with torch.no_grad():
-                for name, value in _reals(self._net) if own else ():
-                    value.copy_(own[name])
-
-
-def _reals(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Parameters, and buffers that are reals, by name."""
-    yield from net.named_parameters()
-    yield from ((name, value) for name, value in net.named_buffers() if value.is_floating_point())
+                for name, p in self._net.named_parameters() if own else ():
+                    p.copy_(own[name])

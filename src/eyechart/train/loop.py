@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import blake2b
@@ -17,15 +18,16 @@ from eyechart.core.view import Precision
 from eyechart.models.chance_guard import global_chance_untouched
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.models.probe import probe_frames
+from eyechart.models.statistics import norms_of, settle
 from eyechart.store.folder import Folder
 from eyechart.train import checkpoint
 from eyechart.train.chance import EpochDraws
-from eyechart.train.deal import Deal
+from eyechart.train.deal import Deal, shuffled
 from eyechart.train.ema import RunningMean
 from eyechart.train.failures import broken_loss, broken_net, out_of_memory, too_large
 from eyechart.train.log import Log
 from eyechart.train.objective import Look
-from eyechart.train.optim import learning_rate, optimiser_of, xavier
+from eyechart.train.optim import laid_out, learning_rate, optimiser_of, xavier
 from eyechart.train.processes import Processes
 from eyechart.train.recipe import Recipe
 from eyechart.train.record import Record
@@ -35,6 +37,9 @@ from eyechart.train.shares import ghosts_of, whole_batch
 from eyechart.train.statistics import Statistics
 
 Watch = Callable[[int, nn.Module], Mapping[str, Any]]  # (epochs finished, the net) -> further columns of the log
+
+
+SETTLED = 512  # images that BatchNorm's statistics are taken from where the running mean's weights are kept
 
 
 @dataclass
@@ -138,7 +143,7 @@ class Trainer:
             )
         for epoch in range(done, self.recipe.epochs):
             line = self._epoch(epoch, optimiser, mean)
-            with mean.in_place():
+            with self._as_kept(mean, epoch):
                 self._check(epoch)
                 line |= self._watch(epoch + 1, self.net) if self._watch else {}
             self.net.train()
@@ -151,7 +156,26 @@ class Trainer:
                 checkpoint.write(self.folder, found, self.identity)
             self._tell(line)
         mean.take()
+        self._settle(self.recipe.epochs - 1)
         return self.net.eval()
+
+    @contextmanager
+    def _as_kept(self, mean: RunningMean, epoch: int) -> Iterator[None]:
+        """The net as it would be kept after an epoch, for a while."""
+        before = self._statistics.now()
+        with mean.in_place():
+            self._settle(epoch)
+            yield
+        self._statistics.put(before)
+
+    @torch.no_grad()
+    def _settle(self, epoch: int) -> None:
+        """BatchNorm's statistics for the running mean's weights, from images as they were shown in that epoch."""
+        if self.recipe.ema and norms_of(self.net):
+            draws = EpochDraws(self.seed, epoch, len(self.data))
+            some = draws.order[:SETTLED]
+            shown, _ = Deal(some, self.data, self._labels, self._steps, draws).shown(some)
+            settle(self.net.eval(), (shown - self._mean) / self._std)
 
     @torch.no_grad()
     def _check(self, epoch: int) -> None:
@@ -173,7 +197,7 @@ class Trainer:
         self.net.load_state_dict(dict(found.net))
         optimiser.load_state_dict(dict(found.optimiser))
         for parameter, values in optimiser.state.items():
-            values |= {name: _laid_out(value, parameter) for name, value in values.items() if isinstance(value, Tensor)}
+            values |= {name: laid_out(value, parameter) for name, value in values.items() if isinstance(value, Tensor)}
         mean.load(found.mean)
         return found.epoch
 
@@ -260,11 +284,6 @@ class Trainer:
         return float(loss.detach()), int((logits.argmax(1) == wanted).sum())
 
 
-def _laid_out(value: Tensor, like: Tensor) -> Tensor:
-    """In the memory layout of ``like``, which fused optimisers walk through side by side."""
-    return torch.empty_like(like).copy_(value) if value.shape == like.shape else value
-
-
 def asked(net: nn.Module, mean: Tensor, std: Tensor, precision: Precision, pixels: Tensor) -> Tensor:
     """Logits (n, k) float32 of pixels in [0, 1]; convolutions and matrices at the precision given."""
     frames = (pixels - mean) / std
@@ -274,9 +293,3 @@ def asked(net: nn.Module, mean: Tensor, std: Tensor, precision: Precision, pixel
     with torch.autocast(pixels.device.type, dtype=torch.bfloat16):
         low: Tensor = net(frames)
     return low.float()
-
-
-def shuffled(labels: Tensor, seed: int) -> Tensor:
-    """The labels dealt out anew: their numbers stay what they are."""
-    order = EpochDraws(seed, 0, len(labels)).uniform("shuffled labels", 1, torch.arange(len(labels)))[:, 0].argsort()
-    return labels[order.to(labels.device)]

@@ -6,7 +6,7 @@ from math import cos, pi
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from eyechart.train.recipe import Recipe
 
@@ -57,3 +57,8 @@ def xavier(net: nn.Module, seed: int) -> None:
             module.weight.copy_(drawn)
             if module.bias is not None:
                 module.bias.zero_()
+
+
+def laid_out(value: Tensor, like: Tensor) -> Tensor:
+    """In the memory layout of ``like``, which fused optimisers walk through side by side."""
+    return torch.empty_like(like).copy_(value) if value.shape == like.shape else value
