@@ -16,7 +16,7 @@ from torch import nn
 
 from eyechart.core.exam import Exam
 from eyechart.core.remedy import Patient
-from eyechart.errors import ClassMapError, SettingError
+from eyechart.errors import ClassMapError, SettingError, at_least_one
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
 from eyechart.images.part import part_of, split
@@ -90,8 +90,9 @@ def train_model(
     tests = load_images(test_images) if isinstance(test_images, str) else test_images
     if tests is not None:
         check_other_images(whole, tests)
+    at_least_one(every=every)
     if isinstance(arch, ImageModel):
-        check_start(recipe)
+        check_start(recipe, arch)
     start = _treated(_start(arch, whole, preprocess, seed), recipe)
     chosen, _ = split(whole, limit or len(whole), seed)
     labels = _labels(start.model, chosen)

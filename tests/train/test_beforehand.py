@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import nn
 
+import small_nets
 from eyechart.errors import EyechartError, ModelOutputError, SettingError
 from eyechart.images.arrays import ArraySet
+from eyechart.models.load import wrap
 from eyechart.models.nets import CifarResNet
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.train.beforehand import check_net
@@ -64,6 +66,16 @@ def test_a_start_whose_weights_would_be_lost(tmp_path: Path) -> None:
     model = train_model("small_nets:convolutional", images, recipe, tmp_path / "a", preprocess=SEEN, device="cpu")
     with pytest.raises(SettingError, match="start=default"):
         train_model(model, images, recipe.model_copy(update={"start": "xavier"}), tmp_path / "b")
+
+
+def test_a_start_that_could_not_be_loaded_again(tmp_path: Path) -> None:
+    model = wrap(small_nets.convolutional(2), preprocessing=SEEN, class_names=("a", "b"), device="cpu")
+    with pytest.raises(SettingError, match="Nothing says how this net is built"):
+        train_model(model, noise([0, 1] * 4, ("a", "b")), Recipe(epochs=1, batch_size=4, lr=0.1), tmp_path)
+
+
+def test_watched_every_no_epoch(tmp_path: Path) -> None:
+    assert "every = 0" in refused(tmp_path, noise([0, 1] * 6, ("a", "b")), every=0)
 
 
 class Answers(nn.Module):

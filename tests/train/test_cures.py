@@ -45,6 +45,20 @@ def test_what_a_cure_changes_of_a_recipe() -> None:
             cured(plain(), **{"settings": {}, **wrong})
 
 
+def test_what_is_set_of_augmix_and_bass_counts_or_is_refused() -> None:
+    views = cured(plain(), ["augmix", "bass"], {"augmix": {"severity": 1.0, "weight": 5.0}}).objective
+    step = {"name": "augmix", "severity": 1.0}
+    assert views == {"name": "augmix_jsd", "weight": 5.0, "views": [[step], [{"name": "bass", "p": 1.0}, step]]}
+    assert cured(plain(), ["augmix"], {"augmix": {"severity": 1.0}}).objective["views"] == [[step], [step]]
+    for settings in (
+        {"bass": {"p": 0.25}},
+        {"augmix": {"views": [[{"name": "augmix"}]]}},
+        {"augmix": {"views": [[{"name": "augmix"}]], "severity": 1.0}},
+    ):
+        with pytest.raises(SettingError, match="--set"):
+            cured(plain(), ["augmix", "bass"], settings)
+
+
 def test_arms_differ_by_the_cure_alone_and_go_on(tmp_path: Path) -> None:
     model = load_model("demo", device="cpu")
     images = some(48)

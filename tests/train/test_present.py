@@ -106,3 +106,21 @@ def test_recipes_in_words() -> None:
     assert words["Shown"] == "3 epochs, 128 images a step, BatchNorm in 2 parts"
     assert "times 0.1 at epochs 1, 2" in words["Steps"]
     assert "norm 1 at most" in words["Steps"]
+
+
+def test_errors_are_not_acquired(tmp_path: Path) -> None:
+    """An error falls: at the first epoch it is highest, and that says nothing of what was learned first."""
+    found = lines()
+    for k, line in enumerate(found):
+        line["test.corruptions.mean_corruption_error"] = 0.9 - 0.2 * k
+    tables = {chart.title: chart for part in parts_of(found) for chart in part.charts if isinstance(chart, Table)}
+    names = [row[0] for row in tables["Test images"].rows]
+    assert "clean: accuracy" in names
+    assert not any("error" in name for name in names)
+    watched_too = [chart.title for part in parts_of(found) for chart in part.charts]
+    assert "corruptions: mean corruption error, test images" in watched_too
+
+
+def test_remedies_stand_in_the_words() -> None:
+    words = dict(in_words(Recipe(epochs=3, lr=0.1, remedies=("polyphase", {"name": "antialias", "stem": "full"}))))
+    assert words["Architecture"] == "changed before training: polyphase, antialias (stem full)"

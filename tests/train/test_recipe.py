@@ -39,7 +39,20 @@ def told(tmp_path: Path, text: str, **changes: Any) -> str:
         ("epochs = 1\nlr = 1\naugment = ['mixup', 'cutmix']", "two labels twice"),
         ("epochs = 1\nlr = 1\naugment = [3]", "name"),
         ("epochs = 1\nlr = 1\nobjective = 'trade'", "trades"),
-        ("epochs = 1\nlr = 1\naugment = [{name = 'crop_flip', padding = -1}]", "0 or more"),
+        ("epochs = 1\nlr = 1\naugment = [{name = 'crop_flip', padding = -1}]", "0 pixels or more"),
+        ("epochs = 1\nlr = 1\naugment = [{name = 'crop_flip', flip = 7}]", "from 0 to 1"),
+        ("epochs = 1\nlr = 1\naugment = [{name = 'bass', p = 5}]", "from 0 to 1"),
+        ("epochs = 1\nlr = 1\naugment = [{name = 'bass', title = 'x'}]", "Unknown name"),
+        ("epochs = 1\nlr = 1\nobjective = {name = 'mart', two_labels = true}", "Unknown name"),
+        ("epochs = 1\nlr = 1\nobjective = {name = 'mart', steps = 0}", "steps 1 or more"),
+        ("epochs = 1\nlr = 1\nobjective = {name = 'trades', eps = -1}", "Eps is 0 or more"),
+        ("epochs = 1\nlr = 1\nobjective = {name = 'adversarial', step = -0.1}", "step above 0"),
+        ("epochs = 1\nlr = 1\nobjective = {name = 'cross_entropy', label_smoothing = 3}", "below 1"),
+        ("epochs = 1\nlr = 1\nobjective = {name = 'augmix_jsd', weight = -12}", "0 or more"),
+        (
+            "epochs = 1\nlr = 1\naugment = ['band']\nobjective = {name = 'cross_entropy', views = [[{name = 'augmix'}]]}",
+            "start within",
+        ),
     ],
 )
 def test_mistakes(tmp_path: Path, text: str, words: str) -> None:

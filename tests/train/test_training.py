@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,20 @@ def test_it_is_watched_on_what_it_is_trained_on(tmp_path: Path) -> None:
     assert {epoch for epoch, _ in values_of(lines, "test.clean.accuracy")} == {2, 3}
     run = json.loads((tmp_path / "watch" / "epoch-00003" / "train" / "results.json").read_text())
     assert run["images"] == 48
+
+
+def test_an_epoch_that_is_trained_again_to_other_weights_is_watched_again(tmp_path: Path) -> None:
+    """On a GPU sums differ from time to time; stopped between watching and its checkpoint, a training must go on."""
+    how: dict[str, Any] = {"device": "cpu", "watch": make_exams(["clean"], {})}
+    train_model("eyechart:lenet", coloured(12), recipe(batch_size=4), tmp_path / "a", **how)
+    train_model("eyechart:lenet", coloured(12), recipe(batch_size=4), tmp_path / "b", seed=1, **how)
+    for folder in ("a", "b"):
+        (tmp_path / folder / "checkpoints" / "epoch-00002.safetensors").unlink()
+    shutil.rmtree(tmp_path / "a" / "watch" / "epoch-00002")
+    (tmp_path / "b" / "watch" / "epoch-00002").rename(tmp_path / "a" / "watch" / "epoch-00002")
+    train_model("eyechart:lenet", coloured(12), recipe(batch_size=4), tmp_path / "a", **how)
+    assert len(list((tmp_path / "a" / "watch" / "epoch-00002").iterdir())) == 2
+    assert read(Folder(tmp_path / "a"))[1]["train.clean.accuracy"]
 
 
 def test_curves() -> None:

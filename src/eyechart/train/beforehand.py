@@ -13,6 +13,7 @@ from eyechart.errors import EyechartError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.models.answers import resolve_outputs
 from eyechart.models.chance_guard import global_chance_untouched
+from eyechart.models.image_model import ImageModel
 from eyechart.models.normalise import Normaliser
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.models.private_copy import plain_copy
@@ -38,8 +39,13 @@ def check_other_images(training: ImageSet, tests: ImageSet) -> None:
         raise SettingError(sentence, setting="--test-images", value=tests.name, way_out=way_out)
 
 
-def check_start(recipe: Recipe) -> None:
-    """Raises SettingError: the recipe would throw away the weights that are given to start from."""
+def check_start(recipe: Recipe, model: ImageModel) -> None:
+    """Raises SettingError: the weights to start from would be thrown away, or nothing would say what net they are of."""
+    if not model.source.get("arch"):
+        way_out = (
+            "Load it by name, or from weights with --arch pkg.module:factory, so that what is trained loads again."
+        )
+        raise SettingError("Nothing says how this net is built.", setting="model", value=model.name, way_out=way_out)
     if recipe.start != "default":
         way_out = "Give --change start=default, or --arch in place of --start."
         sentence = "The recipe draws weights anew, and those to start from would be lost."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from eyechart.errors import SettingError, UnknownNameError
 from eyechart.train.augment import augment_table
+from eyechart.train.named import class_of
 from eyechart.train.objective import OBJECTIVES
 from eyechart.train.recipe import Named, Recipe
 
@@ -55,7 +57,22 @@ def cured(recipe: Recipe, names: Sequence[str], settings: Mapping[str, Mapping[s
 
 
 def _goal(name: str, own: Mapping[str, Any], inside: Sequence[Named]) -> Named:
-    found = {"name": OBJECTIVE_OF[name], **own}
-    if name == "augmix" and inside:
-        found["views"] = [[{"name": "augmix"}], [*({**step, "p": 1.0} for step in inside), {"name": "augmix"}]]
+    """``own`` of augmix are its objective's settings, or those of the augmentation in its views."""
+    known = {field.name for field in fields(class_of("augmix", augment_table(), "name"))} if name == "augmix" else set()
+    drawn = {setting: value for setting, value in own.items() if setting in known}
+    found = {"name": OBJECTIVE_OF[name], **{setting: value for setting, value in own.items() if setting not in known}}
+    if not inside and not drawn:
+        return found
+    if "views" in own:
+        way_out = "Write them whole into the views, or leave the views out."
+        what = ", ".join([*(f"augmix.{setting}" for setting in drawn), *(str(step["name"]) for step in inside)])
+        raise SettingError("They would be in the views, which are given.", setting="--set", value=what, way_out=way_out)
+    for step in inside:
+        if step.get("p", 1.0) != 1.0:
+            way_out = "Leave it out: with augmix, one of the views shows every image so."
+            raise SettingError(
+                "It has a view of its own.", setting=f"--set {step['name']}.p", value=step["p"], way_out=way_out
+            )
+    step = {"name": "augmix", **drawn}
+    found["views"] = [[step], [*({**one, "p": 1.0} for one in inside), step]]
     return found

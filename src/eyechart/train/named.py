@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib import import_module
 from typing import Any
 
@@ -22,7 +23,7 @@ def named(settings: Mapping[str, Any], table: Mapping[str, str], part: str) -> A
     given = dict(settings)
     name = given.pop("name", None)
     cls = class_of(str(name), table, f"{part}.name")
-    known = cls.__dataclass_fields__
+    known = [field.name for field in fields(cls)]
     if unknown := sorted(set(given) - set(known)):
         raise UnknownNameError.of(unknown[0], known, setting=f"{part} {name}")
     try:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from eyechart.core.chart import Lines, Mark, Series, Table
+from eyechart.core.judged import judged_measures
 from eyechart.report.training_page import TrainingPage, TrainingPart, render_training
 from eyechart.store.folder import Folder
 from eyechart.train.curves import best_epoch, epochs_to, gap, order_of_acquisition, values_of
@@ -122,9 +123,12 @@ def parts_of(lines: Sequence[Mapping[str, Any]]) -> list[TrainingPart]:
     if gaps := _gaps(columns, marks):
         why = "The same measure on training images less that on test images: what was learned of those images alone."
         found.append(TrainingPart("gap", "Training less test", why, gaps))
-    if columns:
-        why = "The first epoch at which a curve has come nine tenths of the way from 0 to its last value; the soonest first."
-        found.append(TrainingPart("order", "Order of acquisition", why, _order(columns)))
+    if order := _order(columns):
+        why = (
+            "Measures of right answers. The first epoch at which a curve has come nine tenths of the way from 0 to its last "
+            "value; the soonest first."
+        )
+        found.append(TrainingPart("order", "Order of acquisition", why, order))
     return found
 
 
@@ -201,10 +205,24 @@ def _gaps(columns: Sequence[Watched], marks: Sequence[Mark]) -> tuple[Lines, ...
     return tuple(charts)
 
 
+def rises(measure: str) -> bool:
+    """Whether a measure, with its exam's name, counts what is learned: more of it is better, and none of it is 0.
+
+    >>> rises("bands.accuracy"), rises("corruptions.mean_corruption_error"), rises("clean.ece")
+    (True, False, False)
+    """
+    exam, _, name = measure.partition(".")
+    return name.endswith("accuracy") or any(
+        (j.exam, j.measure, j.better) == (exam, name, "more") for j in judged_measures()
+    )
+
+
 def _order(columns: Sequence[Watched]) -> tuple[Table, ...]:
     charts = []
     for images in dict.fromkeys(c.images for c in columns):
-        curves = {c.key: c.curve for c in columns if c.images == images}
+        curves = {c.key: c.curve for c in columns if c.images == images and rises(c.measure)}
+        if not curves:
+            continue
         rows = [
             (plain(name), epochs_to(curves[name]), curves[name][-1][1], best_epoch(curves[name]))
             for name in order_of_acquisition(curves)
@@ -236,6 +254,9 @@ def in_words(recipe: Recipe, start: str = "") -> list[tuple[str, str]]:
     if recipe.ema:
         found.append(("Weights kept", f"a running mean, decay {recipe.ema:g}"))
     drawn = "random weights, as the net's code draws them" if recipe.start == "default" else "random weights, Xavier's"
+    if recipe.remedies:
+        cures = (_named({"name": one} if isinstance(one, str) else one) for one in recipe.remedies)
+        found.append(("Architecture", f"changed before training: {', '.join(cures)}"))
     found.append(("Start", f"the weights of {start}" if start else drawn))
     found.append(("Precision", f"{recipe.precision}; weights and loss in float32"))
     found.append(("Augmentation", "; then ".join(map(_named, recipe.augment)) or "none"))

@@ -120,6 +120,8 @@ class Recipe(BaseModel):
             raise ValueError(f"{steps[wide[0]]} leaves [0, 1]; make it the last step, or have it rescaled or clipped")
         if wide and not goal.any_range:
             raise ValueError(f"{steps[wide[0]]} leaves [0, 1], and {self.objective['name']} needs pixels within")
+        if wide and getattr(goal, "views", None):
+            raise ValueError(f"{steps[wide[0]]} leaves [0, 1], and the views of {self.objective['name']} start within")
         self.cures()
         return self
 

@@ -9,6 +9,7 @@ import torch
 
 from eyechart.spectrum.balance import bass
 from eyechart.train.augment import Augment
+from eyechart.train.augments.shares import check_share
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class BaSS(Augment):
     p: float = 0.5
     form: Literal["safe", "parity"] = "safe"
     quantize: Literal["trunc", "round", "none"] = "trunc"
+
+    def __post_init__(self) -> None:
+        check_share(p=self.p)
 
     def __call__(self, pixels: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
         """Balance the images drawn."""

@@ -9,6 +9,7 @@ import torch
 from torch.nn.functional import pad
 
 from eyechart.train.augment import Augment
+from eyechart.train.augments.shares import check_share
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class CropFlip(Augment):
     flip: float = 0.5
 
     def __post_init__(self) -> None:
-        """Raises ValueError."""
-        if self.padding < 0 or not 0 <= self.flip <= 1:
-            raise ValueError("padding is 0 or more, flip between 0 and 1")
+        check_share(flip=self.flip)
+        if self.padding < 0:
+            raise ValueError(f"padding is 0 pixels or more, not {self.padding}")
 
     def __call__(self, pixels: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
         """Gather rows, then columns; the flip reverses the columns gathered. Raises ValueError: nothing may be left."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from eyechart.train.objective import Look, Objective
-from eyechart.train.objectives.pgd import anywhere, climbed
+from eyechart.train.objectives.pgd import anywhere, check_search, climbed
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ class Adversarial(Objective):
     clean: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.start not in ("uniform", "image") or not 0 <= self.clean < 1 or self.eps < 0 or self.steps < 1:
-            raise ValueError("start is uniform or image, clean from 0 to below 1, eps 0 or more, steps 1 or more")
+        check_search(self.eps, self.step, self.steps)
+        if self.start not in ("uniform", "image") or not 0 <= self.clean < 1:
+            raise ValueError("start is uniform or image, clean from 0 to below 1")
 
     def loss(self, look: Look) -> tuple[Tensor, Tensor]:
         """The search, then one forward in training mode; logits are those of what was found."""

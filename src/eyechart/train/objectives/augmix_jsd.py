@@ -29,6 +29,8 @@ class AugMixJSD(Objective):
     def __post_init__(self) -> None:
         if not self.views:
             raise ValueError("give one view or more")
+        if self.weight < 0:
+            raise ValueError(f"weight is 0 or more, not {self.weight}")
         self.steps  # noqa: B018  # misspelt names are found at once
 
     @cached_property

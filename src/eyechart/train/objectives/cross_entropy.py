@@ -27,6 +27,8 @@ class CrossEntropy(Objective):
     views: tuple[tuple[dict[str, Any], ...], ...] = ()
 
     def __post_init__(self) -> None:
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing goes from 0 to below 1, and is {self.label_smoothing}")
         self.steps  # noqa: B018  # misspelt names are found at once
 
     @cached_property

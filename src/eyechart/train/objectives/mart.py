@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from eyechart.train.objective import Look, Objective
-from eyechart.train.objectives.pgd import climbed, nearby
+from eyechart.train.objectives.pgd import check_search, climbed, nearby
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class Mart(Objective):
     step: float = 0.007
     steps: int = 10
     parity: bool = False
+
+    def __post_init__(self) -> None:
+        check_search(self.eps, self.step, self.steps)
+        if self.beta < 0:
+            raise ValueError(f"beta is 0 or more, not {self.beta}")
 
     def loss(self, look: Look) -> tuple[Tensor, Tensor]:
         """The search, then both forwards in training mode; logits are those of the images as they are."""

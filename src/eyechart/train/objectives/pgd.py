@@ -12,6 +12,12 @@ from eyechart.train.objective import Look
 Loss = Callable[[Tensor], Tensor]  # logits -> (n,)
 
 
+def check_search(eps: float, step: float, steps: int) -> None:
+    """Raise ValueError for a search that is none."""
+    if eps < 0 or step <= 0 or steps < 1:
+        raise ValueError(f"eps is 0 or more, step above 0, steps 1 or more, and not {eps:g}, {step:g}, {steps}")
+
+
 def climbed(look: Look, start: Tensor, eps: float, step: float, steps: int, loss: Loss) -> Tensor:
     """Where ``steps`` sign steps lead, each back into the L-infinity ball around the batch and into [0, 1].
 

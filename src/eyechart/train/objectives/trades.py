@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from eyechart.train.objective import Look, Objective
-from eyechart.train.objectives.pgd import climbed, nearby
+from eyechart.train.objectives.pgd import check_search, climbed, nearby
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Trades(Objective):
     step: float = 0.007
     steps: int = 10
     one_forward: bool = False
+
+    def __post_init__(self) -> None:
+        check_search(self.eps, self.step, self.steps)
+        if self.beta < 0:
+            raise ValueError(f"beta is 0 or more, not {self.beta}")
 
     def loss(self, look: Look) -> tuple[Tensor, Tensor]:
         """The search, then forwards in training mode; logits are those of the images as they are."""
