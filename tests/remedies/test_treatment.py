@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 from eyechart.core.catalogue import REMEDIES, make_remedies, remedy_class
 from eyechart.errors import CheckpointError, SettingError, TrustError, UnknownNameError
 from eyechart.models.image_model import ImageModel
-from eyechart.models.load import load_model
+from eyechart.models.load import load_model, wrap
 from eyechart.remedies.treatment import treat
+from eyechart.treating import treat_model
 
 SETTINGS = {"low_pass": {"radius": 6.0}}
 
@@ -50,6 +51,29 @@ def test_a_treated_model_loads_again_by_itself(name: str, model: ImageModel, tmp
     assert told["remedies"][0]["name"] == name
     assert told["done"][name]
     assert found.done[name]
+
+
+def test_a_remedy_done_twice_is_told_twice(model: ImageModel) -> None:
+    layers = ("conv1", "layer1.0.conv1")
+    made = [make_remedies(["kernel_smoothing"], {"kernel_smoothing": {"layer": k}})[0] for k in (0, 1)]
+    found = treat(model, made)
+    assert [*found.done] == ["kernel_smoothing", "kernel_smoothing (2)"]
+    for told, layer in zip(found.done.values(), layers, strict=True):
+        assert layer in told[0]
+
+
+def test_settings_of_no_remedy_are_refused(model: ImageModel) -> None:
+    with pytest.raises(SettingError, match="kernel_smooting"):
+        treat_model(model, "kernel_smoothing", settings={"kernel_smooting": {"rho": 1.0}})
+
+
+def test_a_net_that_could_not_be_built_again_is_not_saved(model: ImageModel, tmp_path: Path) -> None:
+    assert model.plain is not None
+    own = wrap(model.plain.net, preprocessing=model.preprocessing)
+    with pytest.raises(SettingError, match="no name by which"):
+        treat_model(own, "kernel_smoothing", out=tmp_path / "treated.safetensors")
+    assert not [*tmp_path.iterdir()]
+    assert treat_model(own, "kernel_smoothing").name.endswith("kernel_smoothing")
 
 
 def test_one_after_another_and_once_more(model: ImageModel, tmp_path: Path) -> None:

@@ -104,13 +104,21 @@ class ByModule:
 
 
 def _refusal(layer: Any, count: int) -> str:
-    if count > 1:
+    if count > 1 and isinstance(layer, nn.Conv2d):  # a pool has no weights to share
         return "the layer is used more than once"
     if getattr(layer, "return_indices", False):
         return "it also gives the places of the largest values"
+    if isinstance(layer, nn.AvgPool2d) and _larger(layer):
+        return "its border makes the map larger than a blur would"
     if type(layer) not in STRIDED:
         return f"a {type(layer).__name__} may pad or weigh by a rule of its own"
     return ""
+
+
+def _larger(pool: nn.AvgPool2d) -> bool:
+    """Whether some map comes out larger than the side over the stride, rounded up."""
+    axes = zip(pair(pool.kernel_size), pair(pool.stride), pair(pool.padding), strict=True)
+    return any(2 * p >= k or (pool.ceil_mode and 2 * p + s > k) for k, s, p in axes)
 
 
 def called(net: nn.Module, frames: Tensor) -> tuple[dict[str, int], list[str]]:

@@ -16,7 +16,16 @@ from eyechart.models.blur import BlurPool, pair
 from eyechart.models.polyphase import Choose, Take, WrappedPool
 from eyechart.models.statistics import norms_of, reinsert, settle
 from eyechart.remedies.sites import Site, behind, sites
-from eyechart.remedies.surgery import added, example, note_shapes, operable, padded_apart, pool_arguments, swap
+from eyechart.remedies.surgery import (
+    added,
+    example,
+    left_out,
+    note_shapes,
+    operable,
+    padded_apart,
+    pool_arguments,
+    swap,
+)
 from eyechart.remedies.wrapping import wrap_around
 
 ROUNDING = 1e-6  # of the distance between two answers
@@ -72,7 +81,7 @@ class Polyphase(Remedy):
             surgery.done.append(f"BatchNorm statistics taken anew on {len(frames)} images")
         still = _still(module, patient)
         (surgery.done if still else surgery.refused).append(STILL if still else MOVED)
-        return Treated(module, done=tuple(surgery.done), refused=tuple(surgery.refused))
+        return Treated(module, done=tuple(surgery.done), refused=(*surgery.refused, *left_out(module)))
 
 
 def _opened(patient: Patient, circular: bool) -> tuple[fx.GraphModule, int]:
