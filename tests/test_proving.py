@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,29 @@ def test_differences_are_those_of_the_figures(tmp_path: Path) -> None:
     assert alike
     assert all((c.value, c.verdict) == (0.0, "not shown") for c in alike)
     assert all(c.low < 0 < c.high for c in alike if c.unit == "share")
+
+
+def test_pictures_of_one_test_image_are_left_out_together(tmp_path: Path) -> None:
+    """Two models that are right on other images, each image ten times: no ten times as many images."""
+    n, copies = 40, 10
+    own = noise_images(n)
+    images = np.repeat(own, copies, axis=0)
+    eyes = [LowPassEye(5, 16), LowPassEye(4, 16)]
+    answers = [answered(eye, images) for eye in eyes]
+    chance = np.random.default_rng(0).random(n).repeat(copies) < 0.5
+    labels = np.where(chance, *answers)
+    wide = []
+    for source in (None, np.arange(n).repeat(copies)):
+        of = image_set(images, labels)
+        of = of if source is None else replace(of, targets={**of.targets, "source": source})
+        models = [seen_by(eye, name=name) for eye, name in zip(eyes, "ab", strict=True)]
+        exams = make_exams(["clean"], {})
+        found = Session(models, of, exams, Folder(tmp_path / str(source is None)), RunOptions.of(workers=0), Silent())
+        found.run()
+        (right,) = [c for c in prove(found, [("a", "b")], {}) if c.measure == "accuracy"]
+        assert right.n == (n * copies if source is None else n)
+        wide.append(right.high - right.low)
+    assert wide[1] > 2 * wide[0]
 
 
 def test_the_report_begins_with_it(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ Address = tuple[str, tuple[tuple[str, Any], ...]]
 Verdict = Literal["better", "worse", "perhaps better", "perhaps worse", "not shown"]
 LEVEL = 0.05
 FILE = "proof.json"
+SOURCE = "target_source"  # column of rows
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Change:
         exam, measure, at, unit: of the figure; ``name`` says it in plain words.
         model, less: names.
         before, after: the figure of ``less`` and of ``model``, on the images that both examined.
-        value, low, high, n: after minus before, its 95 % interval, and the images.
+        value, low, high, n: after minus before, its 95 % interval, and the test images: pictures of one are left out together.
         p: after Holm's correction for all changes of this pair of models.
         smallest: the difference that would have been shown four times in five, before that correction.
         verdict: ``better`` or ``worse`` where p is below 0.05; ``perhaps ...`` where only the interval leaves out 0, as one of
@@ -104,11 +105,12 @@ def _of_exam(
         ]
         if not shared:
             return
-        group = groups_of(len(ids))
+        unit = _test_images(own[0], ids)
+        group = groups_of(int(unit.max()) + 1)[unit]
         without = [[side.figures(group != k) for side in sides] for k in range(int(group.max()) + 1)]
     for address in shared:
         gaps = [_gap(a.get(address), b.get(address)) for a, b in without]
-        yield _change(address, (whole[0][address], whole[1][address]), gaps, len(ids), names)
+        yield _change(address, (whole[0][address], whole[1][address]), gaps, int(unit.max()) + 1, names)
 
 
 class _Side:
@@ -144,6 +146,14 @@ def _tells(e: Estimate, recorded: Sequence[Estimate], table: pa.Table, ids: Sequ
 def _ids(table: pa.Table) -> list[str]:
     taken = table.filter(pc.is_in(table["status"], pa.array(["ok", "converted"])))
     return [str(name) for name in taken["id"].to_pylist()]
+
+
+def _test_images(table: pa.Table, ids: Sequence[str]) -> Array:
+    """(n,) numbers from 0, equal for pictures of one test image: in sets of corrupted files ``source`` says which."""
+    if SOURCE not in table.column_names:
+        return np.arange(len(ids))
+    of = dict(zip(table["id"].to_pylist(), table[SOURCE].to_pylist(), strict=True))
+    return np.asarray(np.unique([str(of[name]) for name in ids], return_inverse=True)[1])
 
 
 def _gap(own: Estimate | None, other: Estimate | None) -> float:

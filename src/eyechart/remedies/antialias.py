@@ -12,7 +12,7 @@ from torch import fx, nn
 from eyechart.core.remedy import Patient, Remedy, Treated
 from eyechart.errors import SettingError
 from eyechart.models.blur import BlurPool, Border, DensePool, Filter
-from eyechart.models.statistics import norms_of, reinsert, settle
+from eyechart.models.statistics import follow, measured, norms_of, reinsert
 from eyechart.remedies.by_module import ByModule
 from eyechart.remedies.sites import TREATED, Site, behind, sites
 from eyechart.remedies.surgery import (
@@ -36,7 +36,8 @@ class Antialias(Remedy):
     A strided convolution becomes a dense one; its subsampling moves behind the activation that follows, with a blur in front.
     Without an activation of its own (a 1x1 shortcut) the blur stands before it. Max pools become dense; average pools and
     strided slices are replaced by the blur. Map sizes and the state dict's keys stay. The first strided convolution is left as
-    it is (``stem``), as in the published nets. Where images are given, BatchNorm statistics are taken anew on them. The
+    it is (``stem``), as in the published nets. Where images are given, BatchNorm statistics follow what they
+    show of the change. The
     published nets were trained with it: without fine-tuning accuracy usually falls. A net that cannot be traced is treated
     module by module, with the blur in front of each strided convolution, as what follows it is not known; this is told.
     """
@@ -63,7 +64,7 @@ class Antialias(Remedy):
         "skip", description="The first strided convolution: left, halfway (stride 4 to 2 and 2), or treated."
     )
     average_pools: bool = Field(True, description="Replace average pools too.")
-    statistics: bool = Field(True, description="Take BatchNorm statistics anew, where images are given.")
+    statistics: bool = Field(True, description="Let BatchNorm statistics follow the change, where images are given.")
 
     @model_validator(mode="after")
     def _wide_enough(self) -> Antialias:
@@ -79,14 +80,15 @@ class Antialias(Remedy):
         frames = patient.frames if self.statistics and norms_of(net) else None
         if frames is not None:
             reinsert(net, frames)
+            before = measured(net, frames)
         surgery = self._operated(patient)
         if not surgery.done:
             told = "; ".join(surgery.refused) or "it has no step that leaves pixels out"
             way_out = "Try another remedy: eyechart list remedies."
             raise SettingError(f"Nothing could be treated: {told}.", setting="--with", value=self.name, way_out=way_out)
         if frames is not None:
-            settle(surgery.module, frames)
-            surgery.done.append(f"BatchNorm statistics taken anew on {len(frames)} images")
+            follow(surgery.module, frames, before)
+            surgery.done.append(f"BatchNorm statistics moved by what {len(frames)} images show of the change")
         left = left_out(surgery.module) if isinstance(surgery, _Surgery) else []
         return Treated(surgery.module, done=tuple(surgery.done), refused=(*surgery.refused, *left))
 
