@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -73,6 +74,18 @@ class Treatment:
                 value=path,
                 way_out="Choose another file.",
             ) from error
+
+    def is_in(self, path: Path) -> bool:
+        """Whether a file holds these weights and this recipe."""
+        try:
+            with safe_open(path, framework="pt") as held:
+                recipe = json.loads((held.metadata() or {}).get(KEY, "null"))
+                state = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+        except (OSError, ValueError, SafetensorError):
+            return False
+        own = self.net.state_dict()
+        same = recipe == json.loads(json.dumps(self.recipe)) and state.keys() == own.keys()
+        return same and all(torch.equal(value, own[name].cpu()) for name, value in state.items())
 
 
 def treat(
