@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Exam, Subject
+from eyechart.core.findings import stuck
 from eyechart.core.judged import judged_as
 from eyechart.core.tally import Tally
+from eyechart.core.words import percent
 from eyechart.run.session import Session
 from eyechart.stats.draws import values_alone
 from eyechart.stats.jackknife import difference, groups_of, holm
@@ -41,6 +43,7 @@ class Change:
         smallest: the difference that would have been shown four times in five, before that correction.
         verdict: ``better`` or ``worse`` where p is below 0.05; ``perhaps ...`` where only the interval leaves out 0, as one of
             many may by chance; else ``not shown``.
+        caveat: why a better figure is no gain, a clause: the model is steady because it gives one answer again and again.
     """
 
     exam: str
@@ -59,6 +62,7 @@ class Change:
     p: float
     smallest: float | None
     verdict: Verdict
+    caveat: str = ""
 
 
 def prove(session: Session, pairs: Sequence[tuple[str, str]], roles: Mapping[str, str]) -> list[Change]:
@@ -73,9 +77,23 @@ def prove(session: Session, pairs: Sequence[tuple[str, str]], roles: Mapping[str
     """
     run = Run(session.folder.root)
     found = [change for model, less in pairs for change in _adjusted(list(_changes(session, run, model, less)))]
+    found = [replace(change, caveat=_caveat(change, run.estimates)) for change in found]
     told = {"schema": 1, "roles": dict(roles), "pairs": [list(pair) for pair in pairs]}
     session.folder.write_json(FILE, {**told, "changes": [asdict(change) for change in found]})
     return found
+
+
+def _caveat(change: Change, estimates: Sequence[Estimate]) -> str:
+    """Steadiness of a model that is stuck on one answer is worth nothing."""
+    if not change.verdict.endswith("better") or any(word in change.measure for word in ("accuracy", "error", "ece")):
+        return ""
+    measure = ("roll_" if change.measure.startswith("roll_") else "") + "commonest_answer_share"
+    for e in estimates:
+        shared = {*e.at} & {*change.at}
+        here = (e.exam, e.model, e.measure) == (change.exam, change.model, measure)
+        if here and all(e.at[k] == change.at[k] for k in shared) and e.at.get("protocol") != "unshifted" and stuck(e):
+            return f"it gives one and the same answer {percent(e)} of the time there"
+    return ""
 
 
 def _changes(session: Session, run: Run, model: str, less: str) -> Iterator[Change]:
