@@ -16,7 +16,7 @@ from torch import nn
 
 from eyechart.core.exam import Exam
 from eyechart.core.remedy import Patient
-from eyechart.errors import SettingError
+from eyechart.errors import ClassMapError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
 from eyechart.images.part import part_of, split
@@ -31,13 +31,14 @@ from eyechart.remedies.treatment import operated
 from eyechart.run.labels import labels_for
 from eyechart.run.spread import Rank
 from eyechart.store.folder import Folder
+from eyechart.train.beforehand import check_classes, check_net, check_other_images, check_start
 from eyechart.train.loop import Trainer, shuffled
 from eyechart.train.present import write_page
 from eyechart.train.recipe import Recipe, recipe_of
+from eyechart.train.record import WEIGHTS
 from eyechart.train.resident import Resident
 from eyechart.train.watch import Watching, with_labels
 
-WEIGHTS = "model.safetensors"
 WATCHED = 1000  # images of each kind
 
 
@@ -54,6 +55,7 @@ def train_model(
     watch: Sequence[Exam] = (),
     every: int = 1,
     test_images: ImageSet | str | None = None,
+    max_bad: int | None = None,
     said: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> ImageModel:
     """Train a net, or train one on. The same call with the same folder goes on where it was stopped.
@@ -68,7 +70,8 @@ def train_model(
         seed: of weights, order and augmentation.
         device: see ``load_model``.
         watch: exams that the net sits every ``every`` epochs, on training images and, where given, on test images.
-        test_images: to watch on.
+        test_images: to watch on; other ones than those that are trained on.
+        max_bad: images that may be undecodable before training is refused; None: any number. They are told and left out.
         said: told of each epoch's line of the log, and of remarks, which have a ``note`` alone.
 
     Returns:
@@ -76,21 +79,31 @@ def train_model(
 
     Raises:
         TrainingError: the loss became infinite or NaN; checkpoints are kept.
+        IdentityError: the folder holds another training.
+        BadImagesError: more images than ``max_bad`` cannot be decoded; nothing was trained.
         EyechartError: others of its kinds.
     """
     whole = load_images(images) if isinstance(images, str) else images
     recipe = recipe_of(recipe) if isinstance(recipe, str) else recipe
     place = _place(device) if not isinstance(arch, ImageModel) else arch.device
+    tests = load_images(test_images) if isinstance(test_images, str) else test_images
+    if tests is not None:
+        check_other_images(whole, tests)
+    if isinstance(arch, ImageModel):
+        check_start(recipe)
     start = _treated(_start(arch, whole, preprocess, seed), recipe)
     chosen, _ = split(whole, limit or len(whole), seed)
     labels = _labels(start.model, chosen)
+    check_classes(labels, chosen)
+    check_net(start.net, start.preprocessing, start.outputs, start.name)
     data = Resident.of(chosen, labels, start.preprocessing, place)
+    data.check(max_bad)
     folder = Folder(out)
     folder.check_writable()
     watching = None
     if watch:
         sets = {"train": _as_trained(chosen, data, recipe, seed, whole)}
-        sets |= {} if test_images is None else {"test": _few(test_images, seed)}
+        sets |= {} if tests is None else {"test": split(tests, WATCHED, seed)[0]}
         known = start.preprocessing, start.class_names
         watching = Watching(watch, sets, *known, every, recipe.epochs, f"{folder.root}/watch", seed, place)
     about = {"start": start.fingerprint, "arch": start.arch}
@@ -131,6 +144,16 @@ class _Start:
     model: ImageModel | None = None
     remedies: tuple[Mapping[str, Any], ...] = ()
 
+    @property
+    def outputs(self) -> int:
+        """Numbers that the net gives an image."""
+        return self.model.n_outputs if self.model is not None else len(self.class_names)
+
+    @property
+    def name(self) -> str:
+        """As the user calls it."""
+        return self.model.name if self.model is not None else self.arch
+
 
 def _start(arch: str | ImageModel, images: ImageSet, preprocess: Preprocessing | str | Path, seed: int) -> _Start:
     if isinstance(arch, ImageModel):
@@ -168,7 +191,16 @@ def _treated(start: _Start, recipe: Recipe) -> _Start:
 
 def _labels(model: ImageModel | None, images: ImageSet) -> np.ndarray[Any, Any]:
     if model is not None:
-        return labels_for(model, images, "auto")[0]
+        try:
+            return labels_for(model, images, "auto")[0]
+        except ClassMapError as error:
+            way_out = "Give images of its classes; for other ones: eyechart train --arch ..., without --start."
+            raise ClassMapError(
+                f"{error.problem} A model that is trained on keeps its outputs: a new head for other classes is not put on.",
+                setting=error.setting,
+                value=error.value,
+                way_out=way_out,
+            ) from error
     if images.labels is None:
         raise SettingError(
             "The images have no labels.", setting="--images", value=images.name, way_out="Give --labels."
@@ -185,11 +217,6 @@ def _as_trained(chosen: ImageSet, data: Resident, recipe: Recipe, seed: int, who
     return with_labels(part, labels[: len(some)]) if recipe.shuffled_labels else part
 
 
-def _few(images: ImageSet | str, seed: int) -> ImageSet:
-    found = load_images(images) if isinstance(images, str) else images
-    return split(found, WATCHED, seed)[0]
-
-
 def _trained(start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> dict[str, Any]:
     return {
         "recipe": recipe.model_dump(mode="json"),
@@ -197,18 +224,18 @@ def _trained(start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> dict
         "images": images.name,
         "fingerprint": images.fingerprint,
         "start": start.fingerprint,
+        "start_name": "" if start.model is None else start.model.name,
     }
 
 
 def _bytes(net: nn.Module, start: _Start, recipe: Recipe, seed: int, images: ImageSet) -> bytes:
     """Weights, and in their header all that it takes to load them again."""
     earlier = {} if start.model is None else dict(start.model.source.get("treatment", {}))
-    outputs = start.model.n_outputs if start.model is not None else len(start.class_names)
     about = {
         "schema": SCHEMA,
         "architecture": start.arch,
         "outputs": "logits",
-        "n_outputs": outputs,
+        "n_outputs": start.outputs,
         "preprocessing": start.preprocessing.to_dict(),
         "class_names": list(start.class_names),
         "class_ids": [] if start.model is None else list(start.model.class_ids),

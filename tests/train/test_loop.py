@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from eyechart.errors import SettingError, TrainingError, UnknownNameError
+from eyechart.errors import IdentityError, SettingError, TrainingError, UnknownNameError
 from eyechart.models.nets import CifarResNet
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
@@ -20,6 +21,7 @@ from eyechart.train.chance import EpochDraws
 from eyechart.train.log import read
 from eyechart.train.loop import Trainer, shuffled
 from eyechart.train.recipe import Recipe, recipe_names, recipe_of
+from eyechart.train.record import FILE
 from eyechart.train.resident import Resident
 
 SEEN = Preprocessing(size=(16, 16), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25))
@@ -89,10 +91,73 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
     assert checkpoint.digest(again.state_dict()) == checkpoint.digest(whole.state_dict())
 
 
-def test_another_recipe_starts_anew(tmp_path: Path) -> None:
-    _, first = trained(tmp_path)
-    _, other = trained(tmp_path, lr=0.02)
-    assert other[0]["weights"] != first[0]["weights"]
+def test_another_training_never_takes_the_place_of_one_that_is_there(tmp_path: Path) -> None:
+    """Finished or stopped: it is told apart in words, and not a byte of it changes."""
+    _, lines = trained(tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for changes, told in (({"lr": 0.02}, "recipe lr 0.05 there, 0.02 now"), ({"epochs": 9}, "recipe epochs 3 there")):
+        with pytest.raises(IdentityError, match=told):
+            trained(tmp_path, **changes)
+    for other in (
+        Trainer(net(), recipe(), resident(), SEEN, Folder(tmp_path), seed=1),
+        Trainer(net(), recipe(), resident(47), SEEN, Folder(tmp_path)),
+        Trainer(net(), recipe(), resident(), replace(SEEN, mean=(0.4, 0.5, 0.5)), Folder(tmp_path)),
+    ):
+        with pytest.raises(IdentityError, match="--out"):
+            other.run()
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert trained(tmp_path)[1] == lines
+
+
+def test_a_folder_of_before_there_was_a_record(tmp_path: Path) -> None:
+    """Its own training goes on, another one is refused; so is one that would replace a model of another origin."""
+    _, lines = trained(tmp_path / "a")
+    (tmp_path / "a" / FILE).unlink()
+    with pytest.raises(IdentityError, match="another training"):
+        trained(tmp_path / "a", lr=0.02)
+    assert trained(tmp_path / "a")[1] == lines
+    Folder(tmp_path / "b").write("model.safetensors", b"precious")
+    with pytest.raises(IdentityError, match="model of another origin"):
+        trained(tmp_path / "b")
+
+
+def test_a_training_that_failed_in_its_first_epoch_leaves_the_folder_to_others(tmp_path: Path) -> None:
+    class Breaks(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.net(x) * math.nan
+
+    with pytest.raises(TrainingError):
+        Trainer(Breaks(), recipe(), resident(), SEEN, Folder(tmp_path)).run()
+    assert len(trained(tmp_path, lr=0.02)[1]) == 3
+
+
+def test_one_that_runs_in_its_first_epoch_keeps_the_folder(tmp_path: Path) -> None:
+    class Slow(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net()
+
+        def forward(self, x: Tensor) -> Tensor:
+            with pytest.raises(IdentityError, match=f"remove {FILE}"):
+                trained(tmp_path, lr=0.02)
+            return self.net(x)
+
+    Trainer(Slow(), recipe(epochs=1), resident(), SEEN, Folder(tmp_path)).run()
+    assert len(read(Folder(tmp_path))) == 1
+
+
+def test_checkpoints_of_another_training_do_not_push_out_those_of_this_one(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    other = checkpoint.Checkpoint(8, net().state_dict(), {}, {"state": {}, "param_groups": []})
+    checkpoint.write(folder, other, "another")
+    checkpoint.write(folder, replace(other, epoch=1), "this")
+    found = checkpoint.newest(folder, "this")
+    assert found is not None
+    assert found.epoch == 1
 
 
 def test_a_loss_that_is_not_finite_names_its_place_and_keeps_the_epoch_before(tmp_path: Path) -> None:
@@ -102,12 +167,21 @@ def test_a_loss_that_is_not_finite_names_its_place_and_keeps_the_epoch_before(tm
             self.net, self.seen = net(), 0
 
         def forward(self, x: Tensor) -> Tensor:
-            self.seen += 1
+            self.seen += self.training
             return self.net(x) * (math.nan if self.seen == 5 else 1)
 
     with pytest.raises(TrainingError, match=r"epoch 2, step 2 .* checkpoint after epoch 1 is kept"):
         Trainer(Breaks(), recipe(), resident(), SEEN, Folder(tmp_path)).run()
     assert Folder(tmp_path).names("checkpoints") == ["epoch-00001.safetensors"]
+
+
+def test_a_last_step_that_breaks_the_net_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """Its loss was still finite; before, the finished training ended with advice about weights files."""
+    with pytest.raises(
+        TrainingError, match=r"After epoch 1 the net answers .* No epoch was finished.* \(lr = 1e\+30\) Lower"
+    ):
+        trained(tmp_path, lr=1e30, epochs=1, batch_size=48)
+    assert len(trained(tmp_path, lr=0.05)[1]) == 3
 
 
 def test_smaller_parts_where_memory_is_short(tmp_path: Path) -> None:
@@ -222,6 +296,26 @@ def test_fewer_images_than_a_batch(tmp_path: Path) -> None:
     assert said[0] == {"note": "A batch of 128 is more than the 7 images there are: each step takes 7."}
     with pytest.raises(SettingError, match="fewer images"):
         Trainer(net(), recipe(ghost_batches=8), few, SEEN, Folder(tmp_path))
+
+
+def notes(tmp_path: Path, n: int, **changes: Any) -> list[str]:
+    return Trainer(net(), recipe(**changes), resident(n), SEEN, Folder(tmp_path)).remarks
+
+
+def test_images_that_an_epoch_leaves_out_are_told(tmp_path: Path) -> None:
+    (said,) = notes(tmp_path, 200, batch_size=128)
+    assert "72 of the 200 images are left out of each epoch, others each time: 1 step of 128" in said
+    assert "batch_size of 100 none would be" in said
+    assert notes(tmp_path, 200, batch_size=100) == []
+    assert notes(tmp_path, 50, batch_size=16) == []  # 2 of 50
+    assert notes(tmp_path, 30, batch_size=16)
+
+
+def test_milestones_that_are_never_reached_are_told(tmp_path: Path) -> None:
+    how = {"schedule": "steps", "milestones": (2, 100), "batch_size": 16}
+    assert "before 100 of milestones: the learning rate falls no further" in notes(tmp_path, 48, **how)[0]
+    assert "never falls" in notes(tmp_path, 48, **{**how, "milestones": (3, 4)})[0]
+    assert notes(tmp_path, 48, **{**how, "milestones": (1, 2)}) == []
 
 
 def test_labels_dealt_out_anew_keep_their_numbers() -> None:

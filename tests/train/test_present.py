@@ -41,19 +41,19 @@ def test_curves_gap_and_the_epoch_to_stop_at() -> None:
     assert [mark.x for mark in shown["Accuracy"].marks] == [3]
     by_name = {one.name: one.y for one in shown["Accuracy"].series}
     assert by_name["test images"] == list(TEST)
-    assert shown["clean.accuracy, training less test"].series[0].y == [pytest.approx(0.1)] * 4
+    assert shown["clean: accuracy, training less test"].series[0].y == [pytest.approx(0.1)] * 4
     rows = {row[0]: row[1:] for row in shown["Test images"].rows}
-    assert rows["bands.accuracy band=low radius=1"] == (3, 0.5, 3)
-    assert rows["clean.accuracy"] == (3, 0.7, 3)
+    assert rows["bands: accuracy, band low, radius 1"] == (3, 0.5, 3)
+    assert rows["clean: accuracy"] == (3, 0.7, 3)
     order = list(rows)
-    assert order.index("bands.accuracy band=low radius=1") < order.index("bands.accuracy band=high radius=1")
+    assert order.index("bands: accuracy, band low, radius 1") < order.index("bands: accuracy, band high, radius 1")
 
 
 def test_many_lines_are_parted_by_their_words() -> None:
     shown = charts(radii=12)
-    low = shown["bands.accuracy, band=low, test images"]
+    low = shown["bands: accuracy, band low, test images"]
     assert len(low.series) == 8
-    assert [low.series[0].name, low.series[-1].name] == ["radius=1", "radius=12"]
+    assert [low.series[0].name, low.series[-1].name] == ["radius 1", "radius 12"]
     assert "8 of 12" in low.caption
 
 
@@ -70,7 +70,27 @@ def test_the_page_of_a_log_as_it_is_read_back(tmp_path: Path) -> None:
     assert "proof/report.html" not in text
     folder.write("proof/report.html", b"")
     write_page(folder, recipe_of("trades"), "T", {})
-    assert 'href="proof/report.html"' in (tmp_path / "report.html").read_text()
+    alone = (tmp_path / "report.html").read_text()
+    assert '<a href="proof/report.html">The exam on test images</a>' in alone
+    assert "random weights, as the net&#39;s code draws them" in alone
+    write_page(folder, recipe_of("trades"), "T", {"start": "ab12", "start_name": "old.safetensors"})
+    beside = (tmp_path / "report.html").read_text()
+    assert "with what changed and by how much" in beside
+    assert "the weights of old.safetensors" in beside
+
+
+def test_the_best_epoch_is_told_with_its_interval(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    assert (
+        "best at epoch 3 (80.0%), of the epochs that were watched; at the end it was 70.0%. "
+        in told(lines(), folder)[1]
+    )
+    clean = {"exam": "clean", "measure": "accuracy", "at": {}, "low": 0.69, "high": 0.88, "n": 90}
+    folder.write_json("watch/epoch-00003/test/results.json", {"estimates": [{**clean, "at": {"band": "low"}}, clean]})
+    sentence = told(lines(), folder)[1]
+    assert "(80.0%; 95% interval 69.0 to 88.0%, 90 images)" in sentence
+    assert "at the end it was 70.0%, within that interval. The highest of several is flattered by chance." in sentence
+    assert told(lines()[:3])[1].startswith("On clean test images the net was best at the last epoch (80.0%)")
 
 
 def test_nothing_watched_and_nothing_finished() -> None:
@@ -83,6 +103,6 @@ def test_recipes_in_words() -> None:
     for name in recipe_names():
         assert all(label and value for label, value in in_words(recipe_of(name)))
     words = dict(in_words(Recipe(epochs=3, lr=0.1, schedule="steps", milestones=(1, 2), ghost_batches=2, clip=1)))
-    assert words["Shown"] == "3 times every image, 128 a step, BatchNorm in 2 parts"
+    assert words["Shown"] == "3 epochs, 128 images a step, BatchNorm in 2 parts"
     assert "times 0.1 at epochs 1, 2" in words["Steps"]
     assert "norm 1 at most" in words["Steps"]

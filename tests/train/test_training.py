@@ -14,6 +14,7 @@ from eyechart.core.catalogue import make_exams
 from eyechart.errors import EyechartError
 from eyechart.images.arrays import ArraySet
 from eyechart.models.load import load_model
+from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
 from eyechart.train.curves import best_epoch, epochs_to, gap, order_of_acquisition, values_of
 from eyechart.train.log import read
@@ -92,6 +93,14 @@ def test_mistakes(tmp_path: Path) -> None:
         train_model("eyechart:lenet", image_set(np.zeros((4, 32, 32, 3), np.uint8)), recipe(), tmp_path)
 
 
+def test_a_start_with_other_classes(tmp_path: Path) -> None:
+    model = train_model("eyechart:lenet", coloured(12), recipe(epochs=1, batch_size=4), tmp_path / "a", device="cpu")
+    others = coloured(12)
+    object.__setattr__(others, "class_names", ("ant", "bee", "cat"))
+    with pytest.raises(EyechartError, match=r"keeps its outputs: a new head .* without --start"):
+        train_model(model, others, recipe(), tmp_path / "b")
+
+
 def test_remedies_before_training(tmp_path: Path) -> None:
     """The net is trained with the changed architecture from the start, and loads again as it is."""
     changed = recipe(remedies=[{"name": "antialias", "stem": "full"}])
@@ -117,3 +126,21 @@ def test_a_recipe_without_remedies_is_the_training_it_was() -> None:
     for wrong in (["kernel_smoothing"], ["antialas"], [{"name": "antialias", "tap": 3}]):
         with pytest.raises(EyechartError):
             recipe(remedies=wrong)
+
+
+@pytest.mark.parametrize("arch", ["timm:test_resnet", "timm:test_efficientnet", "torchvision:squeezenet1_1"])
+def test_nets_with_kernels_of_one_pixel(tmp_path: Path, arch: str) -> None:
+    """In channels_last these lie in memory like no others; stopped after an epoch, they go on as if they had not been."""
+    seen, images = Preprocessing(size=(32, 32)), coloured(16)
+
+    def stop(line: Any) -> None:
+        raise KeyboardInterrupt
+
+    how: dict[str, Any] = {"preprocess": seen, "device": "cpu"}
+    whole = train_model(arch, images, recipe(), tmp_path / "whole", **how)
+    with pytest.raises(KeyboardInterrupt):
+        train_model(arch, images, recipe(), tmp_path / "parts", said=stop, **how)
+    parts = train_model(arch, images, recipe(), tmp_path / "parts", **how)
+    assert parts.fingerprint == whole.fingerprint
+    lines = [read(Folder(tmp_path / name)) for name in ("whole", "parts")]
+    assert [line["weights"] for line in lines[0]] == [line["weights"] for line in lines[1]]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from eyechart import __version__
 
@@ -18,6 +18,7 @@ app = App(
     name="eyechart",
     help="An eye exam for image models: what they really look at, and how little it takes to change their mind.",
     version=f"eyechart {__version__}",
+    default_parameter=Parameter(negative_iterable=()),  # no --empty-set beside --set
 )
 app.command(
     "eyechart.cli.demo:demo", name="demo", help="Examine the embedded model on the embedded images; about a minute."
@@ -57,9 +58,13 @@ app.command("eyechart.cli.report:report", name="report", help="Write the report 
 app.command(
     "eyechart.cli.catalogue:list_",
     name="list",
-    help="List exams, suites, remedies, recipes, models or kinds of stimuli.",
+    help="List exams, suites, remedies, recipes, augmentations, models or kinds of stimuli.",
 )
-app.command("eyechart.cli.catalogue:show", name="show", help="Show an exam's measures and settings, or a remedy's.")
+app.command(
+    "eyechart.cli.catalogue:show",
+    name="show",
+    help="Show an exam's measures and settings, a remedy's or an augmentation's, or a recipe.",
+)
 app.command(
     "eyechart.cli.layers:layers", name="layers", help="List the layers of a model, by the names that exams take."
 )

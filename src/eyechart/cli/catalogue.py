@@ -31,14 +31,15 @@ def list_(
     }[what]()
 
 
-def show(name: Annotated[str, Parameter(help="Name of an exam, a remedy or an augmentation.")]) -> None:
-    """Show what an exam measures, or what a remedy or an augmentation does, with settings and their defaults."""
+def show(name: Annotated[str, Parameter(help="Name of an exam, a remedy, an augmentation or a recipe.")]) -> None:
+    """Show what an exam measures, or what a remedy or an augmentation does, with settings; or a recipe, as TOML to copy."""
     from eyechart.core.catalogue import exam_class, exam_table, remedy_class, remedy_table
     from eyechart.train.augment import augment_table
+    from eyechart.train.recipe import recipe_names, recipe_text
 
-    known = {**exam_table(), **remedy_table(), **augment_table()}
+    known = {*exam_table(), *remedy_table(), *augment_table(), *recipe_names()}
     if name not in known:
-        hint = "See eyechart list exams, list remedies and list augments."
+        hint = "See eyechart list exams, list remedies, list augments and list recipes."
         raise UnknownNameError.of(name, known, setting="NAME", hint=hint)
     if name in exam_table():
         exam = exam_class(name)
@@ -51,6 +52,12 @@ def show(name: Annotated[str, Parameter(help="Name of an exam, a remedy or an au
         )
     if name in augment_table():
         _shown_augment(name)
+    if name in recipe_names():
+        # A comment, so that all that is printed can be a file.
+        stdout.print(
+            f"# A recipe: eyechart train --recipe {name}; or save this as FILE.toml and give that.", markup=False
+        )
+        stdout.print(recipe_text(name), end="", markup=False)
 
 
 def _shown(thing: Any, name: str, more: str, kind: str) -> None:

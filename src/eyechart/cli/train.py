@@ -6,7 +6,7 @@ import json as json_
 import os
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from pydantic import Field
@@ -15,11 +15,32 @@ from rich.markup import escape
 from eyechart.cli.config import with_config
 from eyechart.cli.console import stderr
 from eyechart.cli.exam import ExamOptions, finish_and_tell, run_options, settings_of, teller_of
-from eyechart.errors import SettingError
+from eyechart.core.view import Precision
+from eyechart.errors import EyechartError, SettingError
 
 if TYPE_CHECKING:
+    from eyechart.images.image_set import ImageSet
     from eyechart.models.image_model import ImageModel
     from eyechart.train.recipe import Recipe
+
+
+# Options of an exam that training does not heed, and what was probably meant.
+UNHEEDED: Mapping[str, tuple[str, str]] = {
+    "batch_size": ("Images a step are the recipe's.", "Give --change batch_size={value}."),
+    "precision": ("The precision is the recipe's.", "Give --change precision={value}."),
+    "limit": (
+        "Two sets of images could be meant.",
+        "Give --train-limit {value}, or --test-limit {value} for the proof.",
+    ),
+    "train_images": ("What is trained on are --images.", "Give --images {value}, and --test-images for the proof."),
+    "train_labels": ("The labels of what is trained on are --labels.", "Give --labels {value}."),
+    "classes": (
+        "The classes are those of the images.",
+        "Name the images' classes as they shall be called, by --labels.",
+    ),
+    "outputs": ("What is trained gives logits.", "Leave it out."),
+    "masks": ("Training knows no masks.", "Leave it out; eyechart exam OUT/model.safetensors takes them."),
+}
 
 
 class TrainOptions(ExamOptions):
@@ -34,6 +55,16 @@ class TrainOptions(ExamOptions):
     test_limit: int | None = Field(None, ge=1, description="Prove on so many images only.")
     watch: str | None = Field(None, description="Exams to sit while it is trained, separated by commas.")
     every: int = Field(1, ge=1, description="Epochs from one time that it is watched to the next.")
+    limit: int | None = Field(None, ge=1, description="Not here: --train-limit or --test-limit.")
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = Field(
+        "auto", description="Not here: --change batch_size=N."
+    )
+    precision: Precision = Field("float32", description="Not here: --change precision=bfloat16.")
+    train_images: str | None = Field(None, description="Not here: --images are trained on.")
+    train_labels: str | None = Field(None, description="Not here: --labels.")
+    classes: str = Field("auto", description="Not here: the classes are those of the images.")
+    masks: str | None = Field(None, description="Not here.")
+    outputs: Literal["auto", "logits", "probabilities", "embedding"] = Field("auto", description="Not here: logits.")
 
 
 def train(
@@ -59,11 +90,16 @@ def train(
             value=(options.images, options.out),
             way_out="For example: eyechart train --arch eyechart:cifar_resnet20 --images photos/ --out net.",
         )
+    _check_heeded(options)
+    if json and not options.test_images:
+        way_out = "Give --test-images; the figures of the training itself are in OUT/log.csv."
+        raise SettingError("There is no proof to sum up.", setting="--json", value="given", way_out=way_out)
     recipe = _recipe(options)
     exams = make_exams(exam_names(options.exams, options.suite), _settings(options, options.exams or options.suite))
     watched = make_exams(exam_names(options.watch, ""), _settings(options, options.watch)) if options.watch else []
     images = load_images(options.images, labels=options.labels)
-    tests = load_images(options.test_images, labels=options.test_labels) if options.test_images else None
+    tests = _tests(options)
+    teller_of(images)
     begin = _begin(options)
     try:
         trained = train_model(
@@ -78,6 +114,7 @@ def train(
             watch=watched,
             every=options.every,
             test_images=tests,
+            max_bad=options.max_bad,
             said=_say,
         )
     except KeyboardInterrupt:
@@ -98,13 +135,34 @@ def train(
         stderr.print(f"Curves: [bold]{escape(options.out)}/report.html[/]")
 
 
+def _check_heeded(options: TrainOptions) -> None:
+    """Raises SettingError for an option that would do nothing, or not what its name promises."""
+    for name, (sentence, way_out) in UNHEEDED.items():
+        if name in options.model_fields_set and (value := getattr(options, name)) is not None:
+            setting = f"--{name.replace('_', '-')}"
+            raise SettingError(sentence, setting=setting, value=value, way_out=way_out.format(value=value))
+
+
+def _tests(options: TrainOptions) -> ImageSet | None:
+    from eyechart.images.load import load_images
+
+    if not options.test_images:
+        return None
+    try:
+        return load_images(options.test_images, labels=options.test_labels)
+    except EyechartError as error:  # which knows one set of images only
+        names = {"--images": "--test-images", "--labels": "--test-labels"}
+        setting = names.get(error.setting, error.setting)
+        raise type(error)(error.problem, setting=setting, value=error.value, way_out=error.way_out) from error
+
+
 def _recipe(options: TrainOptions) -> Recipe:
     from eyechart.train.recipe import recipe_of
 
     changes: dict[str, Any] = {}
     for text in options.change:
         field, equals, value = text.partition("=")
-        if not equals:
+        if not equals or not field.strip():
             way_out = "Write field=value, as epochs=5."
             raise SettingError("Not a change.", setting="--change", value=text, way_out=way_out)
         try:
@@ -154,9 +212,18 @@ def _say(line: Mapping[str, Any]) -> None:
         return
     told = [f"epoch {line['epoch']}", f"loss {line['loss']:.4f}", f"right {100 * line['accuracy']:.1f} %"]
     told += [f"lr {line['lr']:.2g}", f"{line['images_per_second']:,.0f} images/s"]
-    told += [f"{name} {value:.3f}" for name, value in line.items() if "." in name and isinstance(value, float)][:4]
+    told += _watched(line)
     told += [str(line["note"])] if "note" in line else []
     stderr.print(escape(", ".join(told)))
+
+
+def _watched(line: Mapping[str, Any], most: int = 4) -> list[str]:
+    """Of what exams have measured, the first figure of each measure, those of test images first."""
+    columns = [name for name, value in line.items() if "." in name and isinstance(value, float)]
+    first = {name.partition(" ")[0]: name for name in reversed(columns)}
+    chosen = sorted(first.values(), key=lambda name: (not name.startswith("test."), columns.index(name)))[:most]
+    more = [f"{len(columns) - len(chosen):,} more in log.csv"] if len(columns) > len(chosen) else []
+    return [*(f"{name} {line[name]:.3f}" for name in chosen), *more]
 
 
 def _prove(models: list[ImageModel], tests: Any, exams: list[Any], options: TrainOptions, *, as_json: bool) -> None:
@@ -166,7 +233,7 @@ def _prove(models: list[ImageModel], tests: Any, exams: list[Any], options: Trai
     from eyechart.store.folder import Folder
 
     folder = f"{options.out}/proof"
-    settings = run_options(options).model_copy(update={"limit": options.test_limit or options.limit})
+    settings = run_options(options).model_copy(update={"limit": options.test_limit})
     session = Session(models, tests, exams, Folder(folder), settings, teller_of(tests), "auto", command_line())
     names = [model.name for model in session.models]
     proves = [(names[1], names[0])] if len(names) > 1 else []

@@ -58,8 +58,11 @@ def misfit(error: ValidationError, named: Callable[[str], str], hint: str) -> Se
     alike = [e for e in error.errors() if e["loc"][:1] == first["loc"][:1]]
     place = "".join(f"[{part}]" for part in inside if isinstance(part, int) and first["type"] != "missing")
     way_out = f"{_advice([e for e in alike if not place or e['type'] != 'too_short'])} {hint}".strip()
-    setting = f"{named(str(field))}{place}".rstrip(".")  # of several settings together: the exam
-    return SettingError("The setting does not fit.", setting=setting, value=first["input"], way_out=way_out)
+    setting = f"{named(str(field))}{place}".rstrip(".: ")  # of several settings together: the exam
+    value = first["input"]
+    if not first["loc"] and isinstance(value, Mapping):
+        value = ", ".join(f"{name} = {one}" for name, one in value.items())
+    return SettingError("The setting does not fit.", setting=setting, value=value, way_out=way_out)
 
 
 def _advice(errors: list[ErrorDetails]) -> str:

@@ -27,6 +27,8 @@ def find_object(spec: str, *, setting: str) -> object:
         with _working_directory_importable():
             found: object = importlib.import_module(path)
     except Exception as error:  # the user's module runs on import and may raise anything
+        if path.endswith(".py"):
+            raise _file(path, name or "factory", spec, setting) from error
         raise SettingError(
             f"The Python module {path} cannot be imported: {type(error).__name__}: {error}.",
             setting=setting,
@@ -38,6 +40,13 @@ def find_object(spec: str, *, setting: str) -> object:
             raise UnknownNameError.of(part, [n for n in dir(found) if n[0] != "_"], setting=f"{setting} {path}:")
         found = getattr(found, part)
     return found
+
+
+def _file(path: str, name: str, spec: str, setting: str) -> SettingError:
+    folder, _, file = path.replace("\\", "/").rpartition("/")
+    where = f"Run from the folder {folder}" if folder else "Run from its folder"
+    way_out = f"{where} and give the module and the factory's name: {file.removesuffix('.py')}:{name}."
+    return SettingError("A module goes by its name, not by its file.", setting=setting, value=spec, way_out=way_out)
 
 
 def can_import(package: str) -> bool:

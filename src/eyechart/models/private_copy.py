@@ -10,6 +10,8 @@ from torch import nn
 
 from eyechart.errors import SettingError
 
+LONG = 200  # characters of what torch says of a device
+
 
 def private_copy(module: nn.Module, device: torch.device) -> tuple[nn.Module, tuple[str, ...]]:
     """A deep copy in eval mode, float32, without gradients, channels_last, on ``device``; and remarks about it.
@@ -49,6 +51,15 @@ def sharing_copy(module: nn.Module) -> nn.Module:
     return _copied(module, {id(parameter): parameter for parameter in module.parameters()})
 
 
+def plain_copy(module: nn.Module) -> nn.Module:
+    """A copy as it is, to try something on.
+
+    Raises:
+        SettingError: the module cannot be copied.
+    """
+    return _copied(module, {})
+
+
 def _copied(module: nn.Module, shared: dict[int, Any]) -> nn.Module:
     try:
         with torch.no_grad():  # copies of scripted modules would remember a graph
@@ -84,8 +95,13 @@ def device_of(device: str | torch.device) -> torch.device:
         found = torch.device(name)
         torch.empty(0, device=found)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].rstrip(".")
+        if reason.startswith("Expected one of"):  # and then all kinds that torch has ever known
+            reason = "there is no such kind"
+        elif len(reason) > LONG:  # of torch's insides
+            reason = "it is not here, or torch was built without it"
+        way_out = f"Use {'cuda (cuda:0, ...), ' if str(name) == 'gpu' else ''}auto or cpu."
         raise SettingError(
-            f"The device cannot be used: {reason}.", setting="--device", value=device, way_out="Use auto or cpu."
+            f"The device cannot be used: {reason}.", setting="--device", value=device, way_out=way_out
         ) from error
     return found

@@ -34,7 +34,7 @@ class TrainingPage:
         sentences: what came out, in words.
         recipe: lines of (label, value).
         parts: in order.
-        proof: address of the report on test images; empty: there is none.
+        proof, proof_text: address of the report on test images, and what a reader finds there; empty: there is none.
         provenance: nested plain data.
     """
 
@@ -44,6 +44,7 @@ class TrainingPage:
     recipe: tuple[tuple[str, str], ...]
     parts: tuple[TrainingPart, ...]
     proof: str = ""
+    proof_text: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -41,7 +41,10 @@ def name_of(epoch: int) -> str:
 
 
 def write(folder: Folder, found: Checkpoint, identity: str) -> None:
-    """Write a checkpoint whole, then remove those that are old. ``identity``: of the training."""
+    """Write a checkpoint whole, then remove those before the last few. ``identity``: of the training.
+
+    Files of later epochs stay: another training's, or damaged ones, which are never counted in place of this one's.
+    """
     tensors = {f"net/{k}": v for k, v in found.net.items()} | {f"mean/{k}": v for k, v in found.mean.items()}
     plain: dict[str, dict[str, Any]] = {}
     for number, values in found.optimiser["state"].items():
@@ -58,25 +61,41 @@ def write(folder: Folder, found: Checkpoint, identity: str) -> None:
     }
     # Shared tensors are written once for each name: safetensors holds no aliases.
     held = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    folder.write(name_of(found.epoch), save(held, {"eyechart": json.dumps(about)}))
-    for old in folder.names("checkpoints")[:-KEPT]:
-        folder.remove(f"checkpoints/{old}")
+    own = name_of(found.epoch)
+    folder.write(own, save(held, {"eyechart": json.dumps(about)}))
+    for old in [name for name in map("checkpoints/{}".format, _names(folder)) if name <= own][:-KEPT]:
+        folder.remove(old)
 
 
 def epochs_kept(folder: Folder) -> int:
     """Epochs that the newest file says are finished; 0 without one."""
-    names = [name for name in folder.names("checkpoints") if name.startswith("epoch-")]
+    names = _names(folder)
     return int(names[-1].removeprefix("epoch-").split(".")[0]) if names else 0
+
+
+def identities(folder: Folder) -> set[str]:
+    """Of the trainings whose checkpoints lie here and can be read."""
+    found = set()
+    for name in _names(folder):
+        try:
+            found.add(str(_about(folder.read(f"checkpoints/{name}") or b"")["identity"]))
+        except (ValueError, KeyError):
+            continue
+    return found
 
 
 def newest(folder: Folder, identity: str) -> Checkpoint | None:
     """The newest checkpoint of this training that can be read; a damaged one is passed over."""
-    for name in reversed([n for n in folder.names("checkpoints") if n.startswith("epoch-")]):
+    for name in reversed(_names(folder)):
         data = folder.read(f"checkpoints/{name}")
         found = None if data is None else _opened(data, identity)
         if found is not None:
             return found
     return None
+
+
+def _names(folder: Folder) -> list[str]:
+    return [name for name in folder.names("checkpoints") if name.startswith("epoch-")]
 
 
 def _opened(data: bytes, identity: str) -> Checkpoint | None:
@@ -111,9 +130,12 @@ def digest(state: Mapping[str, Tensor]) -> str:
     """Of parameters and buffers, bit for bit."""
     found = blake2b(digest_size=8)
     for name in sorted(state):
-        value = state[name].detach().cpu().contiguous()
+        # A copy laid out row by row: 1 x 1 kernels in channels_last count as contiguous, and yet cannot be seen as bytes.
+        value = state[name].detach().cpu().clone(memory_format=torch.contiguous_format)
         found.update(name.encode())
         found.update(
-            value.view(torch.uint8).numpy().tobytes() if value.numel() and value.ndim else repr(value).encode()
+            value.flatten().view(torch.uint8).numpy().tobytes()
+            if value.numel() and value.ndim
+            else repr(value).encode()
         )
     return found.hexdigest()

@@ -25,6 +25,11 @@ class Log:
         self._folder = folder
         self.lines: list[dict[str, Any]] = [line for line in read(folder) if int(line["epoch"]) <= epochs]
 
+    @property
+    def watched(self) -> bool:
+        """Whether exams were sat: their columns have a dot."""
+        return any("." in name for line in self.lines for name in line)
+
     def forget(self, epochs: int) -> None:
         """Remove what an earlier training in this folder has left beyond these epochs."""
         events.forget(self._folder, epochs)

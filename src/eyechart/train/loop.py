@@ -14,19 +14,22 @@ import torch
 from torch import Tensor, nn
 
 from eyechart.core.view import Precision
-from eyechart.errors import TrainingError
 from eyechart.models.chance_guard import global_chance_untouched
 from eyechart.models.preprocessing import Preprocessing
+from eyechart.models.probe import probe_frames
 from eyechart.store.folder import Folder
 from eyechart.train import checkpoint
 from eyechart.train.chance import EpochDraws
 from eyechart.train.deal import Deal
 from eyechart.train.ema import RunningMean
+from eyechart.train.failures import broken_loss, broken_net, out_of_memory, too_large
 from eyechart.train.log import Log
 from eyechart.train.objective import Look
 from eyechart.train.optim import learning_rate, optimiser_of, xavier
 from eyechart.train.processes import Processes
 from eyechart.train.recipe import Recipe
+from eyechart.train.record import Record
+from eyechart.train.remarks import remarks_of
 from eyechart.train.resident import Resident
 from eyechart.train.shares import ghosts_of, whole_batch
 from eyechart.train.statistics import Statistics
@@ -51,7 +54,7 @@ class Trainer:
         recipe: how.
         data: the images.
         preprocessing: of the net; its mean and std are applied after augmentation.
-        folder: where log and checkpoints go; the same call again goes on from the newest checkpoint.
+        folder: where log and checkpoints go; the same call again goes on from the newest checkpoint, another one is refused.
         seed: of the start (xavier), the order and all augmentation.
         watch: called after each epoch.
         said: told of each line of the log, and of remarks, which have a ``note`` alone.
@@ -78,14 +81,19 @@ class Trainer:
         device = data.images.device
         self._mean = torch.tensor(preprocessing.mean, device=device).view(1, -1, 1, 1)
         self._std = torch.tensor(preprocessing.std, device=device).view(1, -1, 1, 1)
+        self._probe = probe_frames(preprocessing).to(device)
         self._labels = shuffled(data.labels, seed) if recipe.shuffled_labels else data.labels
         self._statistics = Statistics(self.net)
         self._parts = ghosts = ghosts_of(recipe, self.processes.world)  # a process takes its share in so many parts
         self._batch = whole_batch(recipe.batch_size, len(data), self.processes.world * ghosts)
+        self.remarks = list(remarks_of(recipe, data, self._batch))
         self._note = ""
         told = {"recipe": recipe.told(), "seed": seed, "ids": data.ids, "labels": data.labels.tolist()}
         told |= dict(about or {})
         self.identity = blake2b(json.dumps(told, sort_keys=True).encode(), digest_size=8).hexdigest()
+        shown = blake2b(json.dumps([told.pop("ids"), told.pop("labels")]).encode(), digest_size=8).hexdigest()
+        images = {"n": len(data), "fingerprint": shown}
+        self._about = {**told, "images": images, "preprocessing": preprocessing.to_dict()}
 
     @property
     def steps_an_epoch(self) -> int:
@@ -96,14 +104,23 @@ class Trainer:
         """Train to the end, or from the newest checkpoint on; returns the net, with the running mean's weights if one is kept.
 
         Raises:
-            TrainingError: the loss is not finite, or one image alone does not fit into memory.
+            TrainingError: the loss or the net's answers are not finite, or one image alone does not fit into memory.
+            IdentityError: the folder holds another training.
         """
-        with global_chance_untouched():
-            return self._run()
+        record = Record(self.folder, self.identity, self._about)
+        if self.processes.first:
+            record.write(remarks=self.remarks)
+        try:
+            with global_chance_untouched():
+                return self._run()
+        except BaseException:  # an interrupt, too
+            if self.processes.first:
+                record.release()
+            raise
 
     def _run(self) -> nn.Module:
-        if self._batch != self.recipe.batch_size:
-            self._tell({"note": self._why_smaller()})
+        for remark in self.remarks:
+            self._tell({"note": remark})
         if self.recipe.start == "xavier":
             xavier(self.net, self.seed)
         optimiser = optimiser_of(self.recipe, [p for p in self.net.parameters() if p.requires_grad])
@@ -112,9 +129,14 @@ class Trainer:
         log = Log(self.folder, done)
         if self.processes.first:
             log.forget(done)
+        if self._watch and done >= self.recipe.epochs and not log.watched:
+            self._tell(
+                {"note": "The training was finished already, so it is not watched. With another --out it would be."}
+            )
         for epoch in range(done, self.recipe.epochs):
             line = self._epoch(epoch, optimiser, mean)
             with mean.in_place():
+                self._check(epoch)
                 line |= self._watch(epoch + 1, self.net) if self._watch else {}
             self.net.train()
             state = self.net.state_dict()
@@ -128,15 +150,17 @@ class Trainer:
         mean.take()
         return self.net.eval()
 
+    @torch.no_grad()
+    def _check(self, epoch: int) -> None:
+        """The weights of an epoch answer; losses were of the weights before each step."""
+        self.net.eval()
+        one_by_one = (asked(self.net, self._mean, self._std, "float32", frame) for frame in self._probe[:, None])
+        if not all(torch.isfinite(rows).all() for rows in one_by_one):
+            raise broken_net(self.recipe, epoch)
+
     def _tell(self, line: Mapping[str, Any]) -> None:
         if self.processes.first:
             self._said(line)
-
-    def _why_smaller(self) -> str:
-        asked, n = self.recipe.batch_size, len(self.data)
-        if asked > n:
-            return f"A batch of {asked:,} is more than the {n:,} images there are: each step takes {self._batch:,}."
-        return f"{asked:,} images do not divide into equal shares: each step takes {self._batch:,}."
 
     def _resume(self, optimiser: torch.optim.Optimizer, mean: RunningMean) -> int:
         """Epochs that stand already."""
@@ -187,14 +211,14 @@ class Trainer:
                 if not out_of_memory(error):
                     raise
                 if self._parts >= len(index):
-                    raise self._too_large() from error
+                    raise too_large(self.data.images.device) from error
             self.net.zero_grad(set_to_none=True)
             self._statistics.put(before)
             self._parts = min(2 * self._parts, len(index))
             self._note = f"memory was short: {len(index)} images in {self._parts} parts, so BatchNorm saw fewer at once"
         loss = sum(part for part, _ in found)
         if not torch.isfinite(torch.tensor(loss)):
-            raise self._broken(index, place, loss)
+            raise broken_loss(self.recipe, [self.data.ids[i] for i in index[:3].tolist()], place, loss)
         counted.loss += loss * len(index)
         counted.right += sum(right for _, right in found)
         counted.seen += len(index)
@@ -232,25 +256,6 @@ class Trainer:
         wanted = labels if mixed is None else mixed.larger
         return float(loss.detach()), int((logits.argmax(1) == wanted).sum())
 
-    def _too_large(self) -> TrainingError:
-        return TrainingError(
-            "One image alone does not fit into memory. Finished epochs are kept.",
-            setting="device",
-            value=str(self.data.images.device),
-            way_out="Give a smaller net, or smaller frames with --preprocess.",
-        )
-
-    def _broken(self, index: Tensor, place: tuple[int, int], loss: float) -> TrainingError:
-        some = ", ".join(self.data.ids[i] for i in index[:3].tolist())
-        epoch, step = place[0] + 1, place[1] + 1
-        kept = f"The checkpoint after epoch {place[0]} is kept" if place[0] else "No epoch was finished"
-        return TrainingError(
-            f"The loss became {loss} in epoch {epoch}, step {step} (images {some}, ...). {kept}.",
-            setting="lr",
-            value=self.recipe.lr,
-            way_out="Lower the learning rate, lengthen warmup, or set clip; then give the same command with another --out.",
-        )
-
 
 def _laid_out(value: Tensor, like: Tensor) -> Tensor:
     """In the memory layout of ``like``, which fused optimisers walk through side by side."""
@@ -272,8 +277,3 @@ def shuffled(labels: Tensor, seed: int) -> Tensor:
     """The labels dealt out anew: their numbers stay what they are."""
     order = EpochDraws(seed, 0, len(labels)).uniform("shuffled labels", 1, torch.arange(len(labels)))[:, 0].argsort()
     return labels[order.to(labels.device)]
-
-
-def out_of_memory(error: RuntimeError) -> bool:
-    """Whether a smaller batch would help."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -13,12 +13,14 @@ from eyechart.store.folder import Folder
 from eyechart.train.curves import best_epoch, epochs_to, gap, order_of_acquisition, values_of
 from eyechart.train.log import read
 from eyechart.train.recipe import Recipe
+from eyechart.train.record import remarks
 
 PAGE = "report.html"
 PROOF = "proof/report.html"
 MOST = 8  # lines in a chart
 SETS = {"train": "training images", "test": "test images"}
 CLEAN = "clean.accuracy"
+WORDS = {"ece": "calibration error (ECE)", "nll": "log loss (NLL)", "p top1 change": "chance of another answer"}
 Curve = list[tuple[int, float]]
 Curves = Mapping[str, Curve]
 
@@ -41,13 +43,15 @@ class Watched:
 def write_page(folder: Folder, recipe: Recipe, title: str, provenance: Mapping[str, Any]) -> None:
     """Write ``report.html`` of the log that lies in ``folder``, with a link to the proof if there is one."""
     lines = read(folder)
+    start = str(provenance.get("start_name") or provenance.get("start") or "")
     page = TrainingPage(
         title=title,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        sentences=tuple(told(lines)),
-        recipe=tuple(in_words(recipe)),
+        sentences=(*told(lines, folder), *(f"Note: {remark}" for remark in remarks(folder))),
+        recipe=tuple(in_words(recipe, start)),
         parts=tuple(parts_of(lines)),
         proof=PROOF if folder.read(PROOF) is not None else "",
+        proof_text=f"The exam on test images{', with what changed and by how much' if start else ''}",
         provenance=provenance,
     )
     folder.write(PAGE, render_training(page).encode())
@@ -68,22 +72,41 @@ def stopping(columns: Sequence[Watched]) -> int | None:
     return next((best_epoch(c.curve) for c in columns if (c.images, c.key) == ("test", CLEAN)), None)
 
 
-def told(lines: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What came out, in sentences."""
+def told(lines: Sequence[Mapping[str, Any]], folder: Folder | None = None) -> list[str]:
+    """What came out, in sentences; ``folder``: where the runs of the exams lie, for intervals."""
     if not lines:
         return ["No epoch was finished."]
     last, columns = lines[-1], watched(lines)
-    right = 100 * float(last["accuracy"])
+    right, epochs = 100 * float(last["accuracy"]), int(last["epoch"])
     found = [
-        f"After {last['epoch']} epochs the loss is {float(last['loss']):.3f}, and {right:.1f}% of what training shows"
+        f"After {epochs:,} epoch{'s' if epochs > 1 else ''} the loss is {float(last['loss']):.3f}, and {right:.1f}% of what "
+        "training shows is answered rightly."
     ]
-    found[0] += " is answered rightly."
-    early = stopping(columns)
-    if early is not None:
-        of = "the last epoch" if early == columns[0].curve[-1][0] else f"epoch {early}"
-        found.append(f"On clean test images the net was best at {of}, of the epochs that were watched.")
+    if (early := stopping(columns)) is not None:
+        found.append(_best(next(dict(c.curve) for c in columns if (c.images, c.key) == ("test", CLEAN)), early, folder))
     notes = [str(line["note"]) for line in lines if line.get("note")]
     return [*found, *(f"Note: {note}." for note in dict.fromkeys(notes))]
+
+
+def _best(curve: Mapping[int, float], early: int, folder: Folder | None) -> str:
+    """Where stopping early would have stopped, and how sure that is."""
+    last = max(curve)
+    of = "the last epoch" if early == last else f"epoch {early:,}"
+    how = f"{100 * curve[early]:.1f}%"
+    among = "of the epochs that were watched"
+    run = None if folder is None else folder.read_json(f"watch/epoch-{early:05d}/test/results.json")
+    clean = [
+        e for e in (run or {}).get("estimates", []) if (e["exam"], e["measure"], e["at"]) == ("clean", "accuracy", {})
+    ]
+    low, high = 1.0, 0.0
+    if clean and clean[0]["low"] is not None:
+        low, high, n = float(clean[0]["low"]), float(clean[0]["high"]), clean[0]["n"]
+        how += f"; 95% interval {100 * low:.1f} to {100 * high:.1f}%, {n:,} images"
+    sentence = f"On clean test images the net was best at {of} ({how}), {among}"
+    if early == last:
+        return f"{sentence}."
+    within = ", within that interval" if low <= curve[last] <= high else ""
+    return f"{sentence}; at the end it was {100 * curve[last]:.1f}%{within}. The highest of several is flattered by chance."
 
 
 def parts_of(lines: Sequence[Mapping[str, Any]]) -> list[TrainingPart]:
@@ -124,12 +147,29 @@ def _charts(measure: str, columns: Sequence[Watched], marks: Sequence[Mark]) -> 
     few = len({c.at for c in chosen}) <= MOST
     for c in chosen:
         group, name = ("", c.at) if few else _apart(c.at)
-        groups.setdefault((c.images, group), {})[name or "all"] = c.curve
+        groups.setdefault((c.images, group), {})[_spaced(name) or "all"] = c.curve
     charts = []
     for (images, group), curves in groups.items():
-        title = f"{measure}{', ' if group else ''}{group}, {SETS.get(images, images)}"
-        charts.append(_lines(title, measure, curves, marks, style="percent" if _shares(curves) else "number"))
+        named = plain(f"{measure} {group}".strip())
+        style = "percent" if _shares(curves) else "number"
+        charts.append(_lines(f"{named}, {SETS.get(images, images)}", plain(measure), curves, marks, style=style))
     return charts
+
+
+def plain(key: str) -> str:
+    """A column's name for readers.
+
+    >>> plain("bands.high_not_low band=low radius=8")
+    'bands: high not low, band low, radius 8'
+    """
+    name, _, at = key.partition(" ")
+    exam, _, measure = name.replace("_", " ").partition(".")
+    return ", ".join([f"{exam}: {WORDS.get(measure, measure)}", *([_spaced(at)] if at else [])])
+
+
+def _spaced(at: str) -> str:
+    """Coordinates for readers."""
+    return at.replace(" ", ", ").replace("=", " ").replace("_", " ")
 
 
 def _apart(at: str) -> tuple[str, str]:
@@ -153,9 +193,11 @@ def _gaps(columns: Sequence[Watched], marks: Sequence[Mark]) -> tuple[Lines, ...
     charts = []
     for measure in dict.fromkeys(key.partition(" ")[0] for key in shares):
         curves = {
-            key.partition(" ")[2] or "all": curve for key, curve in shares.items() if key.partition(" ")[0] == measure
+            _spaced(key.partition(" ")[2]) or "all": curve
+            for key, curve in shares.items()
+            if key.partition(" ")[0] == measure
         }
-        charts.append(_lines(f"{measure}, training less test", "difference", curves, marks))
+        charts.append(_lines(f"{plain(measure)}, training less test", "difference", curves, marks))
     return tuple(charts)
 
 
@@ -164,7 +206,7 @@ def _order(columns: Sequence[Watched]) -> tuple[Table, ...]:
     for images in dict.fromkeys(c.images for c in columns):
         curves = {c.key: c.curve for c in columns if c.images == images}
         rows = [
-            (name, epochs_to(curves[name]), curves[name][-1][1], best_epoch(curves[name]))
+            (plain(name), epochs_to(curves[name]), curves[name][-1][1], best_epoch(curves[name]))
             for name in order_of_acquisition(curves)
         ]
         heads = ("measure", "epochs to 90 %", "at the end", "highest at epoch")
@@ -185,15 +227,16 @@ def _lines(title: str, y: str, curves: Curves, marks: Sequence[Mark] = (), *, st
     return Lines(title, "epoch", y, x, series, caption=caption, format=style, marks=marks, joined=True)
 
 
-def in_words(recipe: Recipe) -> list[tuple[str, str]]:
-    """Lines of (label, value): what the recipe does, without what it leaves alone."""
+def in_words(recipe: Recipe, start: str = "") -> list[tuple[str, str]]:
+    """Lines of (label, value): what the recipe does, without what it leaves alone; ``start``: the model begun with."""
     ghosts = f", BatchNorm in {recipe.ghost_batches} parts" if recipe.ghost_batches > 1 else ""
     found = [("What", recipe.about)] if recipe.about else []
-    found.append(("Shown", f"{recipe.epochs} times every image, {recipe.batch_size} a step{ghosts}"))
+    found.append(("Shown", f"{recipe.epochs:,} epochs, {recipe.batch_size:,} images a step{ghosts}"))
     found.append(("Steps", _steps(recipe)))
     if recipe.ema:
         found.append(("Weights kept", f"a running mean, decay {recipe.ema:g}"))
-    found.append(("Start", "the net's own weights" if recipe.start == "default" else "Xavier's weights"))
+    drawn = "random weights, as the net's code draws them" if recipe.start == "default" else "random weights, Xavier's"
+    found.append(("Start", f"the weights of {start}" if start else drawn))
     found.append(("Precision", f"{recipe.precision}; weights and loss in float32"))
     found.append(("Augmentation", "; then ".join(map(_named, recipe.augment)) or "none"))
     found.append(("Objective", _named(recipe.objective)))
@@ -202,7 +245,7 @@ def in_words(recipe: Recipe) -> list[tuple[str, str]]:
 
 def _steps(recipe: Recipe) -> str:
     parts = [f"{recipe.optimiser}, learning rate {recipe.lr:g}"]
-    parts += [f"rising for {recipe.warmup:g} epochs"] if recipe.warmup else []
+    parts += [f"rising for {recipe.warmup:g} epoch{'s' if recipe.warmup > 1 else ''}"] if recipe.warmup else []
     match recipe.schedule:
         case "cosine":
             parts.append(f"falling as a cosine to {recipe.final_lr:g}")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from eyechart.core.catalogue import make_remedies
 from eyechart.core.remedy import Remedy
@@ -19,6 +20,29 @@ from eyechart.train.objective import Objective, objective_of
 
 Named = dict[str, Any]  # name and settings
 LATER = ("ghost_batches",)  # trainings begun before there was such a field go on
+SUCH_AS = {"epochs": "epochs = 15", "lr": "lr = 0.1"}
+ELSEWHERE = {  # what others call it -> the field
+    "learning_rate": "lr",
+    "base_lr": "lr",
+    "min_lr": "final_lr",
+    "num_epochs": "epochs",
+    "optimizer": "optimiser",
+    "wd": "weight_decay",
+    "scheduler": "schedule",
+    "lr_scheduler": "schedule",
+    "gamma": "factor",
+    "warmup_epochs": "warmup",
+    "grad_clip": "clip",
+    "loss": "objective",
+    "criterion": "objective",
+    "label_smoothing": 'objective = {name = "cross_entropy", label_smoothing = ...}',
+    "augmentation": "augment",
+    "transforms": "augment",
+    "amp": "precision",
+    "seed": "--seed",
+    "arch": "--arch",
+    "model": "--arch",
+}
 
 
 class Recipe(BaseModel):
@@ -58,6 +82,30 @@ class Recipe(BaseModel):
     )
     augment: tuple[Named, ...] = Field((), description="Steps, each a name with settings.")
     objective: Named = Field({"name": "cross_entropy"}, description="A name with settings.")
+
+    @field_validator("objective", mode="before")
+    @classmethod
+    def _by_name(cls, objective: object) -> object:
+        """A name alone stands for itself with the settings it comes with."""
+        return {"name": objective} if isinstance(objective, str) else objective
+
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _each_by_name(cls, augment: object) -> object:
+        steps = [augment] if isinstance(augment, (str, dict)) else augment
+        return [cls._by_name(step) for step in steps] if isinstance(steps, (list, tuple)) else steps
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Recipe:
+        if self.schedule == "steps" and not self.milestones:
+            raise ValueError('give milestones, such as [60, 90], to schedule = "steps"; without, the rate never falls')
+        if self.schedule != "steps" and self.milestones:
+            raise ValueError(f'give schedule = "steps" to milestones, or milestones = []: it is "{self.schedule}"')
+        if self.schedule != "cosine" and self.final_lr:
+            raise ValueError(f'give schedule = "cosine" to final_lr, or final_lr = 0: it is "{self.schedule}"')
+        if self.warmup > self.epochs:
+            raise ValueError(f"give a warmup of {self.epochs} or less, the epochs there are, or lr is never reached")
+        return self
 
     @model_validator(mode="after")
     def _parts_exist(self) -> Recipe:
@@ -131,19 +179,53 @@ def recipe_of(name: str, **changes: Any) -> Recipe:
         if name not in recipe_names():
             hint = "Or give a TOML file."
             raise UnknownNameError.of(name, recipe_names(), setting="--recipe", hint=hint)
-        text = files("eyechart").joinpath("data", "recipes", f"{name}.toml").read_text(encoding="utf-8")
+        text = recipe_text(name)
     else:
         text = _text(Path(name))
     try:
         settings = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _unreadable(name, error) from error
-    if unknown := sorted({*settings, *changes} - set(Recipe.model_fields)):
-        raise UnknownNameError.of(unknown[0], Recipe.model_fields, setting=f"--recipe {name}")
+    _check_names(name, settings, changes)
     try:
         return Recipe(**{**settings, **changes})
     except ValidationError as error:
-        raise misfit(error, lambda field: f"{name}: {field}", "") from error
+        raise _misfit(name, changes, error) from error
+
+
+def recipe_text(name: str) -> str:
+    """A built-in recipe as it stands in its file, TOML."""
+    return files("eyechart").joinpath("data", "recipes", f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _check_names(name: str, settings: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    """Raises UnknownNameError for a field that there is not, SettingError for one that is missing."""
+    known = Recipe.model_fields
+    for field in sorted({*settings, *changes} - set(known)):
+        setting = "--change" if field in changes else f"--recipe {name}"
+        if isinstance(inside := settings.get(field), dict) and set(inside) & set(known):
+            way_out = f"Write its fields at the top of the file, without the line [{field}]."
+            raise UnknownNameError("Unknown name.", setting=setting, value=field, way_out=way_out)
+        if meant := ELSEWHERE.get(field.lower()):
+            raise UnknownNameError("Unknown name.", setting=setting, value=field, way_out=f"Did you mean {meant}?")
+        raise UnknownNameError.of(field, known, setting=setting)
+    needed = [field for field, about in known.items() if about.is_required()]
+    for field in needed:
+        if field not in {**settings, **changes}:
+            raise SettingError(
+                f"The recipe does not say {field}.",
+                setting="--recipe",
+                value=name,
+                way_out=f"Add {field}: {str(known[field].description).lower().rstrip('.')}; such as {SUCH_AS[field]}.",
+            )
+
+
+def _misfit(name: str, changes: Mapping[str, Any], error: ValidationError) -> SettingError:
+    if not error.errors()[0]["loc"]:  # of several fields together: a sentence of our own
+        words = str(error.errors()[0]["ctx"]["error"]).rstrip(".")
+        way_out = f"{words[:1].upper()}{words[1:]}."
+        return SettingError("The settings do not fit together.", setting="--recipe", value=name, way_out=way_out)
+    return misfit(error, lambda field: f"--change {field}" if field in changes else f"{name}: {field}", "")
 
 
 def _text(path: Path) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from eyechart.core.view import Plain
-from eyechart.errors import ImagesError, SettingError
+from eyechart.errors import BadImagesError, ImagesError, SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.run.batches import Artist
@@ -27,13 +27,15 @@ class Resident:
         images: (n, c, h, w) uint8, channels_last.
         labels: (n,) int64, none of them -1.
         ids: of the images.
-        left_out: images without a label, or that could not be decoded.
+        bad: ids of labelled images that could not be decoded, and why.
+        unlabelled: number of images without a label.
     """
 
     images: torch.Tensor
     labels: torch.Tensor
     ids: tuple[str, ...]
-    left_out: int = 0
+    bad: tuple[tuple[str, str], ...] = ()
+    unlabelled: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -67,17 +69,34 @@ class Resident:
         height, width = preprocessing.size
         frames = _room((len(chosen), height, width, preprocessing.channels))
         fine = np.zeros(len(chosen), bool)
+        reasons: list[str] = []
         spans = [range(start, min(start + JOB, len(chosen))) for start in range(0, len(chosen), JOB)]
         with Artist(workers) as artist:
             for span, (_, drawn) in zip(spans, artist.drawn(jobs.of(s, (Plain(),)) for s in spans), strict=True):
                 frames[span.start : span.stop], fine[span.start : span.stop] = drawn.frames[0], drawn.examined
+                reasons += drawn.reason
         if not fine.any():
             way_out = "Give labelled images: eyechart doctor lists what is wrong with them."
             raise ImagesError("No image can be trained on.", setting="--images", value=images.name, way_out=way_out)
         kept = chosen[fine]
         pixels = torch.from_numpy(frames if fine.all() else frames[fine]).permute(0, 3, 1, 2).to(device)
         ids = tuple(images.ids[i] for i in kept)
-        return cls(pixels, torch.from_numpy(labels[kept].astype(np.int64)).to(device), ids, len(labels) - len(kept))
+        bad = tuple(sorted((images.ids[chosen[k]], reasons[k]) for k in np.flatnonzero(~fine)))
+        given = torch.from_numpy(labels[kept].astype(np.int64)).to(device)
+        return cls(pixels, given, ids, bad, int((labels < 0).sum()))
+
+    def check(self, max_bad: int | None) -> None:
+        """Raises BadImagesError: more images than ``max_bad`` could not be decoded."""
+        if max_bad is not None and len(self.bad) > max_bad:
+            count, (name, reason) = len(self.bad), self.bad[0]
+            raise BadImagesError(
+                f"{count:,} of {count + len(self):,} training images cannot be decoded; the first is {name}: "
+                f"{reason.rstrip('.')}. Nothing was trained.",
+                setting="--max-bad",
+                value=max_bad,
+                way_out="Mend or remove the images (eyechart doctor lists them); or train on the others with "
+                f"--max-bad {count}.",
+            )
 
     def batch(self, index: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Pixels (n, c, h, w) float32 in [0, 1], channels_last, and labels (n,) of the images ``index``."""

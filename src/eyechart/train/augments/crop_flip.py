@@ -25,9 +25,16 @@ class CropFlip(Augment):
     padding: int = 4
     flip: float = 0.5
 
+    def __post_init__(self) -> None:
+        """Raises ValueError."""
+        if self.padding < 0 or not 0 <= self.flip <= 1:
+            raise ValueError("padding is 0 or more, flip between 0 and 1")
+
     def __call__(self, pixels: torch.Tensor, drawn: torch.Tensor) -> torch.Tensor:
-        """Gather rows, then columns; the flip reverses the columns gathered."""
+        """Gather rows, then columns; the flip reverses the columns gathered. Raises ValueError: nothing may be left."""
         n, _, height, width = pixels.shape
+        if self.padding >= min(height, width):
+            raise ValueError(f"a padding of {self.padding} may leave nothing of frames of {height} x {width}")
         wide = pad(pixels, (self.padding,) * 4).permute(0, 2, 3, 1)  # (n, h, w, c), as it lies in memory
         corner = (drawn[:, :2] * (2 * self.padding + 1)).long()
         down = torch.arange(height, device=pixels.device) + corner[:, :1]
