@@ -36,7 +36,8 @@ def treat_model(
 
     Args:
         model: from ``load_model`` or ``wrap``, or a name that ``load_model`` takes alone.
-        remedies: names, or remedies with settings, in the order in which they are done; one text holds names with commas.
+        remedies: names, or remedies with settings, done in this order but for those in front of the net, which come last; one
+            text holds names with commas.
         settings: remedy name -> setting -> value.
         images: to calibrate on (statistics, a filter's radius); labels are used where a remedy chooses by them.
         classes: how image classes are matched with outputs, see ``examine``.

@@ -217,6 +217,16 @@ def test_shifts_by_fractions_pass_through_the_ideal_filter() -> None:
         assert not torch.allclose(moved(net(smooth), 0.25), net(moved(x, 0.5)), atol=1e-2)
 
 
+@pytest.mark.parametrize("stem", ["skip", "full"])
+def test_nets_for_small_pictures_have_no_stem(stem: str) -> None:
+    """The first strided convolution of a CIFAR net does not read the picture, and has a shortcut beside it."""
+    found = treated(seeded(lambda: CifarResNet(1)), 32, stem=stem)
+    assert not any("stem" in told for told in found.refused)
+    assert any(told.startswith("layer2.0.conv1") for told in found.done)
+    large = treated(seeded(lambda: get_model_builder("resnet18")(weights=None)), 64, stem=stem)
+    assert any("(stem)" in told for told in large.refused) is (stem == "skip")
+
+
 def test_filters() -> None:
     torch.testing.assert_close(binomial(4), torch.tensor([1, 3, 3, 1], dtype=torch.float64) / 8)
     for n in (2, 3, 5, 7):

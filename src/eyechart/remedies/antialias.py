@@ -14,7 +14,7 @@ from eyechart.errors import SettingError
 from eyechart.models.blur import BlurPool, Border, DensePool, Filter
 from eyechart.models.statistics import follow, measured, norms_of, reinsert
 from eyechart.remedies.by_module import ByModule
-from eyechart.remedies.sites import TREATED, Site, behind, sites
+from eyechart.remedies.sites import TREATED, Site, behind, reads_picture, sites
 from eyechart.remedies.surgery import (
     Untraceable,
     added,
@@ -35,11 +35,11 @@ class Antialias(Remedy):
 
     A strided convolution becomes a dense one; its subsampling moves behind the activation that follows, with a blur in front.
     Without an activation of its own (a 1x1 shortcut) the blur stands before it. Max pools become dense; average pools and
-    strided slices are replaced by the blur. Map sizes and the state dict's keys stay. The first strided convolution is left as
-    it is (``stem``), as in the published nets. Where images are given, BatchNorm statistics follow what they
-    show of the change. The
-    published nets were trained with it: without fine-tuning accuracy usually falls. A net that cannot be traced is treated
-    module by module, with the blur in front of each strided convolution, as what follows it is not known; this is told.
+    strided slices are replaced by the blur. Map sizes and the state dict's keys stay. A strided convolution that reads the
+    picture is left as it is (``stem``), as in the published nets; nets for small pictures have none. Where images are given,
+    BatchNorm statistics follow what they show of the change. The published nets were trained with it: without fine-tuning
+    accuracy usually falls. A net that cannot be traced is treated module by module, with the blur in front of each strided
+    convolution, as what follows it is not known; this is told.
     """
 
     name: ClassVar[str] = "antialias"
@@ -61,7 +61,8 @@ class Antialias(Remedy):
     )
     border: Border = Field("reflect", description="How maps go on beyond their borders.")
     stem: Stem = Field(
-        "skip", description="The first strided convolution: left, halfway (stride 4 to 2 and 2), or treated."
+        "skip",
+        description="A strided convolution that reads the picture: left, halfway (stride 4 to 2 and 2), or treated.",
     )
     average_pools: bool = Field(True, description="Replace average pools too.")
     statistics: bool = Field(True, description="Let BatchNorm statistics follow the change, where images are given.")
@@ -123,7 +124,8 @@ class _Surgery:
     def operate(self) -> None:
         """All places, one after another."""
         found = sites(self.module.graph, self.module)
-        stem = next((site for site in found if site.role == "convolution"), None)
+        first = next((site for site in found if site.role == "convolution"), None)
+        stem = first if first is not None and reads_picture(first.node, self.module) else None
         for site in found:
             if site.role == "refused":
                 self.refused.append(f"{site.name}: {site.why}")

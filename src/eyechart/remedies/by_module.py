@@ -72,6 +72,8 @@ class ByModule:
         """Watch the net answer ``frames`` (normalised) once, then wrap what leaves pixels out."""
         calls, functional = called(self.module, frames)
         first = next((name for name in calls if isinstance(self.module.get_submodule(name), nn.Conv2d)), None)
+        if first is not None and self.module.get_submodule(first).in_channels != frames.shape[1]:
+            first = None  # it does not read the picture
         for name, count in calls.items():
             layer: Any = self.module.get_submodule(name)
             why = _refusal(layer, count)

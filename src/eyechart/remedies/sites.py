@@ -226,6 +226,16 @@ def _slice(node: fx.Node) -> Site | None:
     return Site(node, "slice", (steps[2], steps[3]), str(node))
 
 
+def reads_picture(node: fx.Node, net: nn.Module) -> bool:
+    """Whether no convolution stands before a step: a stem."""
+    at: Any = node.args[0] if node.args else None
+    while isinstance(at, fx.Node) and at.op != "placeholder":
+        if at.op == "call_module" and isinstance(net.get_submodule(str(at.target)), nn.Conv2d):
+            return False
+        at = next(iter(at.all_input_nodes), None)
+    return True
+
+
 def behind(node: fx.Node, net: nn.Module) -> fx.Node | None:
     """The activation that alone reads a layer, through norms and dropout; None where something else comes first."""
     at = node

@@ -95,7 +95,7 @@ def treat(
 
     Args:
         model: with a net of its own.
-        remedies: in this order.
+        remedies: in this order, but those in front of the net after those within it.
         frames: (n, c, h, w) float32 in [0, 1], of unlabelled images to calibrate on.
         labels: (n,) int64 of these as output numbers, -1 = unknown.
 
@@ -143,12 +143,15 @@ class Operated:
 
 
 def operated(patient: Patient, remedies: Sequence[Remedy]) -> Operated:
-    """One remedy after another on a net, which is changed in place. Raises SettingError, see ``treat``."""
+    """One remedy after another on a net, which is changed in place. Raises SettingError, see ``treat``.
+
+    In the order given, but for their ``place``.
+    """
     net = patient.net.eval()
     done: dict[str, tuple[str, ...]] = {}
     refused: dict[str, tuple[str, ...]] = {}
     steps: list[Mapping[str, Any]] = []
-    for remedy in remedies:
+    for remedy in sorted(remedies, key=lambda r: r.place):
         if remedy.needs_images and patient.frames is None:
             way_out = "Give --images; they need no labels."
             raise SettingError(f"{remedy.title} needs images.", setting="--with", value=remedy.name, way_out=way_out)
