@@ -76,7 +76,7 @@ def prove(session: Session, pairs: Sequence[tuple[str, str]], roles: Mapping[str
     Figures that cannot be told from the rows of a run are left out; so are those without a better or worse.
     """
     run = Run(session.folder.root)
-    found = [change for model, less in pairs for change in _adjusted(list(_changes(session, run, model, less)))]
+    found = [change for model, less in pairs for change in compared(session, model, session, less)]
     found = [replace(change, caveat=_caveat(change, run.estimates)) for change in found]
     told = {"schema": 1, "roles": dict(roles), "pairs": [list(pair) for pair in pairs]}
     session.folder.write_json(FILE, {**told, "changes": [asdict(change) for change in found]})
@@ -96,13 +96,29 @@ def _caveat(change: Change, estimates: Sequence[Estimate]) -> str:
     return ""
 
 
-def _changes(session: Session, run: Run, model: str, less: str) -> Iterator[Change]:
-    subjects = {engine.model.name: engine.subject for engine in session.engines}
-    for exam in session.exams:
-        table = run.rows(exam.name)
-        own, other = (table.filter(pc.equal(table["model"], name)) for name in (model, less))
-        if exam.asks and len(own) and len(other):
-            yield from _of_exam(exam, (own, subjects[model]), (other, subjects[less]), run, (model, less))
+def compared(session: Session, model: str, other: Session, less: str) -> list[Change]:
+    """One model less another, as ``prove`` compares them; each may have sat the same exams in a session of its own.
+
+    Args:
+        session, other: finished, with the same exams, images and seed.
+        model, less: names of models of theirs.
+    """
+    return _adjusted(list(_changes((session, model), (other, less))))
+
+
+def _changes(own: tuple[Session, str], other: tuple[Session, str]) -> Iterator[Change]:
+    runs = [(session, Run(session.folder.root), name) for session, name in (own, other)]
+    for exam in own[0].exams:
+        sides = [_sat(session, run, exam, name) for session, run, name in runs]
+        if exam.asks and all(len(table) for table, _ in sides):
+            yield from _of_exam(exam, sides[0], sides[1], runs[0][1], (own[1], other[1]))
+
+
+def _sat(session: Session, run: Run, exam: Exam, name: str) -> tuple[pa.Table, Subject]:
+    """A model's rows of an exam, and what it is."""
+    table = run.rows(exam.name)
+    subject = next(engine.subject for engine in session.engines if engine.model.name == name)
+    return table.filter(pc.equal(table["model"], name)), subject
 
 
 def _of_exam(
