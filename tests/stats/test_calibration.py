@@ -9,6 +9,7 @@ import pytest
 
 from eyechart.stats import calibration
 from eyechart.stats.calibration import ece, ece_if_calibrated
+from eyechart.stats.draws import values_alone
 
 Data = tuple[np.ndarray, np.ndarray]
 
@@ -204,3 +205,12 @@ def test_debiasing_knows_that_answers_of_an_image_are_alike() -> None:
         found.append((ece(confidence, correct, debiased=True, clusters=own).value, plain))
     debiased, plain = np.mean(found, axis=0)
     assert debiased < 0.75 * plain
+
+
+def test_where_values_alone_are_wanted_the_limit_costs_nothing() -> None:
+    confidence, correct = data(300, seed=4, excess=0.1)
+    whole = ece(confidence, correct)
+    with values_alone():
+        assert ece(confidence, correct).value == whole.value
+        few = ece_if_calibrated(confidence)
+    assert few < ece_if_calibrated(confidence)  # the larger of two samples, not the 97.5 % point of a thousand

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import erf
 
+from eyechart.stats.draws import at_most
 from eyechart.stats.intervals import BOOTSTRAP_UP_TO, DRAWS, FEWEST, Interval, resamples, wilson
 
 Array = np.ndarray[Any, Any]
@@ -82,7 +83,7 @@ def ece_if_calibrated(
     order = np.argsort(np.asarray(confidence, np.float64), kind="stable")
     conf, rng = np.asarray(confidence, np.float64)[order], np.random.default_rng(seed)
     binned = _Binned(conf, None if clusters is None else clusters[order], bins)
-    draws, step = _draws(binned.n) // 2, max(1, _CHUNK // len(conf))
+    draws, step = at_most(_draws(binned.n) // 2), max(1, _CHUNK // len(conf))
     right: list[Array] = []
     design: list[Array] = []
     for at in range(0, draws, step):
