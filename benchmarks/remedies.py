@@ -30,7 +30,7 @@ from eyechart.balanced import balanced_rows
 from eyechart.core.catalogue import make_exams
 from eyechart.core.estimate import Estimate
 from eyechart.models.image_model import ImageModel
-from eyechart.proving import Change, prove
+from eyechart.proving import Change, compared
 from eyechart.run.options import RunOptions
 from eyechart.run.reporter import Silent
 from eyechart.run.session import Session
@@ -91,26 +91,32 @@ def trained(out: Path, arms: Sequence[str]) -> list[ImageModel]:
 
 
 def table(out: Path, arms: Sequence[str], limit: int) -> None:
-    """Exams and comparisons are kept in ``out``/exams; the same command goes on."""
-    models = trained(out, arms)
-    exams = make_exams(EXAMS, SETTINGS)
-    folder = Folder(out / "exams")
-    images = eyechart.load_images(f"cifar10:{DATA}")
-    session = Session(
-        models, images, exams, folder, RunOptions.of(limit=limit), Silent(), "auto", "benchmarks/remedies.py"
-    )
-    session.run()
-    known = {model.name for model in models}
-    pairs = [(name, base) for name in known if (base := f"standard {name.split()[1]}") in known - {name}]
-    changes = prove(session, sorted(pairs), {})
-    run = eyechart.open_run(folder.root)
-    order = [model.name for model in models]
+    """Each net sits its exams in a run of its own in ``out``/exams; the same command goes on."""
+    sat = {model.name: examined(out, model, limit) for model in trained(out, arms)}
+    known = {name: f"standard {name.split()[1]}" for name in sat}
+    pairs = [(name, base) for name, base in known.items() if base in sat and base != name]
+    changes = [change for name, base in pairs for change in compared(sat[name], name, sat[base], base)]
+    runs = {name: eyechart.open_run(session.folder.root) for name, session in sat.items()}
     for figures in (FIGURES, FAMILIES):
-        print(markdown("net, seed", figures, {name: [level(run, name, f) for f in figures.values()] for name in order}))
-        less = {name: [difference(changes, name, f) for f in figures.values()] for name, _ in sorted(pairs)}
-        print(markdown("less standard, same seed", figures, {name: less[name] for name in order if name in less}))
+        print(
+            markdown(
+                "net, seed", figures, {name: [level(runs[name], name, f) for f in figures.values()] for name in sat}
+            )
+        )
+        less = {name: [difference(changes, name, f) for f in figures.values()] for name, _ in pairs}
+        print(markdown("less standard, same seed", figures, less))
         several = {arm: [over_seeds(changes, arm, f) for f in figures.values()] for arm in arms if arm != "standard"}
         print(markdown("less standard, over seeds", figures, {arm: row for arm, row in several.items() if any(row)}))
+
+
+def examined(out: Path, model: ImageModel, limit: int) -> Session:
+    """The finished session of a net."""
+    images, exams = eyechart.load_images(f"cifar10:{DATA}"), make_exams(EXAMS, SETTINGS)
+    folder = Folder(out / "exams" / model.name.replace(" ", "-"))
+    options = RunOptions.of(limit=limit, workers=0)
+    session = Session([model], images, exams, folder, options, Silent(), "auto", "benchmarks/remedies.py")
+    session.run()
+    return session
 
 
 def markdown(head: str, figures: Mapping[str, Figure], rows: Mapping[str, Sequence[str]]) -> str:
@@ -184,12 +190,12 @@ def main() -> None:
     parser.add_argument("what", choices=("train", "table", "rows"))
     parser.add_argument("--out", type=Path, required=True, help="folder of the nets")
     parser.add_argument("--arms", help=f"with commas; default all: {','.join(SEEDS)}")
-    parser.add_argument("--limit", type=int, help="test images; default 2000, rows 500")
+    parser.add_argument("--limit", type=int, help="test images; default 1000, rows 500")
     given = parser.parse_args()
     arms = given.arms.split(",") if given.arms else list(SEEDS)
     does: Mapping[str, Callable[[], None]] = {
         "train": lambda: train(given.out, arms),
-        "table": lambda: table(given.out, arms, given.limit or 2000),
+        "table": lambda: table(given.out, arms, given.limit or 1000),
         "rows": lambda: rows(given.out, arms, given.limit or 500),
     }
     does[given.what]()

@@ -63,7 +63,7 @@ def finetune(
         cures: augmentations and objectives, by name.
         settings: cure -> setting -> value.
         seed, limit: see ``train_model``.
-        said: told of each epoch of each arm.
+        said: told of each epoch of each arm, and of remarks, which have a ``note`` alone.
 
     Raises:
         SettingError: there is neither a remedy nor a cure, or the recipe has remedies of its own.
@@ -78,6 +78,9 @@ def finetune(
     if remedies:
         found = treatment(model, remedies, split(images, min(CALIBRATE, len(images)), seed)[0])
         begin = model_of(model, found)
+        for name, lines in found.done.items():
+            for line in (*lines, *(f"left as it is: {one}" for one in found.refused[name])):
+                said("treated", {"note": f"{name}: {line}"})
     whole = [("control", model, recipe), ("treated", begin, changed)]
     control, treated = (
         replace(

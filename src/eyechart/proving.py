@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,8 +12,10 @@ import pyarrow.compute as pc
 
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Exam, Subject
+from eyechart.core.findings import stuck
 from eyechart.core.judged import judged_as
 from eyechart.core.tally import Tally
+from eyechart.core.words import percent
 from eyechart.run.session import Session
 from eyechart.stats.draws import values_alone
 from eyechart.stats.jackknife import difference, groups_of, holm
@@ -25,6 +27,7 @@ Address = tuple[str, tuple[tuple[str, Any], ...]]
 Verdict = Literal["better", "worse", "perhaps better", "perhaps worse", "not shown"]
 LEVEL = 0.05
 FILE = "proof.json"
+SOURCE = "target_source"  # column of rows
 
 
 @dataclass(frozen=True)
@@ -35,11 +38,12 @@ class Change:
         exam, measure, at, unit: of the figure; ``name`` says it in plain words.
         model, less: names.
         before, after: the figure of ``less`` and of ``model``, on the images that both examined.
-        value, low, high, n: after minus before, its 95 % interval, and the images.
+        value, low, high, n: after minus before, its 95 % interval, and the test images: pictures of one are left out together.
         p: after Holm's correction for all changes of this pair of models.
         smallest: the difference that would have been shown four times in five, before that correction.
         verdict: ``better`` or ``worse`` where p is below 0.05; ``perhaps ...`` where only the interval leaves out 0, as one of
             many may by chance; else ``not shown``.
+        caveat: why a better figure is no gain, a clause: the model is steady because it gives one answer again and again.
     """
 
     exam: str
@@ -58,6 +62,7 @@ class Change:
     p: float
     smallest: float | None
     verdict: Verdict
+    caveat: str = ""
 
 
 def prove(session: Session, pairs: Sequence[tuple[str, str]], roles: Mapping[str, str]) -> list[Change]:
@@ -71,19 +76,49 @@ def prove(session: Session, pairs: Sequence[tuple[str, str]], roles: Mapping[str
     Figures that cannot be told from the rows of a run are left out; so are those without a better or worse.
     """
     run = Run(session.folder.root)
-    found = [change for model, less in pairs for change in _adjusted(list(_changes(session, run, model, less)))]
+    found = [change for model, less in pairs for change in compared(session, model, session, less)]
+    found = [replace(change, caveat=_caveat(change, run.estimates)) for change in found]
     told = {"schema": 1, "roles": dict(roles), "pairs": [list(pair) for pair in pairs]}
     session.folder.write_json(FILE, {**told, "changes": [asdict(change) for change in found]})
     return found
 
 
-def _changes(session: Session, run: Run, model: str, less: str) -> Iterator[Change]:
-    subjects = {engine.model.name: engine.subject for engine in session.engines}
-    for exam in session.exams:
-        table = run.rows(exam.name)
-        own, other = (table.filter(pc.equal(table["model"], name)) for name in (model, less))
-        if exam.asks and len(own) and len(other):
-            yield from _of_exam(exam, (own, subjects[model]), (other, subjects[less]), run, (model, less))
+def _caveat(change: Change, estimates: Sequence[Estimate]) -> str:
+    """Steadiness of a model that is stuck on one answer is worth nothing."""
+    if not change.verdict.endswith("better") or any(word in change.measure for word in ("accuracy", "error", "ece")):
+        return ""
+    measure = ("roll_" if change.measure.startswith("roll_") else "") + "commonest_answer_share"
+    for e in estimates:
+        shared = {*e.at} & {*change.at}
+        here = (e.exam, e.model, e.measure) == (change.exam, change.model, measure)
+        if here and all(e.at[k] == change.at[k] for k in shared) and e.at.get("protocol") != "unshifted" and stuck(e):
+            return f"it gives one and the same answer {percent(e)} of the time there"
+    return ""
+
+
+def compared(session: Session, model: str, other: Session, less: str) -> list[Change]:
+    """One model less another, as ``prove`` compares them; each may have sat the same exams in a session of its own.
+
+    Args:
+        session, other: finished, with the same exams, images and seed.
+        model, less: names of models of theirs.
+    """
+    return _adjusted(list(_changes((session, model), (other, less))))
+
+
+def _changes(own: tuple[Session, str], other: tuple[Session, str]) -> Iterator[Change]:
+    runs = [(session, Run(session.folder.root), name) for session, name in (own, other)]
+    for exam in own[0].exams:
+        sides = [_sat(session, run, exam, name) for session, run, name in runs]
+        if exam.asks and all(len(table) for table, _ in sides):
+            yield from _of_exam(exam, sides[0], sides[1], runs[0][1], (own[1], other[1]))
+
+
+def _sat(session: Session, run: Run, exam: Exam, name: str) -> tuple[pa.Table, Subject]:
+    """A model's rows of an exam, and what it is."""
+    table = run.rows(exam.name)
+    subject = next(engine.subject for engine in session.engines if engine.model.name == name)
+    return table.filter(pc.equal(table["model"], name)), subject
 
 
 def _of_exam(
@@ -104,11 +139,12 @@ def _of_exam(
         ]
         if not shared:
             return
-        group = groups_of(len(ids))
+        unit = _test_images(own[0], ids)
+        group = groups_of(int(unit.max()) + 1)[unit]
         without = [[side.figures(group != k) for side in sides] for k in range(int(group.max()) + 1)]
     for address in shared:
         gaps = [_gap(a.get(address), b.get(address)) for a, b in without]
-        yield _change(address, (whole[0][address], whole[1][address]), gaps, len(ids), names)
+        yield _change(address, (whole[0][address], whole[1][address]), gaps, int(unit.max()) + 1, names)
 
 
 class _Side:
@@ -144,6 +180,14 @@ def _tells(e: Estimate, recorded: Sequence[Estimate], table: pa.Table, ids: Sequ
 def _ids(table: pa.Table) -> list[str]:
     taken = table.filter(pc.is_in(table["status"], pa.array(["ok", "converted"])))
     return [str(name) for name in taken["id"].to_pylist()]
+
+
+def _test_images(table: pa.Table, ids: Sequence[str]) -> Array:
+    """(n,) numbers from 0, equal for pictures of one test image: in sets of corrupted files ``source`` says which."""
+    if SOURCE not in table.column_names:
+        return np.arange(len(ids))
+    of = dict(zip(table["id"].to_pylist(), table[SOURCE].to_pylist(), strict=True))
+    return np.asarray(np.unique([str(of[name]) for name in ids], return_inverse=True)[1])
 
 
 def _gap(own: Estimate | None, other: Estimate | None) -> float:

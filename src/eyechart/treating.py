@@ -12,6 +12,7 @@ import torch
 from eyechart.core.catalogue import make_remedies
 from eyechart.core.remedy import Remedy
 from eyechart.core.view import Plain
+from eyechart.errors import SettingError
 from eyechart.images.image_set import ImageSet
 from eyechart.images.load import load_images
 from eyechart.models.image_model import ImageModel
@@ -35,7 +36,8 @@ def treat_model(
 
     Args:
         model: from ``load_model`` or ``wrap``, or a name that ``load_model`` takes alone.
-        remedies: names, or remedies with settings, in the order in which they are done; one text holds names with commas.
+        remedies: names, or remedies with settings, done in this order but for those in front of the net, which come last; one
+            text holds names with commas.
         settings: remedy name -> setting -> value.
         images: to calibrate on (statistics, a filter's radius); labels are used where a remedy chooses by them.
         classes: how image classes are matched with outputs, see ``examine``.
@@ -45,11 +47,14 @@ def treat_model(
         The treated model, named after the first one and the remedies.
 
     Raises:
-        EyechartError: a remedy finds nothing to treat, or needs images.
+        EyechartError: a remedy finds nothing to treat, or needs images; settings are of none of the remedies.
     """
     model = load_model(model) if isinstance(model, str) else model
     names = [n.strip() for n in remedies.split(",") if n.strip()] if isinstance(remedies, str) else remedies
     made = [r for n in names for r in (make_remedies([n], _of(n, settings or {})) if isinstance(n, str) else [n])]
+    if strange := sorted({*(settings or {})} - {r.name for r in made}):
+        way_out = f"Remedies of this treatment: {', '.join(r.name for r in made)}."
+        raise SettingError("Settings of no remedy that is done.", setting="settings", value=strange[0], way_out=way_out)
     found = treatment(model, made, load_images(images) if isinstance(images, str) else images, classes)
     if out is not None:
         found.save(Path(out))

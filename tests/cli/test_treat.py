@@ -38,6 +38,14 @@ def test_treated_saved_and_proved(command: Command, tmp_path: Path) -> None:
     ("arguments", "told"),
     [
         (["--with", "antialas", "--out", "x.safetensors"], "antialias"),
+        (["--with", "", "--out", "x.safetensors"], "No remedy is named"),
+        (["--with", "antialias bass", "--out", "x.safetensors"], "--with antialias,bass"),
+        (["--with", "antialias", "--epochs", "2", "--out", "x.safetensors"], "without --finetune"),
+        (["--with", "antialias", "--train-images", "demo", "--out", "x.safetensors"], "without --finetune"),
+        (["--with", "antialias", "--five-rows", "8", "--out", "x.safetensors"], "without --finetune"),
+        (["--with", "augmix", "--finetune", "--export", "x.pt2", "--out", "x.safetensors"], "with --finetune"),
+        (["--with", "augmix", "--finetune", "--five-rows", "8", "--out", "x.safetensors"], "bass"),
+        (["--with", "antialias", "--images", "demo", "--test-images", "demo", "--out", "x.safetensors"], "treated on"),
         (["--with", "antialias"], "FILE.safetensors"),
         (["--with", "antialias", "--out", "x.pth"], "FILE.safetensors"),
         (["--with", "antialias", "--set", "antialias.taps=0", "--out", "x.safetensors"], "1 or more"),
@@ -59,6 +67,25 @@ def test_mistakes(command: Command, arguments: list[str], told: str, tmp_path: P
 
 
 @pytest.mark.slow
+def test_nothing_of_the_users_is_overwritten(command: Command, tmp_path: Path) -> None:
+    first, notes = tmp_path / "first.safetensors", tmp_path / "other.json"
+    assert command("treat", "demo", "--with", "kernel_smoothing", "--out", first).code == 0
+    held = first.read_bytes()
+    itself = command("treat", first, "--with", "antialias", "--out", first)
+    other = command("treat", "demo", "--with", "antialias", "--out", first)
+    for said, told in ((itself, "model to be treated"), (other, "another model")):
+        assert said.code == 2
+        assert told in said.err
+    assert first.read_bytes() == held
+    assert command("treat", "demo", "--with", "kernel_smoothing", "--out", first).code == 0  # the same once more
+    assert first.read_bytes() == held
+    notes.write_text('{"my": "notes"}')
+    said = command("treat", "demo", "--with", "antialias", "--out", tmp_path / "other.safetensors")
+    assert said.code == 2
+    assert "something else" in said.err
+    assert json.loads(notes.read_text()) == {"my": "notes"}
+
+
 def test_an_exported_program_is_examined(command: Command, tmp_path: Path) -> None:
     out, program = tmp_path / "net.safetensors", tmp_path / "net.pt2"
     said = command("treat", "demo", "--with", "antialias", "--out", out, "--export", program)
@@ -94,3 +121,16 @@ def test_finetuned_beside_a_control(command: Command, tmp_path: Path) -> None:
     told = command("prescribe", tmp_path / "cured-proof")
     assert told.code == 0
     assert "nothing is prescribed" in told.out
+
+
+def test_finetuning_on_fewer_images_than_a_batch_says_so_and_what_was_done(command: Command, tmp_path: Path) -> None:
+    out = tmp_path / "cured.safetensors"
+    what = ("treat", "demo", "--with", "antialias,bass", "--finetune", "--recipe", "small", "--epochs", 1)
+    where = ("--images", "demo", "--train-limit", 40, "--limit", 20, "--exams", "clean", "--workers", 0, "--out", out)
+    said = command(*what, *where)
+    assert said.code == 0, said.err
+    assert "A batch of 128 is more than the 40 images" in said.err
+    assert "moved behind its activation" in said.err
+    told = json.loads(out.with_suffix(".json").read_text())
+    assert told["remedies"][0]["name"] == "antialias"
+    assert told["done"]["antialias"]

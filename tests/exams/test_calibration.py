@@ -20,6 +20,7 @@ from eyechart.core.query import CLEAN, Answer, Answers, Query
 from eyechart.examination import examine
 from eyechart.exams.calibration import Calibration
 from eyechart.exams.calibration_conditions import PUBLISHED, Condition
+from eyechart.exams.corruptions import Corruptions
 from eyechart.exams.shift import Shift
 from eyechart.stats.calibration import ece
 from eyechart.stats.halves import choosing_half
@@ -225,6 +226,27 @@ def test_errors_among_the_surest() -> None:
     assert alone(half, "selective_error", shown="corrupted", threshold="own").value == 1
 
 
+def test_the_surest_answers_are_told_apart_where_confidence_is_one() -> None:
+    """Logits so large that float32 knows no probability beside 1."""
+    logits, labels = honest(2.0)
+    (_, plain), (_, huge) = (judged(lambda c, by=by: by * logits, labels=labels) for by in (1, 60))
+    assert (said(60 * logits).confidence.astype(np.float32) == 1).mean() > 0.3
+    assert alone(huge, "selective_error", shown="clean", threshold="clean").value == pytest.approx(
+        alone(plain, "selective_error", shown="clean", threshold="clean").value, abs=0.04
+    )  # the surest by the distance of the two highest logits are nearly the surest by all
+    assert alone(huge, "selective_share", shown="clean", threshold="clean").value == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize(("factor", "said_of"), [(200.0, "far too large"), (0.02, "far too small")])
+def test_logits_beyond_all_temperatures_are_called_so(factor: float, said_of: str) -> None:
+    logits, labels = honest(2.0)
+    sat, found = judged(lambda c: factor * logits, labels=labels)
+    sentences = [f for f in sat.exam.findings(found) if "No temperature" in f.sentence]
+    assert len(sentences) == 1
+    assert said_of in sentences[0].sentence
+    assert not any("see below" in f.advice for f in sat.exam.findings(found))
+
+
 def test_images_that_cannot_be_moved_take_no_part_there() -> None:
     drawn = np.arange(N) < 100
 
@@ -270,6 +292,10 @@ def test_queries_are_shared_with_the_shift_exam_and_severities_stand_together() 
     assert len(asked) == 1 + 45 + 2
     shared = asked & set(Shift().ask(subject, ()) or ())
     assert len(shared) == 3  # clean, crop, embedded
+    for size in (32, 224):
+        subject = Subject((size, size), K)
+        both = set(Calibration().ask(subject, ()) or ()) & set(Corruptions().ask(subject, ()) or ())
+        assert len(both) == 1 + 45
     order = [c.corruption for c in Calibration()._layout.conditions if c.corruption]
     assert order == [name for name in PUBLISHED for _ in range(3)]
 

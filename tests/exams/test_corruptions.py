@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from eyechart.core.chart import Bars, Dots, Lines, Table
 from eyechart.core.estimate import Estimate, Estimates
 from eyechart.core.exam import Array
-from eyechart.core.query import Query
 from eyechart.core.tally import Tally
 from eyechart.core.view import Pixels
 from eyechart.exams.corruptions import FILES, Corruptions
@@ -259,12 +258,6 @@ def test_pictures_of_64_and_224_pixels_are_saved_as_jpeg_as_the_published_ones_a
     for size, saved in ((16, "lossless"), (64, "jpeg85"), (128, "jpeg85")):
         found = sitting(exam, seen_by(BrightEye(), size), image_set(flat_images(np.arange(4), size), np.zeros(4, int)))
         assert one(found.estimates, "mean_corruption_error", given="all").at["saved"] == saved
-
-
-def test_what_another_exam_asks_too_is_asked_once() -> None:
-    query = Query(Corrupted("fog", 3))
-    for size, shared in ((32, True), (64, False)):  # there they are saved as JPEG
-        assert (query in (Corruptions().ask(subject_of(seen_by(BrightEye(), size), True), ()) or ())) is shared
 
 
 def test_increases_are_of_images_that_were_shown_both_ways() -> None:

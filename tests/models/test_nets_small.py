@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from eyechart.models.nets import OWN_NETS
-from eyechart.models.nets_small import wide_resnet
+from eyechart.models.nets_small import HfcResNet, wide_resnet
 
 # Millions as the papers print them; PreActResNet-18 and WRN as in their authors' code.
 PUBLISHED = {
@@ -45,6 +45,18 @@ def test_parameters(name: str) -> None:
 
 def test_lenet_has_its_62_thousand() -> None:
     assert sum(p.numel() for p in OWN_NETS["lenet"].build().parameters()) == 62006
+
+
+def test_the_first_block_of_wangs_net_is_given_what_was_rectified() -> None:
+    net = HfcResNet(1).eval()
+    x = torch.randn(2, 3, 8, 8)
+    begun = torch.relu(net.conv1(x))
+    block = net.blocks[0]
+    with torch.no_grad():
+        torch.testing.assert_close(block(begun), block.conv2(torch.relu(block.conv1(begun))) + begun)
+        wanted = net.linear(torch.relu(net.blocks(begun)).mean((2, 3)))
+        torch.testing.assert_close(net(x), wanted)
+    assert all(part.bias is None for part in net.modules() if isinstance(part, torch.nn.Conv2d))
 
 
 def test_depths_that_there_are_not() -> None:

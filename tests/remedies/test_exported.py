@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,20 @@ def exports(name: str, path: Path) -> None:
     torch.testing.assert_close(again(x), wanted, rtol=1e-5, atol=1e-5 * float(wanted.abs().max()))
     assert again.preprocessing == SEEN
     assert again.class_names == tuple("abcdefghij")
+
+
+def test_a_file_that_was_there_stays_if_nothing_is_exported(tmp_path: Path) -> None:
+    class Looks(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.mean((2, 3)) if x.sum() > 0 else x.amax((2, 3))
+
+    looks = replace(treated("antialias"), net=nn.Sequential(nn.Conv2d(3, 3, 1), Looks()).eval())
+    path = tmp_path / "mine.pt2"
+    path.write_text("precious")
+    assert "cannot follow" in export(looks, path)
+    assert path.read_text() == "precious"
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.pt2"]
+    assert export(treated("antialias"), tmp_path / "new" / "net.pt2") == ""
 
 
 def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:

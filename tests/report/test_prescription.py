@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from types import SimpleNamespace
 
 import pytest
 
 from eyechart.core.catalogue import exam_class, remedy_table
 from eyechart.core.estimate import Estimate
 from eyechart.core.judged import judged_as, judged_measures
-from eyechart.report.prescription import as_data, prescribe, rules, told, unasked
+from eyechart.report.prescription import as_data, names_given, prescribe, rules, told, unasked
 from eyechart.train.cures import cure_names
 
 
@@ -34,6 +35,28 @@ def test_the_whole_interval_must_lie_beyond(value: float, low: float | None, hig
     (data,) = as_data([found])
     assert bool(data["remedies"]) == (state == "weak")
     assert f"{100 * value:.1f}%" in told(found)
+
+
+def test_commands_name_the_model_where_it_is_known() -> None:
+    record = {
+        "models": [
+            {"name": "net", "source": {"spec": "my net.safetensors", "arch": "timm:resnet18", "weights": "x"}},
+            {"name": "library", "source": {"spec": "torchvision:resnet50", "arch": "torchvision:resnet50"}},
+            {"name": "net + antialias", "source": {"spec": "my net.safetensors", "treatment": {}}},
+            {"name": "wrapped", "source": {}},
+        ]
+    }
+    run = SimpleNamespace(record=record)
+    called = names_given(run)  # type: ignore[arg-type]
+    assert called == {"net": "'my net.safetensors' --arch timm:resnet18", "library": "torchvision:resnet50"}
+    weak = shifted(0.2, 0.15, 0.25)
+    (found,) = prescribe([weak], called)
+    (data,) = as_data([found])
+    commands = [remedy["command"] for remedy in data["remedies"]]
+    assert all("treat 'my net.safetensors' --arch timm:resnet18 --with" in command for command in commands)
+    assert all("--exams clean,shift" in command for command in commands)
+    (unknown,) = prescribe([weak])
+    assert "treat MODEL --with" in unknown.command(unknown.rule.remedy[0])
 
 
 def test_below_is_weak_where_more_is_better() -> None:

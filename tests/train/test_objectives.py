@@ -18,6 +18,8 @@ from eyechart.train.objectives.augmix_jsd import jensen_shannon
 from eyechart.train.objectives.mart import boosted_cross_entropy, weighted_kl
 from eyechart.train.objectives.pgd import anywhere, climbed
 from eyechart.train.objectives.trades import kl
+from eyechart.train.optim import learning_rate
+from eyechart.train.recipe import recipe_of
 
 
 def logits(n: int = 5, k: int = 4, seed: int = 0) -> Tensor:
@@ -124,6 +126,27 @@ def test_the_search_reaches_the_worst_case_of_a_linear_net_and_leaves_it_as_it_w
     w = net.net.layer.weight
     worst = (w[1] - w[0]).sign().view(1, 3, 8, 8) * torch.where(labels == 0, 1.0, -1.0).view(-1, 1, 1, 1)
     torch.testing.assert_close(found, (look.pixels + 0.05 * worst).clamp(0, 1).detach())
+
+
+def test_a_search_that_begins_at_the_image_leaves_the_image_as_it_is() -> None:
+    look = look_of(Linear())
+    before = look.pixels.clone()
+    loss, _ = objective_of({"name": "adversarial", "start": "image", "clean": 0.5, "steps": 1, "step": 0.05}).loss(look)
+    assert torch.equal(look.pixels, before)
+    found = climbed(look, look.pixels, 8 / 255, 0.05, 1, look.misfit)
+    halves = [cross_entropy(look.net(x), LABELS) for x in (found, before)]
+    torch.testing.assert_close(loss, sum(halves) / 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "falls"), [("trades", (75,)), ("mart_resnet18", (75, 90, 100)), ("pgd_at", (101, 106))]
+)
+def test_learning_rates_fall_in_the_published_epochs(name: str, falls: tuple[int, ...]) -> None:
+    """In the first epoch counted from 1: the codes of TRADES and MART count so, that of PGD-AT from 0."""
+    recipe = recipe_of(name)
+    rates = [learning_rate(recipe, step, 1) for step in range(recipe.epochs)]
+    fell = [k + 1 for k in range(1, recipe.epochs) if rates[k] < rates[k - 1]]
+    assert fell == list(falls)
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)

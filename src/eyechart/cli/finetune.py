@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,6 +34,7 @@ def finetune_and_prove(
     as_json: bool,
 ) -> None:
     """Train both arms, save the treated one, and let all three models sit the exams on images without a part in it."""
+    from eyechart.cli.kept import keep_own
     from eyechart.finetuning import finetune
     from eyechart.run.provenance import command_line
     from eyechart.run.session import Session
@@ -42,6 +44,7 @@ def finetune_and_prove(
     changes = {} if options.epochs is None else {"epochs": options.epochs}
     recipe = recipe_of("finetune_small" if options.recipe == "small" else options.recipe, **changes)
     training, proving = _images(options)
+    keep_own(out)
     arms = str(out.with_suffix("")) + "-finetune"
     try:
         found = finetune(
@@ -60,6 +63,13 @@ def finetune_and_prove(
         stderr.print(f"Stopped. Finished epochs are kept in {escape(arms)}; give the same command again to go on.")
         sys.exit(130)
     copyfile(f"{arms}/treated/model.safetensors", out)
+    told = (
+        {}
+        if found.treatment is None
+        else {"done": dict(found.treatment.done), "refused": dict(found.treatment.refused)}
+    )
+    recipe_file = out.with_suffix(".json")
+    recipe_file.write_text(json.dumps({**found.treated.source["treatment"], **told}, indent=1) + "\n", encoding="utf-8")
     stderr.print(f"Treated model: [bold]{escape(str(out))}[/]; the control lies in {escape(arms)}/control")
     folder = str(out.with_suffix("")) + "-proof"
     classes = options.classes if maps_images(options.classes) else "auto"
@@ -114,5 +124,8 @@ def _five_rows(models: Mapping[str, ImageModel], images: ImageSet, options: Trea
 
 
 def _say(arm: str, line: Mapping[str, Any]) -> None:
+    if "note" in line:
+        stderr.print(escape(f"{arm}: {line['note']}"))
+        return
     right = f"right {100 * line['accuracy']:.1f} %"
     stderr.print(escape(f"{arm}: epoch {line['epoch']}, loss {line['loss']:.4f}, {right}, {line['seconds']:,.0f} s"))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json as json_
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from rich.markup import escape
 
 from eyechart.cli.console import stdout
+from eyechart.errors import SettingError
 
 if TYPE_CHECKING:
     from eyechart.report.prescription import Prescribed
@@ -24,12 +26,15 @@ def prescribe(
 
     Needs no model. A figure whose interval lies across its limit is not called weak. Example: eyechart prescribe run
     """
-    from eyechart.report.prescription import as_data, unasked
+    from eyechart.report.prescription import as_data, names_given, unasked
     from eyechart.report.prescription import prescribe as prescribed
     from eyechart.store.run_folder import Run
 
+    if not (Path(run) / "run.json").exists() and (Path(run) / "proof" / "run.json").exists():
+        way_out = f"Its proof is one: eyechart prescribe {Path(run) / 'proof'}."
+        raise SettingError("A training is no run.", setting="RUN", value=run, way_out=way_out)
     opened = Run(run)
-    found, missing = prescribed(opened.estimates), unasked(opened.estimates)
+    found, missing = prescribed(opened.estimates, names_given(opened)), unasked(opened.estimates)
     if json:
         print(json_.dumps({"run": opened.path, "prescribed": as_data(found), "not_examined": missing}))
         return
@@ -56,7 +61,7 @@ def _tell(model: str, found: Sequence[Prescribed]) -> None:
             stdout.print(f"    [bold]{escape(choice.name)}[/]: {escape(choice.why)}")
             stdout.print(f"      {escape(choice.evidence)} ({escape(choice.source)})")
             stdout.print(f"      Cost: {escape(choice.cost)}")
-            stdout.print(f"      Try: {escape(choice.command.replace('EXAMS', f'clean,{one.rule.exam}'))}")
+            stdout.print(f"      Try: {escape(one.command(choice))}")
     for one in found:
         if one.state != "weak":
             word = "fine" if one.state == "fine" else "not shown either way"

@@ -80,6 +80,8 @@ def treat(
 
     Example: eyechart treat torchvision:resnet50 --with antialias --images photos/ --out smooth.safetensors
     """
+    from eyechart.cli.kept import keep_input, keep_others
+    from eyechart.run.labels import labels_for
     from eyechart.treating import model_of, treatment
 
     _, options = with_config(TreatOptions, (model,), options, config)
@@ -87,8 +89,10 @@ def treat(
     if options.export and not options.export.endswith(".pt2"):
         way_out = "Give --export FILE.pt2."
         raise SettingError("Programs end in .pt2.", setting="--export", value=options.export, way_out=way_out)
-    names = [name.strip() for name in with_.split(",") if name.strip()]
+    names = _names(with_)
+    _fits_together(names, options)
     remedies, cures, exams = _made(names, options)
+    keep_input(model, out)
     (before,) = load_models((model,), options)
     if options.finetune:
         from eyechart.cli.finetune import finetune_and_prove
@@ -97,8 +101,11 @@ def treat(
         return
     calibrating, proving = _images(options)
     classes = options.classes if maps_images(options.classes) else "auto"
+    if proving is not None and not all(exam.own_targets for exam in exams):
+        labels_for(before, proving, classes)  # what cannot be proved is told before anything is done
     found = treatment(before, remedies, calibrating, classes)
     after = model_of(before, found)
+    keep_others(out, found)
     found.save(out)
     _tell(found, out)
     if options.export:
@@ -123,6 +130,36 @@ def _file(out: str | None) -> Path:
         way_out = "Give --out FILE.safetensors."
         raise SettingError("The treated model needs a file.", setting="--out", value=out, way_out=way_out)
     return Path(out)
+
+
+def _names(with_: str) -> list[str]:
+    names = [name.strip() for name in with_.split(",") if name.strip()]
+    if not names:
+        way_out = "Name at least one: eyechart list remedies."
+        raise SettingError("No remedy is named.", setting="--with", value=with_, way_out=way_out)
+    if spaced := next((name for name in names if " " in name), None):
+        way_out = f"Separate names with commas: --with {','.join(spaced.split())}."
+        raise SettingError("No remedy has a space in its name.", setting="--with", value=with_, way_out=way_out)
+    return names
+
+
+def _fits_together(names: list[str], options: TreatOptions) -> None:
+    """Raises SettingError for a setting that would do nothing."""
+    training = ("recipe", "epochs", "train_limit", "train_images", "train_labels", "five_rows")
+    idle = [
+        name for name in (("export", "calibrate") if options.finetune else training) if name in options.model_fields_set
+    ]
+    idle = [name for name in idle if getattr(options, name) != type(options).model_fields[name].default]
+    if idle:
+        when = "with --finetune" if options.finetune else "without --finetune"
+        way_out = "Leave it out." if options.finetune else "Add --finetune, or leave it out."
+        flag = f"--{idle[0].replace('_', '-')}"
+        raise SettingError(f"It does nothing {when}.", setting=flag, value=getattr(options, idle[0]), way_out=way_out)
+    if options.five_rows and "bass" not in names:
+        way_out = "Leave it out, or add bass to --with."
+        raise SettingError(
+            "The five rows are for bass.", setting="--five-rows", value=options.five_rows, way_out=way_out
+        )
 
 
 def _made(names: list[str], options: TreatOptions) -> tuple[list[Any], dict[str, Any], list[Any]]:
@@ -157,7 +194,16 @@ def _images(options: TreatOptions) -> tuple[ImageSet | None, ImageSet | None]:
     most = len(images) if options.test_images else len(images) // 2
     calibrating, rest = split(images, min(options.calibrate, most), options.seed)
     if options.test_images:
-        return calibrating, load_images(options.test_images, labels=options.test_labels)
+        others = load_images(options.test_images, labels=options.test_labels)
+        if others.fingerprint == images.fingerprint:
+            way_out = "Give other images, or --images alone: those that do not calibrate are then the proof's."
+            raise SettingError(
+                "The images of the proof are those it is treated on.",
+                setting="--test-images",
+                value=options.test_images,
+                way_out=way_out,
+            )
+        return calibrating, others
     return calibrating, rest
 
 

@@ -60,6 +60,8 @@ class Remedy(BaseModel, ABC):
         needs_images: without images to calibrate on it cannot be done.
         keeps_keys: the state dict has the same keys and shapes as before.
         structural: it changes the architecture alone, so that a net can also be trained with it from the start.
+        place: 0 within the net; 1 in front of it, showing it several frames or a part of one; 2 in front of all, a filter of
+            the picture. What stands within is done first: a net behind something is no longer open to it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -72,6 +74,7 @@ class Remedy(BaseModel, ABC):
     needs_images: ClassVar[bool] = False
     keeps_keys: ClassVar[bool] = True
     structural: ClassVar[bool] = False
+    place: ClassVar[int] = 0
 
     @abstractmethod
     def treat(self, patient: Patient) -> Treated:

@@ -131,7 +131,7 @@ class Calibration(Exam):
 
     def findings(self, estimates: Estimates) -> Sequence[Finding]:
         """How far confidence is off, as they are and corrupted, and what a temperature mends."""
-        return findings(estimates, self.coverage, self._told)
+        return findings(estimates, self._told)
 
     def pictures(self, case: Kept) -> Mapping[str, View]:
         """The image as it is, and as it was shown."""

@@ -11,7 +11,8 @@ import numpy as np
 
 from eyechart.core.exam import Array
 from eyechart.core.query import CLEAN, Query
-from eyechart.views.corruptions.corrupted import CORRUPTIONS, Corrupted
+from eyechart.views.corruptions.corrupted import CORRUPTIONS
+from eyechart.views.corruptions.picture import CorruptedPicture
 from eyechart.views.placed import Placed
 from eyechart.views.shifts import CropShift
 from eyechart.views.shrunk import Shrunk
@@ -44,7 +45,7 @@ class Condition:
         """What the model is asked."""
         if self.shown == "clean":
             return CLEAN
-        return Query(Corrupted(self.corruption, self.severity) if self.corruption else _MOVED[self.shown])
+        return Query(CorruptedPicture(self.corruption, self.severity) if self.corruption else _MOVED[self.shown])
 
     @property
     def named(self) -> str:

@@ -16,6 +16,7 @@ from eyechart.core.words import figure
 from eyechart.exams.calibration_conditions import Group, shown_of
 from eyechart.stats.calibration import ece, ece_if_calibrated, equal_mass
 from eyechart.stats.intervals import ratios, share_of
+from eyechart.stats.temperature import OWN, SLOPES
 
 NOTHING = "no image with a label could be shown so"
 UNITS = {
@@ -49,6 +50,12 @@ class Believed:
         """(n, conditions) bool."""
         return np.asarray(self.rows["top1"] == self.labels[:, None])
 
+    @cached_property
+    def sure(self) -> Array:
+        """(n, conditions) log odds for the answer: as confidence ranks them, but those near 1 are still told apart."""
+        against = self.rows["odds_against"].reshape(*self.rows["nll"].shape, len(SLOPES))[..., OWN]
+        return -np.asarray(against, np.float64)
+
     def estimates(self, group: Group) -> Iterator[Estimate]:
         """All figures of some conditions together."""
         images, places = shown_of(group.columns, self.rows["valid"])
@@ -56,7 +63,7 @@ class Believed:
         right = self.right[images, places]
         yield from self._means(group, right, confidence, images, places)
         yield from self.errors("ece", "ece_if_calibrated", group.at, confidence, right, images)
-        yield from self._selective(group, confidence, right, images)
+        yield from self._selective(group, self.sure[images, places], right, images)
         if set(group.at) == {"shown"}:
             yield from self._reliability(group, confidence, right, images)
 
@@ -93,11 +100,11 @@ class Believed:
         named |= {name: self.rows[name][images, places].astype(np.float64) for name in ("nll", "brier")}
         yield from self.say(group.at, {name: (values, one) for name, values in named.items()}, images)
 
-    def _selective(self, group: Group, confidence: Array, right: Array, images: Array) -> Iterator[Estimate]:
+    def _selective(self, group: Group, sure: Array, right: Array, images: Array) -> Iterator[Estimate]:
         """Errors among the most confident answers."""
-        clean = self.rows["confidence"][:, 0].astype(np.float64)
-        for threshold, among in (("own", confidence), ("clean", clean)):
-            kept = confidence >= _reached_by(self.coverage, among)
+        clean = self.sure[self.rows["valid"][:, 0], 0]
+        for threshold, among in (("own", sure), ("clean", clean)):
+            kept = sure >= _reached_by(self.coverage, among)
             at = {**group.at, "threshold": threshold}
             yield from self.say(at, {"selective_error": (kept & ~right, kept)}, images)
             if threshold == "clean":
@@ -123,8 +130,8 @@ def _alone(images: Array) -> bool:
     return bool((np.diff(images) > 0).all())
 
 
-def _reached_by(coverage: float, confidence: Array) -> float:
-    """The highest confidence that at least this share of the answers reach."""
-    if not len(confidence):
+def _reached_by(coverage: float, sure: Array) -> float:
+    """The highest of (n,) that at least this share of the answers reach."""
+    if not len(sure):
         return 0.0
-    return float(np.sort(confidence)[::-1][max(int(np.ceil(coverage * len(confidence) - 1e-9)) - 1, 0)])
+    return float(np.sort(sure)[::-1][max(int(np.ceil(coverage * len(sure) - 1e-9)) - 1, 0)])

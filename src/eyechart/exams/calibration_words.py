@@ -29,12 +29,11 @@ WHERE = {
 }
 
 
-def findings(estimates: Estimates, coverage: float, shown: str) -> Sequence[Finding]:
+def findings(estimates: Estimates, shown: str) -> Sequence[Finding]:
     """Clean, corrupted, moved; what a temperature mends; whether a threshold guards.
 
     Args:
         estimates: of one model.
-        coverage: of the exam.
         shown: which corruptions, such as ``15 corruptions, severities 1, 3, 5``.
     """
     found = [
@@ -43,7 +42,7 @@ def findings(estimates: Estimates, coverage: float, shown: str) -> Sequence[Find
         *_off(estimates, {"shown": "crop"}, "On random crops"),
         *_off(estimates, {"shown": "embedded"}, "On the images made small on black"),
         *_mended(estimates),
-        *_guarded(estimates, coverage),
+        *_guarded(estimates),
     ]
     return found or [Finding("note", "No image has a label, so that nothing can be said of its confidence.")]
 
@@ -72,8 +71,10 @@ def _off(estimates: Estimates, at: dict[str, object], where: str) -> Iterator[Fi
         return
     sentence += f": {_by_how_much(error, over)}."
     weak = (error.low or 0.0) > (LITTLE if at["shown"] == "clean" else MUCH)
-    mended = alone(estimates, "ece_removed", shown="clean")
-    below = BELOW if mended and (mended.low or 0.0) > 0 else LIKE  # where it does not show, it is not promised
+    mended, temperature = alone(estimates, "ece_removed", shown="clean"), estimates.one("temperature")
+    fitted = temperature is not None and temperature.value is not None and not at_limit(temperature.value)
+    shows = fitted and mended is not None and (mended.low or 0.0) > 0  # else it is not promised
+    below = BELOW if shows else LIKE
     advice = below if at["shown"] == "clean" else MEND if over.value > 0 else LIKE
     yield Finding("weak" if weak else "note", sentence, advice if weak else "")
 
@@ -104,8 +105,7 @@ def _mended(estimates: Estimates) -> Iterator[Finding]:
     if at_limit(temperature.value):
         yield Finding(
             "note",
-            f"No temperature from 1/4 to 8 is best ({temperature.value:.2f} lies at the end): on half of the images it is "
-            "always right, or no better than guessing.",
+            f"No temperature from 1/4 to 8 is best ({temperature.value:.2f} lies at the end): {_beyond(temperature.value)}.",
         )
         return
     told = ", ".join(part for part in (_change(estimates, shown) for shown in ("clean", "corrupted")) if part)
@@ -115,6 +115,13 @@ def _mended(estimates: Estimates) -> Iterator[Finding]:
         f"Logits divided by {number(temperature)}, fitted on half of the images as they are: on the other half its "
     )
     yield Finding("note", f"{sentence}confidence has {told}.{_worse(estimates)}", SCALE if helps else "")
+
+
+def _beyond(temperature: float) -> str:
+    """What makes the best temperature lie beyond those tried."""
+    if temperature < 1:
+        return "on half of the images it is always right, or its logits are far too small for how often it is right"
+    return "on half of the images it is no better than guessing, or its logits are far too large"
 
 
 def _worse(estimates: Estimates) -> str:
@@ -138,14 +145,15 @@ def _change(estimates: Estimates, shown: str) -> str:
     return f"{told} (no clear change)" if unclear else told
 
 
-def _guarded(estimates: Estimates, coverage: float) -> Iterator[Finding]:
+def _guarded(estimates: Estimates) -> Iterator[Finding]:
     """Whether a threshold on confidence keeps errors out of corrupted images as it does out of clean ones."""
     clean, corrupted = (alone(estimates, "selective_error", shown=s, threshold="clean") for s in ("clean", "corrupted"))
-    kept = alone(estimates, "selective_share", shown="corrupted", threshold="clean")
-    if not clean or not corrupted or not kept or clean.value is None or corrupted.value is None:
+    of, kept = (alone(estimates, "selective_share", shown=s, threshold="clean") for s in ("clean", "corrupted"))
+    if not clean or not corrupted or not of or not kept or clean.value is None or corrupted.value is None:
         return
     yield Finding(
         "note",
-        f"Of the {100 * coverage:g}% of answers to images as they are that it is surest of, {percent(clean)} are wrong. Of "
-        f"answers to corrupted images that are as sure ({100 * (kept.value or 0.0):.0f}% of them), {percent(corrupted)} are.",
+        f"Of the {100 * (of.value or 0.0):.0f}% of answers to images as they are that it is surest of, {percent(clean)} are "
+        f"wrong. Of answers to corrupted images that are as sure ({100 * (kept.value or 0.0):.0f}% of them), "
+        f"{percent(corrupted)} are.",
     )

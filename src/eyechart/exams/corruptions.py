@@ -27,10 +27,8 @@ from eyechart.exams.corruptions_words import findings
 from eyechart.images.corrupted import Name
 from eyechart.images.image_set import ImageSet
 from eyechart.stats.intervals import commonest
-from eyechart.views.corruptions.corrupted import Corrupted
 from eyechart.views.corruptions.kind import Column
 from eyechart.views.corruptions.picture import CorruptedPicture
-from eyechart.views.jpeg import SavedAsJpeg
 from eyechart.views.whole import Whole
 
 PIXELS, FILES = Query(reading="pixels"), Query(Whole())
@@ -146,9 +144,9 @@ class Corruptions(Exam):
             return (FILES,)
         asked = [CLEAN, *([PIXELS] if self.frequencies else [])]
         for name, severity in self._cells(subject):
-            asked.append(self._query((name, severity), subject))
+            asked.append(self._query((name, severity)))
             if self.frequencies and severity == self._middle:  # at once, as they share what was drawn by chance
-                asked.append(self._pixels(name, subject))
+                asked.append(self._pixels(name))
         return tuple(asked)
 
     def tolerates(self, query: Query) -> bool:
@@ -161,7 +159,7 @@ class Corruptions(Exam):
         if in_files(batch.subject):
             return Tally({"top1": answers[FILES].top1[:, None].astype(np.int32), "truth": truth, **columns(batch)})
         plain, cells = answers[CLEAN], self._cells(batch.subject)
-        asked = {cell: answers[self._query(cell, batch.subject)] for cell in cells}
+        asked = {cell: answers[self._query(cell)] for cell in cells}
         rows: dict[str, Array] = {
             "image_top1": plain.top1.astype(np.int32),
             "truth": truth,
@@ -169,7 +167,7 @@ class Corruptions(Exam):
         }
         if self.frequencies:
             frames = answers.signal(PIXELS).values
-            shown = (answers.signal(self._pixels(name, batch.subject)).values for name in self._names)
+            shown = (answers.signal(self._pixels(name)).values for name in self._names)
             changes = [change_energy(frames, pixels, self.high) for pixels in shown]
             rows["change_energy"] = np.concatenate(changes, axis=1)
         kept = (*example(plain, asked, batch, self._names, self._middle), *mild(plain, asked, batch))
@@ -239,14 +237,12 @@ class Corruptions(Exam):
     def _picture(self, name: Name, severity: int) -> CorruptedPicture:
         return CorruptedPicture(name, severity, self.rounding, self.column, self.jpeg85)
 
-    def _query(self, cell: Cell, subject: Subject, reading: Reading = "answer") -> Query:
-        """As other exams ask about it, so that it is shown once for all of them."""
-        shown = Corrupted(*cell, self.rounding, self.column)
-        jpeg = self._made(subject)["saved"] == "jpeg85"
-        return Query(shown.then(SavedAsJpeg()) if jpeg else shown, reading)
+    def _query(self, cell: Cell, reading: Reading = "answer") -> Query:
+        """As ``calibration`` asks about it, so that it is shown once for both."""
+        return Query(self._picture(*cell), reading)
 
-    def _pixels(self, name: Name, subject: Subject) -> Query:
-        return self._query((name, self._middle), subject, "pixels")
+    def _pixels(self, name: Name) -> Query:
+        return self._query((name, self._middle), "pixels")
 
     def _answers(self, rows: Mapping[str, Array], labels: Array, subject: Subject) -> Cells:
         if in_files(subject):

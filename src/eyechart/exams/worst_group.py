@@ -38,13 +38,15 @@ class WorstGroup(Exam):
     Measures, at {by} and, where named, {group}:
         group_accuracy {group}: share of the group's images whose top class is the label; each interval is of that group alone.
         mistaken_share {group, answer}: share of them that get the commonest wrong answer, which ``answer`` names.
-        accuracy: share of all images of any group.
+        accuracy {chance}: share of all images of any group, beside one answer in so many classes.
         mean_group_accuracy: mean over the counted groups, each counting as much.
         worst_group_accuracy {group}: the lowest group_accuracy of the counted groups, with the interval above.
         worst_by_chance: were all counted groups alike, each as right as they are together, the lowest share would lie at or
             above this in 97.5 % of such samples.
         held_out_accuracy {group}: on the half that did not choose it, of the group that does worst on the other half.
         held_out_gap {group}: on that half, accuracy of all images less that of this group (Newcombe, Stat. Med. 1998).
+        held_out_p {group}: how likely so low an accuracy of it is there, were it as right as the others (Fisher's exact test,
+            one-sided). It is called worse below 2.5 %, shared among the columns.
         counted_groups, small_groups: how many groups have at least ``fewest`` images with a label, and how many fewer. Groups
             of fewer have their group_accuracy, but are not counted in any other measure of groups.
     Where no worst group can be told, ``group`` is empty.
@@ -66,6 +68,7 @@ class WorstGroup(Exam):
         "worst_group_accuracy": ("group",),
         "held_out_accuracy": ("group",),
         "held_out_gap": ("group",),
+        "held_out_p": ("group",),
     }
 
     by: Annotated[tuple[str, ...], Field(min_length=1), Distinct] | None = Field(

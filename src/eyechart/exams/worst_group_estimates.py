@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy.stats import hypergeom
 
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Array, Subject
@@ -20,9 +21,16 @@ from eyechart.stats.worst_of import lowest, lowest_by_chance, mean_of
 NO_LABEL = "no image has a label and a group"
 NO_GROUP = "no group has enough images with a label"
 ONE_GROUP = "there is one group alone"
-MEASURES = ("mean_group_accuracy", "worst_group_accuracy", "worst_by_chance", "held_out_accuracy", "held_out_gap")
+MEASURES = (
+    "mean_group_accuracy",
+    "worst_group_accuracy",
+    "worst_by_chance",
+    "held_out_accuracy",
+    "held_out_gap",
+    "held_out_p",
+)
 OF_NO_GROUP = ("mean_group_accuracy", "worst_by_chance")
-UNITS = {"held_out_gap": "difference of shares"}
+UNITS = {"held_out_gap": "difference of shares", "held_out_p": "probability"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ class Grouped:
     def estimates(self, subject: Subject) -> Iterator[Estimate]:
         """All figures of the column."""
         everyone = np.concatenate([*self.groups.values(), np.zeros(0, np.int64)])
-        yield self._say("accuracy", share_of(self.right[everyone]))
+        yield self._say("accuracy", share_of(self.right[everyone]), chance=1 / max(1, subject.n_classes))
         for name, images in self.groups.items():
             yield self._say("group_accuracy", share_of(self.right[images]), group=name)
             yield from self._mistaken(name, images, subject)
@@ -111,10 +119,14 @@ class Grouped:
         right, sizes = self._counts(chooses)
         worst = int(np.argmin(right / sizes))
         name, judged = list(self.counted)[worst], ~chooses & (member >= 0)
-        own = share_of(self.right[judged & (member == worst)])
-        rest = share_of(self.right[judged & (member != worst)])
+        mine, others = (self.right[judged & ((member == worst) == same)] for same in (True, False))
+        own, rest = share_of(mine), share_of(others)
         yield self._say("held_out_accuracy", own, group=name)
         yield self._say("held_out_gap", _of_all(apart(rest, own), rest.n, own.n), group=name)
+        # of the right answers on this half so few fall to the group, were they dealt out by chance
+        p = float(hypergeom.cdf(mine.sum(), rest.n + own.n, mine.sum() + others.sum(), own.n))
+        at = {"by": self.by, "group": name}
+        yield self.make("held_out_p", unit="probability", value=p, n=rest.n + own.n, at=at, method="fisher")
 
 
 def _of_all(gap: Interval, rest: int, own: int) -> Interval:

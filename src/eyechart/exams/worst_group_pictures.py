@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from eyechart.core.chart import Chart, Dots, Finding, Rule, Series, Table
 from eyechart.core.estimate import Estimate, Estimates, ends
+from eyechart.core.findings import above_chance
 from eyechart.core.words import percent, points
 
 MUCH = 0.1  # of accuracy: a group is left behind
+LEVEL = 0.025  # one-sided, for all columns together
 ENOUGH = 100  # images: fewer are not enough to praise
 SHOWN, LISTED = 25, 200  # groups in the figure and in the table
 ADVICE = (
@@ -62,18 +64,21 @@ def _lowest(estimates: Estimates, by: str, accuracy: Estimate, worst: Estimate) 
         f"{100 * (worst.low or 0.0):.1f} and {100 * (worst.high or 0.0):.1f}%."
     )
     near = (accuracy.value or 0.0) - (worst.low or 0.0) < MUCH
-    good = near and accuracy.n >= ENOUGH and (accuracy.value or 0.0) > 2 * MUCH
+    good = near and accuracy.n >= ENOUGH and above_chance(accuracy.value or 0.0, accuracy.at["chance"], accuracy.n)
     return Finding("strong" if good else "note", f"{sentence} None is left far behind." if good else sentence)
 
 
 def _judged(estimates: Estimates, by: str) -> Finding:
     """What the half that did not choose the group says of it."""
     gap, own = estimates.one("held_out_gap", by=by), estimates.one("held_out_accuracy", by=by)
-    if not gap or not own or gap.low is None or gap.value is None:
+    p = estimates.one("held_out_p", by=by)
+    if not gap or not own or not p or gap.low is None or gap.value is None:
         return Finding("note", "Too few images are left to judge the worst group by.")
     told = f"chosen by half of the images, {own.at['group']} is answered rightly {percent(own)} of the time on the other half"
-    if gap.low > 0:
-        sentence = f"{told[0].upper()}{told[1:]}, which is {points(gap)} less than all images there: it is truly worse."
+    if p.value is not None and p.value < LEVEL / len(_columns(estimates)):
+        sentence = (
+            f"{told[0].upper()}{told[1:]}, which is {points(gap)} less than all images there: it is shown to be worse."
+        )
         return Finding("weak" if gap.low > MUCH else "note", sentence, ADVICE if gap.low > MUCH else "")
     chance = estimates.one("worst_by_chance", by=by)
     alike = (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from math import comb
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
@@ -14,9 +14,17 @@ Border = Literal["reflect", "replicate", "zero", "circular"]
 _PAD = {"reflect": "reflect", "replicate": "replicate", "zero": "constant", "circular": "circular"}
 
 
-def binomial(taps: int) -> Tensor:
-    """(taps,) float64: row taps - 1 of Pascal's triangle over its sum. 1 is no blur, 3 is [1, 2, 1] / 4."""
-    return torch.tensor([comb(taps - 1, i) for i in range(taps)], dtype=torch.float64) * 0.5 ** (taps - 1)
+def binomial(taps: int, stride: int = 2) -> Tensor:
+    """((taps - 1) (stride - 1) + 1,) float64: the mean over ``stride`` places, taps - 1 times.
+
+    Of a stride of 2 it is row taps - 1 of Pascal's triangle over its sum: 1 is no blur, 3 is [1, 2, 1] / 4. Of a larger one it
+    is as much wider; what would fold to zero frequency is taken out of any: 3 of a stride of 3 is [1, 2, 3, 2, 1] / 9. Of 4 it
+    is the filter of 2, and that of 2 once more on every other place.
+    """
+    row = np.ones(1)
+    for _ in range(taps - 1):
+        row = np.convolve(row, np.full(stride, 1 / stride))
+    return torch.from_numpy(row)
 
 
 def kaiser(taps: int, stride: int, beta: float = 4.0) -> Tensor:
@@ -34,8 +42,8 @@ class BlurPool(nn.Module):
 
     Attributes:
         stride: rows and columns.
-        filter: ``binomial`` or ``kaiser`` of ``taps`` taps; ``ideal``: all frequencies from 1 / (2 stride) on are taken out,
-            for maps that wrap around.
+        filter: ``binomial`` or ``kaiser`` of ``taps`` taps for a stride of 2, more for a larger one; ``ideal``: all frequencies
+            from 1 / (2 stride) on are taken out, for maps that wrap around.
         taps: 1 is no blur. Even numbers move the picture by half a pixel.
         border: how the map goes on beyond its border.
         subsample: False keeps every place, blurred as for the stride.
@@ -61,7 +69,8 @@ class BlurPool(nn.Module):
         """Of one axis; where nothing is left out nothing need be blurred."""
         if stride == 1 or self.filter == "ideal":
             return torch.ones(1, dtype=torch.float64)
-        return binomial(self.taps) if self.filter == "binomial" else kaiser(self.taps, stride)
+        wide = (self.taps - 1) * (stride - 1) + 1
+        return binomial(self.taps, stride) if self.filter == "binomial" else kaiser(wide, stride)
 
     def forward(self, x: Tensor) -> Tensor:
         """Blur, then subsample."""

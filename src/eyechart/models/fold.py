@@ -15,6 +15,8 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from eyechart.models.blur import BlurPool
+
 # Exact types: a subclass may standardise its weights or do more than normalise.
 FOLDABLE_LAYERS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, Conv2dSame)
 FOLDABLE_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm, BatchNormAct2d)
@@ -112,7 +114,7 @@ class StepTracer(fx.Tracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether ``m`` is one step."""
-        whole = isinstance(m, _BatchNorm) or is_notrace_module(type(m))
+        whole = isinstance(m, (_BatchNorm, BlurPool)) or is_notrace_module(type(m))
         return whole or super().is_leaf_module(m, module_qualified_name)
 
 

@@ -89,18 +89,24 @@ def wrn_40_2(num_classes: int = 10) -> PreActResNet:
 
 
 class HfcBlock(nn.Module):
-    """Two 3x3 convolutions after ReLUs, with or without BatchNorm; the shortcut is a mean over 2x2, with zero channels."""
+    """Two 3x3 convolutions after ReLUs, with or without BatchNorm; the shortcut is a mean over 2x2, with zero channels.
 
-    def __init__(self, inside: int, outside: int, stride: int, bn: bool) -> None:
+    The ``first`` of a net is given what was rectified already.
+    """
+
+    def __init__(self, inside: int, outside: int, stride: int, bn: bool, first: bool = False) -> None:
         super().__init__()
         self.norm1, self.norm2 = (nn.BatchNorm2d(c) if bn else nn.Identity() for c in (inside, outside))
-        self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=not bn)
-        self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=not bn)
-        self.stride, self.pad = stride, (outside - inside) // 2
+        if first:
+            self.norm1 = nn.Identity()
+        self.conv1 = nn.Conv2d(inside, outside, 3, stride, 1, bias=False)
+        self.conv2 = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
+        self.stride, self.pad, self.first = stride, (outside - inside) // 2, first
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, inside, h, w) to (n, outside, h / stride, w / stride)."""
-        out: Tensor = self.conv2(F.relu(self.norm2(self.conv1(F.relu(self.norm1(x))))))
+        begin = x if self.first else F.relu(self.norm1(x))
+        out: Tensor = self.conv2(F.relu(self.norm2(self.conv1(begin))))
         if self.stride > 1:
             x = F.pad(F.avg_pool2d(x, self.stride), (0, 0, 0, 0, self.pad, self.pad))
         return out + x
@@ -108,6 +114,9 @@ class HfcBlock(nn.Module):
 
 class HfcResNet(nn.Module):
     """The net of the code of Wang et al. (CVPR 2020): pre-activation, 3 stages of 16, 32 and 64 filters, 6n + 2 layers.
+
+    Departures: strided convolutions pad by 1 on both sides (theirs behind alone), and weights start as PyTorch's do (recipes
+    may say ``start = "xavier"``, as theirs but for the last layer).
 
     Args:
         n: blocks of each stage.
@@ -117,10 +126,17 @@ class HfcResNet(nn.Module):
 
     def __init__(self, n: int = 5, bn: bool = False, num_classes: int = 10) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=not bn)
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        self.norm1 = nn.BatchNorm2d(16) if bn else nn.Identity()
         widths = (16, 16, 32, 64)
         blocks = [
-            HfcBlock(inside if k == 0 else outside, outside, 2 if k == 0 and outside > 16 else 1, bn)
+            HfcBlock(
+                inside if k == 0 else outside,
+                outside,
+                2 if k == 0 and outside > 16 else 1,
+                bn,
+                k == 0 and outside == 16,
+            )
             for inside, outside in pairwise(widths)
             for k in range(n)
         ]
@@ -130,7 +146,7 @@ class HfcResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (n, num_classes) of normalised frames (n, 3, h, w)."""
-        x = F.relu(self.norm(self.blocks(self.conv1(x))))
+        x = F.relu(self.norm(self.blocks(F.relu(self.norm1(self.conv1(x))))))
         logits: Tensor = self.linear(x.mean((2, 3)))
         return logits
 
@@ -146,7 +162,10 @@ def hfc_resnet32_bn(num_classes: int = 10) -> HfcResNet:
 
 
 def all_conv(num_classes: int = 10) -> nn.Sequential:
-    """All-CNN-C (Springenberg et al., ICLR workshop 2015), with BatchNorm and GELU as in AugMix's code, padded throughout."""
+    """All-CNN-C (Springenberg et al., ICLR workshop 2015), with BatchNorm and GELU, padded throughout.
+
+    AugMix's AllConv is another: max pools instead of strides, two 1x1 convolutions, He's initialisation.
+    """
     layers: list[nn.Module] = []
     inside = 3
     pairs = ((96, 3, 1), (96, 3, 1), (96, 3, 2), (192, 3, 1), (192, 3, 1), (192, 3, 2), (192, 3, 1), (192, 1, 1))

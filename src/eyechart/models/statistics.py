@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from math import ceil
 from typing import Any
@@ -23,6 +23,46 @@ def folded_away(norm: _BatchNorm) -> bool:
     """Whether the statistics are those of a fresh layer: folded into the layer before, or never taken."""
     mean, var = norm.running_mean, norm.running_var
     return bool(mean is not None and var is not None and (mean == 0).all() and torch.allclose(var, var.new_ones(())))
+
+
+Statistics = Mapping[str, tuple[Tensor, Tensor]]  # by layer: mean and variance
+
+
+@torch.no_grad()
+def measured(net: nn.Module, frames: Tensor) -> Statistics:
+    """What ``settle`` would set; the net keeps what it has."""
+    kept = {norm: [b.clone() for b in norm.buffers()] for norm in norms_of(net)}
+    settle(net, frames)
+    found = {name: (m.running_mean.clone(), m.running_var.clone()) for name, m in _named(net)}
+    for norm, values in kept.items():
+        for buffer, value in zip(norm.buffers(), values, strict=True):
+            buffer.copy_(value)
+    return found
+
+
+@torch.no_grad()
+def follow(net: nn.Module, frames: Tensor, before: Statistics) -> None:
+    """Move BatchNorm's statistics as far as a change of the net moves those of ``frames``.
+
+    Frames are not the pictures of training, which were cropped, turned and many: taken anew from them alone, statistics of a
+    net that was not changed at all cost accuracy. So means are moved by the difference, and variances by the factor, between
+    the net as it is and as it was on the same frames: nothing changes where nothing was changed.
+
+    Args:
+        net: changed; layers keep their names.
+        frames: (n, c, h, w), normalised.
+        before: ``measured`` before the change.
+    """
+    after = measured(net, frames)
+    for name, norm in _named(net):
+        if name in before:
+            (mean, var), (was, spread) = after[name], before[name]
+            norm.running_mean += mean - was
+            norm.running_var *= torch.where(spread > 0, var / spread.clamp_min(torch.finfo(spread.dtype).tiny), 1.0)
+
+
+def _named(net: nn.Module) -> list[tuple[str, Any]]:
+    return [(n, m) for n, m in net.named_modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
 
 
 @torch.no_grad()

@@ -72,6 +72,8 @@ class ByModule:
         """Watch the net answer ``frames`` (normalised) once, then wrap what leaves pixels out."""
         calls, functional = called(self.module, frames)
         first = next((name for name in calls if isinstance(self.module.get_submodule(name), nn.Conv2d)), None)
+        if first is not None and self.module.get_submodule(first).in_channels != frames.shape[1]:
+            first = None  # it does not read the picture
         for name, count in calls.items():
             layer: Any = self.module.get_submodule(name)
             why = _refusal(layer, count)
@@ -104,13 +106,21 @@ class ByModule:
 
 
 def _refusal(layer: Any, count: int) -> str:
-    if count > 1:
+    if count > 1 and isinstance(layer, nn.Conv2d):  # a pool has no weights to share
         return "the layer is used more than once"
     if getattr(layer, "return_indices", False):
         return "it also gives the places of the largest values"
+    if isinstance(layer, nn.AvgPool2d) and _larger(layer):
+        return "its border makes the map larger than a blur would"
     if type(layer) not in STRIDED:
         return f"a {type(layer).__name__} may pad or weigh by a rule of its own"
     return ""
+
+
+def _larger(pool: nn.AvgPool2d) -> bool:
+    """Whether some map comes out larger than the side over the stride, rounded up."""
+    axes = zip(pair(pool.kernel_size), pair(pool.stride), pair(pool.padding), strict=True)
+    return any(2 * p >= k or (pool.ceil_mode and 2 * p + s > k) for k, s, p in axes)
 
 
 def called(net: nn.Module, frames: Tensor) -> tuple[dict[str, int], list[str]]:

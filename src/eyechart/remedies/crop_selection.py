@@ -38,9 +38,10 @@ class CropSelection(Remedy):
     improves: ClassVar[tuple[str, ...]] = ("shift.p_top1_change", "consistency.consistency")
     evidence: ClassVar[str] = (
         "Published for crops chosen at full resolution: under 5 % of answers change, for 1 % of accuracy (arXiv 2404.07153); "
-        "how often the same crop is chosen here follows from the definition."
+        "how often the same crop is chosen here, after a move by a whole pixel of the frame, follows from the definition."
     )
     keeps_keys: ClassVar[bool] = False
+    place: ClassVar[int] = 1
 
     choices: int | None = Field(
         None, ge=2, description="Places along each axis, K; default: a seventh of the frame, and one."

@@ -15,7 +15,7 @@ from eyechart.core.remedy import Patient, Remedy, Treated
 from eyechart.errors import SettingError
 from eyechart.models.blur import pair
 from eyechart.remedies.sites import Role, Site, pool_called, sites
-from eyechart.remedies.surgery import added, example, operable, padded_apart, pool_arguments, swap
+from eyechart.remedies.surgery import added, example, left_out, operable, padded_apart, pool_arguments, swap
 
 Sides = tuple[int, int]
 FUNCTIONS = (F.conv2d, torch.conv2d, F.max_pool2d, F.avg_pool2d)
@@ -44,14 +44,18 @@ class DenseStride(Remedy):
     def treat(self, patient: Patient) -> Treated:
         """Trace, and spread what follows. Raises SettingError where nothing subsamples, or a later step cannot be spread."""
         module = operable(patient)
-        found = [site for site in sites(module.graph, module) if site.role != "refused"]
+        every = sites(module.graph, module)
+        found = [site for site in every if site.role != "refused"]
         sizes = list(
             dict.fromkeys(site.node.meta["shape"][2:] for site in found)
         )  # a block and its shortcut make one size
         if not sizes:
             way_out = "Try another remedy: eyechart list remedies."
             raise SettingError(
-                "It has no step that leaves pixels out.", setting="--with", value=self.name, way_out=way_out
+                "; ".join(f"{site.name}: {site.why}" for site in every) or "It has no step that leaves pixels out.",
+                setting="--with",
+                value=self.name,
+                way_out=way_out,
             )
         chosen = {site.node: site for site in found if site.node.meta["shape"][2:] in sizes[-self.steps :]}
         work = _Spreading(module, chosen)
@@ -62,7 +66,7 @@ class DenseStride(Remedy):
         except RuntimeError as error:
             why = "what follows wants maps of the sizes there were"
             raise _unspreadable(work.done[0].partition(":")[0], why) from error
-        return Treated(module, done=tuple(work.done))
+        return Treated(module, done=tuple(work.done), refused=tuple(left_out(module)))
 
 
 @dataclass

@@ -30,6 +30,7 @@ class PhaseAverage(Remedy):
     improves: ClassVar[tuple[str, ...]] = ("shift.p_top1_change", "consistency.consistency")
     evidence: ClassVar[str] = "Exact by definition for cyclic shifts of circular nets; for others measure it."
     keeps_keys: ClassVar[bool] = False
+    place: ClassVar[int] = 1
 
     grid: int = Field(2, ge=1, le=64, description="Shifts along each axis; the cost is its square.")
     period: int | None = Field(None, ge=1, description="S, pixels after which the net's grid repeats; default: found.")

@@ -14,9 +14,18 @@ from eyechart.core.remedy import Patient, Remedy, Treated
 from eyechart.errors import SettingError
 from eyechart.models.blur import BlurPool, pair
 from eyechart.models.polyphase import Choose, Take, WrappedPool
-from eyechart.models.statistics import norms_of, reinsert, settle
+from eyechart.models.statistics import follow, measured, norms_of, reinsert
 from eyechart.remedies.sites import Site, behind, sites
-from eyechart.remedies.surgery import added, example, note_shapes, operable, padded_apart, pool_arguments, swap
+from eyechart.remedies.surgery import (
+    added,
+    example,
+    left_out,
+    note_shapes,
+    operable,
+    padded_apart,
+    pool_arguments,
+    swap,
+)
 from eyechart.remedies.wrapping import wrap_around
 
 ROUNDING = 1e-6  # of the distance between two answers
@@ -51,13 +60,14 @@ class Polyphase(Remedy):
     order: int = Field(2, ge=1, le=8, description="Of the norm by which a phase is chosen.")
     circular: bool = Field(True, description="Let convolutions and pools wrap around, as published.")
     taps: int = Field(1, ge=1, le=15, description="Blur before the choice, taps of the binomial filter (published: 3).")
-    statistics: bool = Field(True, description="Take BatchNorm statistics anew, where images are given.")
+    statistics: bool = Field(True, description="Let BatchNorm statistics follow the change, where images are given.")
 
     def treat(self, patient: Patient) -> Treated:
         """Trace, find, choose. Raises SettingError where nothing subsamples, or the net cannot be traced."""
         frames = patient.frames if self.statistics and norms_of(patient.net) else None
         if frames is not None:
             reinsert(patient.net, frames)
+            before = measured(patient.net, frames)
         module, wrapped = _opened(patient, self.circular)
         surgery = _Surgery(self, module)
         surgery.operate()
@@ -68,11 +78,11 @@ class Polyphase(Remedy):
         if self.circular:
             surgery.done.append(f"{wrapped} convolutions wrap around")
         if frames is not None:
-            settle(module, frames)
-            surgery.done.append(f"BatchNorm statistics taken anew on {len(frames)} images")
+            follow(module, frames, before)
+            surgery.done.append(f"BatchNorm statistics moved by what {len(frames)} images show of the change")
         still = _still(module, patient)
         (surgery.done if still else surgery.refused).append(STILL if still else MOVED)
-        return Treated(module, done=tuple(surgery.done), refused=tuple(surgery.refused))
+        return Treated(module, done=tuple(surgery.done), refused=(*surgery.refused, *left_out(module)))
 
 
 def _opened(patient: Patient, circular: bool) -> tuple[fx.GraphModule, int]:

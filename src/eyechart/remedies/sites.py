@@ -17,6 +17,7 @@ from eyechart.models.blur import BlurPool, DensePool, pair
 from eyechart.models.fold import StepTracer
 from eyechart.models.polyphase import Choose, Take, WrappedPool
 from eyechart.models.same_padding import SamePad
+from eyechart.remedies.in_training import LEAVES
 
 ACTIVATIONS = (
     nn.ReLU,
@@ -61,7 +62,7 @@ class SiteTracer(StepTracer):
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Whether ``m`` is one step."""
-        return isinstance(m, OURS) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, (*OURS, *LEAVES)) or super().is_leaf_module(m, module_qualified_name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +124,7 @@ def _found(node: fx.Node, net: nn.Module, calls: dict[str, int]) -> Iterator[Sit
     if node.op == "call_module":
         module = net.get_submodule(str(node.target))
         site = _of_module(node, module)
-        if site and calls[str(node.target)] > 1:
+        if site and calls[str(node.target)] > 1 and isinstance(module, nn.Conv2d):  # a pool has no weights to share
             site = Site(node, "refused", site.stride, site.name, "the layer is used more than once")
         if site and not getattr(module, TREATED, False):
             yield site
@@ -225,6 +226,16 @@ def _slice(node: fx.Node) -> Site | None:
     return Site(node, "slice", (steps[2], steps[3]), str(node))
 
 
+def reads_picture(node: fx.Node, net: nn.Module) -> bool:
+    """Whether no convolution stands before a step: a stem."""
+    at: Any = node.args[0] if node.args else None
+    while isinstance(at, fx.Node) and at.op != "placeholder":
+        if at.op == "call_module" and isinstance(net.get_submodule(str(at.target)), nn.Conv2d):
+            return False
+        at = next(iter(at.all_input_nodes), None)
+    return True
+
+
 def behind(node: fx.Node, net: nn.Module) -> fx.Node | None:
     """The activation that alone reads a layer, through norms and dropout; None where something else comes first."""
     at = node
@@ -251,5 +262,5 @@ def _passes(node: fx.Node, net: nn.Module) -> bool:
     """Whether a step works on each place and channel for itself, so that subsampling may come after it."""
     if node.op == "call_module":
         module = net.get_submodule(str(node.target))
-        return isinstance(module, (_BatchNorm, nn.Dropout, nn.Dropout2d, nn.Identity))
+        return isinstance(module, (_BatchNorm, nn.Dropout, nn.Dropout2d, nn.Identity, *LEAVES))
     return node.op == "call_function" and node.target in (F.dropout, F.batch_norm)

@@ -12,6 +12,7 @@ from eyechart.core.remedy import Patient
 from eyechart.errors import SettingError
 from eyechart.models.blur import pair
 from eyechart.models.same_padding import SamePad, Sides
+from eyechart.remedies.in_training import LEFT, keep_dropout
 from eyechart.remedies.sites import Shapes, Site, SiteTracer
 
 POOL = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode", "return_indices")
@@ -26,8 +27,14 @@ def operable(patient: Patient) -> fx.GraphModule:
     """The net as a graph whose steps know their shapes. Raises Untraceable where its code depends on what it is given."""
     net = patient.net
     module = graph_module(net, traced(net))
+    module.meta[LEFT] = not keep_dropout(module, net, SiteTracer())
     note_shapes(module, patient)
     return module
+
+
+def left_out(module: fx.GraphModule) -> list[str]:
+    """What users are told if the graph does less in training than the net did."""
+    return [LEFT] if module.meta.get(LEFT) else []
 
 
 def note_shapes(module: fx.GraphModule, patient: Patient) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -46,7 +47,18 @@ class Treatment:
         return f"One frame takes {after:.3g} billion multiply-adds, {after / before:.2f} times the {before:.3g} before."
 
     def save(self, path: Path) -> None:
-        """Write weights and recipe into one safetensors file, and the recipe beside it as JSON for people to read."""
+        """Write weights and recipe into one safetensors file, and the recipe beside it as JSON for people to read.
+
+        Raises:
+            SettingError: it cannot be written, or the net could not be built again.
+        """
+        if not self.recipe["architecture"]:
+            raise SettingError(
+                "The model's architecture has no name by which it could be built again.",
+                setting="model",
+                value=type(self.net).__name__,
+                way_out="Load it with its name: load_model(FILE, arch='pkg.module:factory').",
+            )
         state = {name: value.detach().cpu().contiguous().clone() for name, value in self.net.state_dict().items()}
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,6 +75,18 @@ class Treatment:
                 way_out="Choose another file.",
             ) from error
 
+    def is_in(self, path: Path) -> bool:
+        """Whether a file holds these weights and this recipe."""
+        try:
+            with safe_open(path, framework="pt") as held:
+                recipe = json.loads((held.metadata() or {}).get(KEY, "null"))
+                state = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+        except (OSError, ValueError, SafetensorError):
+            return False
+        own = self.net.state_dict()
+        same = recipe == json.loads(json.dumps(self.recipe)) and state.keys() == own.keys()
+        return same and all(torch.equal(value, own[name].cpu()) for name, value in state.items())
+
 
 def treat(
     model: ImageModel, remedies: Sequence[Remedy], frames: Tensor | None = None, labels: Tensor | None = None
@@ -71,12 +95,12 @@ def treat(
 
     Args:
         model: with a net of its own.
-        remedies: in this order.
+        remedies: in this order, but those in front of the net after those within it.
         frames: (n, c, h, w) float32 in [0, 1], of unlabelled images to calibrate on.
         labels: (n,) int64 of these as output numbers, -1 = unknown.
 
     Raises:
-        SettingError: a remedy finds nothing to treat, needs images, or the net cannot be built again.
+        SettingError: a remedy finds nothing to treat, or needs images.
     """
     if model.plain is None:
         raise SettingError("There is no network to treat.", setting="model", value=model.name, way_out="Give a model.")
@@ -119,16 +143,23 @@ class Operated:
 
 
 def operated(patient: Patient, remedies: Sequence[Remedy]) -> Operated:
-    """One remedy after another on a net, which is changed in place. Raises SettingError, see ``treat``."""
+    """One remedy after another on a net, which is changed in place. Raises SettingError, see ``treat``.
+
+    In the order given, but for their ``place``.
+    """
     net = patient.net.eval()
-    done, refused, steps = {}, {}, []
-    for remedy in remedies:
+    done: dict[str, tuple[str, ...]] = {}
+    refused: dict[str, tuple[str, ...]] = {}
+    steps: list[Mapping[str, Any]] = []
+    for remedy in sorted(remedies, key=lambda r: r.place):
         if remedy.needs_images and patient.frames is None:
             way_out = "Give --images; they need no labels."
             raise SettingError(f"{remedy.title} needs images.", setting="--with", value=remedy.name, way_out=way_out)
         found = remedy.treat(replace(patient, net=net))
         net = found.net.eval()
-        done[remedy.name], refused[remedy.name] = found.done, found.refused
+        again = 1 + sum(step["name"] == remedy.name for step in steps)
+        name = remedy.name if again == 1 else f"{remedy.name} ({again})"
+        done[name], refused[name] = found.done, found.refused
         steps.append({"name": remedy.name, "settings": remedy.settled(found.settled).model_dump(mode="json")})
     return Operated(net, tuple(steps), done, refused)
 

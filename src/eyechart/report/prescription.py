@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -19,7 +20,7 @@ FEW = 100  # images
 TITLE = "What might help"
 EXPLANATION = (
     "Remedies that others have measured, or that follow from a definition, for what this run found weak. None of it is a "
-    "promise for this model: each is tried by the command beside it, which ends with a proof."
+    "promise for this model: each is tried by a command that ends with a proof."
 )
 
 
@@ -74,11 +75,23 @@ class Rule:
 
 @dataclass(frozen=True)
 class Prescribed:
-    """What one rule says of one model; ``estimate``: what it rests on."""
+    """What one rule says of one model.
+
+    Attributes:
+        rule: which.
+        estimate: what it rests on.
+        state: what it says.
+        called: how the model is named on the command line, where that is known.
+    """
 
     rule: Rule
     estimate: Estimate
     state: State
+    called: str = "MODEL"
+
+    def command(self, choice: Choice) -> str:
+        """To try a remedy; words in capitals that are left are to be filled in."""
+        return choice.command.replace("EXAMS", f"clean,{self.rule.exam}").replace("MODEL", self.called)
 
 
 @cache
@@ -93,10 +106,28 @@ def _rule(told: Mapping[str, Any]) -> Rule:
     return Rule(**{**told, "remedy": tuple(Choice(**one) for one in told["remedy"])})
 
 
-def prescribe(estimates: Sequence[Estimate]) -> list[Prescribed]:
-    """What the rules say of each model of a run; a figure that was not measured is passed over."""
+def prescribe(estimates: Sequence[Estimate], called: Mapping[str, str] | None = None) -> list[Prescribed]:
+    """What the rules say of each model of a run; a figure that was not measured is passed over.
+
+    Args:
+        estimates: of the run.
+        called: see ``names_given``.
+    """
     models = dict.fromkeys(e.model for e in estimates)
-    return [found for model in models for rule in rules() for found in _applied(rule, model, estimates)]
+    found = [one for model in models for rule in rules() for one in _applied(rule, model, estimates)]
+    return [replace(one, called=(called or {}).get(one.estimate.model, one.called)) for one in found]
+
+
+def names_given(run: Run) -> dict[str, str]:
+    """How the models of a run are named on the command line; those that it treated itself are not there to be named."""
+    sources = {model["name"]: model["source"] for model in run.record["models"]}
+    return {
+        name: shlex.join(
+            [source["spec"], *(["--arch", source["arch"]] if source.get("weights") and source.get("arch") else [])]
+        )
+        for name, source in sources.items()
+        if source.get("spec") and "treatment" not in source
+    }
 
 
 def unasked(estimates: Sequence[Estimate]) -> list[str]:
@@ -136,7 +167,9 @@ def as_data(found: Sequence[Prescribed]) -> list[dict[str, Any]]:
             "threshold": one.rule.threshold,
             "weak": one.rule.weak,
             "says": one.rule.says,
-            "remedies": [vars(choice) for choice in one.rule.remedy] if one.state == "weak" else [],
+            "remedies": [{**vars(choice), "command": one.command(choice)} for choice in one.rule.remedy]
+            if one.state == "weak"
+            else [],
         }
         for one in found
     ]

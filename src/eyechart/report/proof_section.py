@@ -15,6 +15,7 @@ SHARES = ("share", "probability")
 MOST = 3  # figures in a sentence
 HEADINGS = (
     ("better", "got better"),
+    ("stuck", "steadier, but stuck"),
     ("worse", "got worse"),
     ("perhaps worse", "perhaps worse"),
     ("perhaps better", "perhaps better"),
@@ -42,7 +43,7 @@ def proof_section(
     lead = [c for c in changes if [c["model"], c["less"]] == stored["pairs"][0]]
     model, less = stored["pairs"][0]
     against = roles.get(less, less)
-    findings = tuple(_finding(kind, [c for c in lead if c["verdict"] == kind], against) for kind, _ in HEADINGS)
+    findings = tuple(_finding(kind, [c for c in lead if _kind(c) == kind], against) for kind, _ in HEADINGS)
     tables = [_head(lead, changes, roles, forms) for forms in (True, False)]
     others = [_other([c for c in changes if [c["model"], c["less"]] == p], roles, p) for p in stored["pairs"][1:]]
     title = f"What it is worth: {roles.get(model, model)} beside {against}"
@@ -50,24 +51,28 @@ def proof_section(
     return (PageSection("proof", title, EXPLANATION, tuple(f for f in findings if f), charts),)
 
 
+def _kind(c: Change) -> str:
+    """The verdict; ``stuck`` where a better figure is no gain."""
+    return "stuck" if c.get("caveat") else str(c["verdict"])
+
+
 def _finding(kind: str, changes: Sequence[Change], against: str) -> Finding | None:
     beside = AGAINST.get(against, against)
+    if not changes:
+        word = {"better": "better", "worse": "worse"}.get(kind)
+        return Finding("note", f"Nothing was shown to be {word} than {beside}.") if word else None
     if kind == "not shown":
-        if not changes:
-            return None
         told = _listed([figure_name(c) for c in changes], "figure")
         return Finding("note", f"No difference could be shown in {len(changes)} of the figures: {told}.")
-    if kind.startswith("perhaps"):
-        told = _listed([f"{figure_name(c)}: {_from_to(c)}" for c in changes], "figure")
-        may = "alone it would count, but of so many figures one may come out so by chance"
-        return Finding("note", f"{kind.capitalize()} ({may}): {told}.") if changes else None
-    if not changes:
-        word = "better" if kind == "better" else "worse"
-        return Finding("note", f"Nothing was shown to be {word} than {beside}.")
-    told = _listed([f"{figure_name(c)}: {_from_to(c)}" for c in changes], "figure")
+    as_it = [f", as {c['caveat']}" if kind == "stuck" else "" for c in changes]
+    told = _listed([f"{figure_name(c)}: {_from_to(c)}{why}" for c, why in zip(changes, as_it, strict=True)], "figure")
     if kind == "better":
         return Finding("strong", f"Better than {beside}: {told}.")
-    return Finding("weak", f"It cost, beside {beside}: {told}.")
+    if kind == "worse":
+        return Finding("weak", f"It cost, beside {beside}: {told}.")
+    may = "alone it would count, but of so many figures one may come out so by chance"
+    begin = "Steadier, and no gain" if kind == "stuck" else f"{kind.capitalize()} ({may})"
+    return Finding("note", f"{begin}: {told}.")
 
 
 def _listed(texts: Sequence[str], what: str) -> str:
@@ -106,10 +111,10 @@ def _head(lead: Sequence[Change], changes: Sequence[Change], roles: Mapping[str,
     form: Format = "percent" if shares else "number"
     rows = []
     for kind, heading in HEADINGS:
-        for c in (c for c in mine if c["verdict"] == kind):
+        for c in (c for c in mine if _kind(c) == kind):
             known = [_of(changes, name, c) for name in first]
             gap = (c["value"], c["low"], c["high"])
-            least = c["smallest"] if kind not in ("better", "worse") else None
+            least = c["smallest"] if kind not in ("better", "stuck", "worse") else None
             rows.append((figure_name(c), heading, *known, c["before"], c["after"], gap, least, c["n"]))
     named = [roles.get(name, name) for name in (*first, less, model)]
     columns = ("figure", "outcome", *named, f"{named[-1]} less {named[-2]}", "least that would show", "images")
@@ -144,7 +149,7 @@ def _other(changes: Sequence[Change], roles: Mapping[str, str], pair: Sequence[s
     model, less = (roles.get(name, name) for name in pair)
     words = dict(HEADINGS)
     rows = [
-        (figure_name(c), words[c["verdict"]], c["before"], c["after"], (c["value"], c["low"], c["high"]), c["n"])
+        (figure_name(c), words[_kind(c)], c["before"], c["after"], (c["value"], c["low"], c["high"]), c["n"])
         for c in changes
         if c["unit"] in SHARES
     ]

@@ -28,7 +28,7 @@ def climbed(look: Look, start: Tensor, eps: float, step: float, steps: int, loss
         loss: of logits, one value an image; their sum is climbed.
     """
     low, high = (look.pixels - eps).clamp_(0, 1), (look.pixels + eps).clamp_(0, 1)
-    shown = start
+    shown = start.clone()  # it may be the batch itself
     with look.attacking():
         for _ in range(steps):
             shown = shown.detach().requires_grad_()
