@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -65,17 +67,17 @@ def test_arms_differ_by_the_cure_alone_and_go_on(tmp_path: Path) -> None:
     recipe = plain(lr=0.001)
     remedies = make_remedies(["antialias"], {})
     said: list[str] = []
-    arms = finetune(
-        model, images, recipe, tmp_path, remedies=remedies, cures=["bass"], said=lambda arm, _: said.append(arm)
-    )
+
+    def told(arm: str, line: Mapping[str, Any]) -> None:
+        said.extend([arm] if "epoch" in line else [])
+
+    arms = finetune(model, images, recipe, tmp_path, remedies=remedies, cures=["bass"], said=told)
     assert said == ["control", "treated"]
     assert arms.treated.name == "demo + antialias, bass"
     assert [step["name"] for step in arms.treated.source["treatment"]["remedies"]] == ["antialias"]
     assert "training" in arms.control.source["treatment"]
     assert not arms.control.source["treatment"]["remedies"]
-    again = finetune(
-        model, images, recipe, tmp_path, remedies=remedies, cures=["bass"], said=lambda arm, _: said.append(arm)
-    )
+    again = finetune(model, images, recipe, tmp_path, remedies=remedies, cures=["bass"], said=told)
     assert said == ["control", "treated"]  # nothing was left to do
     assert again.treated.fingerprint == arms.treated.fingerprint
     still = {"pgd_at": {"eps": 0.0, "steps": 1, "start": "image"}}

@@ -232,10 +232,26 @@ def test_a_loss_that_is_not_finite_names_its_place_and_keeps_the_epoch_before(tm
 def test_a_last_step_that_breaks_the_net_is_told_as_what_it_is(tmp_path: Path) -> None:
     """Its loss was still finite; before, the finished training ended with advice about weights files."""
     with pytest.raises(
-        TrainingError, match=r"After epoch 1 the net answers .* No epoch was finished.* \(lr = 1e\+30\) Lower"
+        TrainingError, match=r"After epoch 1 the net's weights .* No epoch was finished.* \(lr = 1e\+30\) Lower"
     ):
         trained(tmp_path, lr=1e30, epochs=1, batch_size=48)
     assert len(trained(tmp_path, lr=0.05)[1]) == 3
+
+
+def test_a_gradient_that_is_not_finite_at_a_finite_loss(tmp_path: Path) -> None:
+    """The epoch is not kept: the same command would go on from it for ever."""
+
+    class Edge(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net, self.weight = net(), nn.Parameter(torch.zeros(1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.net(x) + (self.weight**2).sqrt() if self.training else self.net(x)
+
+    with pytest.raises(TrainingError, match="After epoch 1 the net's weights"):
+        Trainer(Edge(), recipe(batch_size=48, ema=0.0), resident(), SEEN, Folder(tmp_path)).run()
+    assert Folder(tmp_path).names("checkpoints") == []
 
 
 def test_smaller_parts_where_memory_is_short(tmp_path: Path) -> None:

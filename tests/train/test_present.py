@@ -104,7 +104,7 @@ def test_recipes_in_words() -> None:
         assert all(label and value for label, value in in_words(recipe_of(name)))
     words = dict(in_words(Recipe(epochs=3, lr=0.1, schedule="steps", milestones=(1, 2), ghost_batches=2, clip=1)))
     assert words["Shown"] == "3 epochs, 128 images a step, BatchNorm in 2 parts"
-    assert "times 0.1 at epochs 1, 2" in words["Steps"]
+    assert "times 0.1 after 1, 2 epochs" in words["Steps"]
     assert "norm 1 at most" in words["Steps"]
 
 

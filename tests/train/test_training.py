@@ -15,11 +15,13 @@ from eyechart.core.catalogue import make_exams
 from eyechart.errors import EyechartError
 from eyechart.images.arrays import ArraySet
 from eyechart.models.load import load_model
+from eyechart.models.nets_small import lenet
 from eyechart.models.preprocessing import Preprocessing
 from eyechart.store.folder import Folder
 from eyechart.train.curves import best_epoch, epochs_to, gap, order_of_acquisition, values_of
 from eyechart.train.log import read
 from eyechart.train.recipe import Recipe, recipe_of
+from eyechart.train.watch import Watching
 from eyechart.training import train_model
 from eyes import image_set
 
@@ -87,6 +89,18 @@ def test_an_epoch_that_is_trained_again_to_other_weights_is_watched_again(tmp_pa
     train_model("eyechart:lenet", coloured(12), recipe(batch_size=4), tmp_path / "a", **how)
     assert len(list((tmp_path / "a" / "watch" / "epoch-00002").iterdir())) == 2
     assert read(Folder(tmp_path / "a"))[1]["train.clean.accuracy"]
+
+
+def test_one_process_of_several_watches_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each used to take part in the run, and to read results that another had not written yet."""
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    seen = Preprocessing(size=(32, 32))
+    watching = Watching(
+        make_exams(["clean"], {}), {"test": coloured(12)}, seen, ("red", "green", "blue"), 1, 2, str(tmp_path)
+    )
+    found = watching(1, lenet(3))
+    assert found["test.clean.accuracy"] is not None
 
 
 def test_curves() -> None:

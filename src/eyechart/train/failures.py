@@ -34,8 +34,12 @@ def broken_loss(recipe: Recipe, images: Sequence[str], place: tuple[int, int], l
 
 
 def broken_net(recipe: Recipe, epoch: int) -> TrainingError:
-    """A net whose answers are not finite after an epoch, counted from 0, though the losses before were."""
-    return _diverged(f"After epoch {epoch + 1} the net answers ordinary frames with NaN or infinity", recipe, epoch)
+    """A net whose weights or answers are not finite after an epoch, counted from 0, though the losses before were."""
+    return _diverged(
+        f"After epoch {epoch + 1} the net's weights or its answers to ordinary frames are NaN or infinity",
+        recipe,
+        epoch,
+    )
 
 
 def _diverged(what: str, recipe: Recipe, finished: int) -> TrainingError:

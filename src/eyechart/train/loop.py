@@ -145,7 +145,9 @@ class Trainer:
             line = self._epoch(epoch, optimiser, mean)
             with self._as_kept(mean, epoch):
                 self._check(epoch)
-                line |= self._watch(epoch + 1, self.net) if self._watch else {}
+                if self._watch and self.processes.first:
+                    line |= self._watch(epoch + 1, self.net)
+                self.processes.wait()
             self.net.train()
             state = self.net.state_dict()
             if self.processes.first:
@@ -182,7 +184,7 @@ class Trainer:
         """The weights of an epoch answer; losses were of the weights before each step."""
         self.net.eval()
         one_by_one = (asked(self.net, self._mean, self._std, "float32", frame) for frame in self._probe[:, None])
-        if not all(torch.isfinite(rows).all() for rows in one_by_one):
+        if not all(torch.isfinite(rows).all() for rows in (*one_by_one, *self.net.parameters())):
             raise broken_net(self.recipe, epoch)
 
     def _tell(self, line: Mapping[str, Any]) -> None:

@@ -271,7 +271,7 @@ def _steps(recipe: Recipe) -> str:
         case "cosine":
             parts.append(f"falling as a cosine to {recipe.final_lr:g}")
         case "steps":
-            parts.append(f"times {recipe.factor:g} at epochs {', '.join(map(str, recipe.milestones))}")
+            parts.append(f"times {recipe.factor:g} after {', '.join(map(str, recipe.milestones))} epochs")
     if recipe.optimiser in ("sgd", "rmsprop") and recipe.momentum:
         parts.append(f"momentum {recipe.momentum:g}{' (Nesterov)' if recipe.nesterov else ''}")
     parts += [f"weight decay {recipe.weight_decay:g}"] if recipe.weight_decay else []

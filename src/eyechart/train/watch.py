@@ -14,12 +14,16 @@ from torch import Tensor, nn
 from eyechart.core.estimate import Estimate
 from eyechart.core.exam import Exam
 from eyechart.errors import IdentityError
-from eyechart.examination import examine
 from eyechart.images.image_set import ImageSet
 from eyechart.images.part import Part
 from eyechart.models.chance_guard import global_chance_untouched
 from eyechart.models.image_model import ImageModel
 from eyechart.models.preprocessing import Preprocessing
+from eyechart.run.options import RunOptions
+from eyechart.run.reporter import Silent
+from eyechart.run.session import Session
+from eyechart.run.spread import Rank
+from eyechart.store.folder import Folder
 from eyechart.store.run_folder import Run
 
 
@@ -64,11 +68,16 @@ class Watching:
 
     def _examined(self, model: ImageModel, images: ImageSet, out: str) -> Run:
         """An epoch that is trained again, on a machine that sums otherwise, gives other weights: a folder of its own."""
-        how: dict[str, Any] = {"seed": self.seed, "max_bad": len(images)}
         try:
-            return examine(model, images, list(self.exams), out=out, **how)
+            return self._alone(model, images, out)
         except IdentityError:
-            return examine(model, images, list(self.exams), out=f"{out}-{model.fingerprint[:8]}", **how)
+            return self._alone(model, images, f"{out}-{model.fingerprint[:8]}")
+
+    def _alone(self, model: ImageModel, images: ImageSet, out: str) -> Run:
+        """By this process, however many train together: the others wait and have no part in it."""
+        options = RunOptions.of(seed=self.seed, max_bad=len(images))
+        Session([model], images, list(self.exams), Folder(out), options, Silent(), rank=Rank(0, 1)).run()
+        return Run(out)
 
     def _leads(self, estimate: Estimate) -> bool:
         """Whether an estimate is among those that the exam leads with."""
