@@ -43,6 +43,9 @@ UNHEEDED: Mapping[str, tuple[str, str]] = {
 }
 
 
+PROVING = ("exams", "suite", "test_limit", "test_labels")
+
+
 class TrainOptions(ExamOptions):
     """All settings of ``eyechart train``; those of ``eyechart exam`` are for the proof on test images."""
 
@@ -141,6 +144,16 @@ def _check_heeded(options: TrainOptions) -> None:
         if name in options.model_fields_set and (value := getattr(options, name)) is not None:
             setting = f"--{name.replace('_', '-')}"
             raise SettingError(sentence, setting=setting, value=value, way_out=way_out.format(value=value))
+    for name in PROVING if not options.test_images else ():
+        if name in options.model_fields_set and (value := getattr(options, name)) is not None:
+            setting, way_out = f"--{name.replace('_', '-')}", "Give --test-images, or leave it out."
+            raise SettingError("It is of the proof, and there is none.", setting=setting, value=value, way_out=way_out)
+    if "every" in options.model_fields_set and not options.watch:
+        way_out = "Give --watch EXAMS, or leave it out."
+        raise SettingError("Nothing is watched.", setting="--every", value=options.every, way_out=way_out)
+    if len(options.arch) > 1:
+        archs = " ".join(options.arch)
+        raise SettingError("One net is trained at a time.", setting="--arch", value=archs, way_out="Give one.")
 
 
 def _tests(options: TrainOptions) -> ImageSet | None:

@@ -27,7 +27,8 @@ def cured(recipe: Recipe, names: Sequence[str], settings: Mapping[str, Mapping[s
     """A recipe with cures.
 
     Augmentations stand behind the recipe's own, BaSS before them. AugMix is a loss over three views (Jensen-Shannon); with
-    BaSS beside it, BaSS is applied in one of the views, as Lin et al. (NeurIPS 2023) combine the two.
+    BaSS beside it, BaSS is applied in one of the views, as Lin et al. (NeurIPS 2023) combine the two; there it sees the
+    batch as the recipe shows it, behind crop and flip.
 
     Args:
         recipe: plain; the control is trained by it.
