@@ -126,6 +126,7 @@ def _five_rows(models: Mapping[str, ImageModel], images: ImageSet, options: Trea
 def _say(arm: str, line: Mapping[str, Any]) -> None:
     if "note" in line:
         stderr.print(escape(f"{arm}: {line['note']}"))
+    if "epoch" not in line:
         return
     right = f"right {100 * line['accuracy']:.1f} %"
     stderr.print(escape(f"{arm}: epoch {line['epoch']}, loss {line['loss']:.4f}, {right}, {line['seconds']:,.0f} s"))
