@@ -50,6 +50,7 @@ def finetune(
     settings: Mapping[str, Mapping[str, Any]] | None = None,
     seed: int = 0,
     limit: int | None = None,
+    classes: str = "auto",
     said: Said = lambda *_: None,
 ) -> Arms:
     """Train both arms; the same call with the same folder goes on where it was stopped.
@@ -62,7 +63,7 @@ def finetune(
         remedies: done before training.
         cures: augmentations and objectives, by name.
         settings: cure -> setting -> value.
-        seed, limit: see ``train_model``.
+        seed, limit, classes: see ``train_model``.
         said: told of each epoch of each arm, and of remarks, which have a ``note`` alone.
 
     Raises:
@@ -76,7 +77,7 @@ def finetune(
     changed = cured(recipe, cures, settings or {})
     found, begin = None, model
     if remedies:
-        found = treatment(model, remedies, split(images, min(CALIBRATE, len(images)), seed)[0])
+        found = treatment(model, remedies, split(images, min(CALIBRATE, len(images)), seed)[0], classes)
         begin = model_of(model, found)
         for name, lines in found.done.items():
             for line in (*lines, *(f"left as it is: {one}" for one in found.refused[name])):
@@ -84,7 +85,9 @@ def finetune(
     whole = [("control", model, recipe), ("treated", begin, changed)]
     control, treated = (
         replace(
-            train_model(start, images, plan, Path(out) / arm, limit=limit, seed=seed, said=partial(said, arm)),
+            train_model(
+                start, images, plan, Path(out) / arm, limit=limit, seed=seed, classes=classes, said=partial(said, arm)
+            ),
             name=f"{model.name} + {', '.join([*(r.name for r in remedies), *cures])}" if arm == "treated" else arm,
         )
         for arm, start, plan in whole

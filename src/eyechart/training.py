@@ -57,6 +57,7 @@ def train_model(
     every: int = 1,
     test_images: ImageSet | str | None = None,
     max_bad: int | None = None,
+    classes: str = "auto",
     said: Callable[[Mapping[str, Any]], None] = lambda _: None,
 ) -> ImageModel:
     """Train a net, or train one on. The same call with the same folder goes on where it was stopped.
@@ -73,6 +74,7 @@ def train_model(
         watch: exams that the net sits every ``every`` epochs, on training images and, where given, on test images.
         test_images: to watch on; other ones than those that are trained on.
         max_bad: images that may be undecodable before training is refused; None: any number. They are told and left out.
+        classes: how the classes of images are matched with outputs of a model that is trained on, see ``examine``.
         said: told of each epoch's line of the log, and of remarks, which have a ``note`` alone.
 
     Returns:
@@ -95,7 +97,7 @@ def train_model(
         check_start(recipe, arch)
     start = _treated(_start(arch, whole, preprocess, seed), recipe)
     chosen, _ = split(whole, limit or len(whole), seed)
-    labels = _labels(start.model, chosen)
+    labels = _labels(start.model, chosen, classes)
     check_classes(labels, chosen)
     check_net(start.net, start.preprocessing, start.outputs, start.name)
     data = Resident.of(chosen, labels, start.preprocessing, place)
@@ -191,10 +193,10 @@ def _treated(start: _Start, recipe: Recipe) -> _Start:
     return replace(start, net=found.net, remedies=found.steps)
 
 
-def _labels(model: ImageModel | None, images: ImageSet) -> np.ndarray[Any, Any]:
+def _labels(model: ImageModel | None, images: ImageSet, classes: str) -> np.ndarray[Any, Any]:
     if model is not None:
         try:
-            return labels_for(model, images, "auto")[0]
+            return labels_for(model, images, classes)[0]
         except ClassMapError as error:
             way_out = "Give images of its classes; for other ones: eyechart train --arch ..., without --start."
             raise ClassMapError(

@@ -46,6 +46,7 @@ def test_treated_saved_and_proved(command: Command, tmp_path: Path) -> None:
         (["--with", "augmix", "--finetune", "--export", "x.pt2", "--out", "x.safetensors"], "with --finetune"),
         (["--with", "augmix", "--finetune", "--five-rows", "8", "--out", "x.safetensors"], "bass"),
         (["--with", "antialias", "--images", "demo", "--test-images", "demo", "--out", "x.safetensors"], "treated on"),
+        (["--with", "antialias", "--set", "low_pass.radius=4", "--out", "x.safetensors"], "Name the remedy in --with"),
         (["--with", "antialias"], "FILE.safetensors"),
         (["--with", "antialias", "--out", "x.pth"], "FILE.safetensors"),
         (["--with", "antialias", "--set", "antialias.taps=0", "--out", "x.safetensors"], "1 or more"),
@@ -125,7 +126,19 @@ def test_finetuned_beside_a_control(command: Command, tmp_path: Path) -> None:
 
 def test_finetuning_on_fewer_images_than_a_batch_says_so_and_what_was_done(command: Command, tmp_path: Path) -> None:
     out = tmp_path / "cured.safetensors"
-    what = ("treat", "demo", "--with", "antialias,bass", "--finetune", "--recipe", "small", "--epochs", 1)
+    what = (
+        "treat",
+        "demo",
+        "--with",
+        "antialias,bass",
+        "--finetune",
+        "--recipe",
+        "small",
+        "--epochs",
+        1,
+        "--classes",
+        "sorted",
+    )
     where = ("--images", "demo", "--train-limit", 40, "--limit", 20, "--exams", "clean", "--workers", 0, "--out", out)
     said = command(*what, *where)
     assert said.code == 0, said.err

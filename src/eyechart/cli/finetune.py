@@ -45,6 +45,7 @@ def finetune_and_prove(
     recipe = recipe_of("finetune_small" if options.recipe == "small" else options.recipe, **changes)
     training, proving = _images(options)
     keep_own(out)
+    classes = options.classes if maps_images(options.classes) else "auto"
     arms = str(out.with_suffix("")) + "-finetune"
     try:
         found = finetune(
@@ -57,6 +58,7 @@ def finetune_and_prove(
             settings=cures,
             seed=options.seed,
             limit=options.train_limit,
+            classes=classes,
             said=_say,
         )
     except KeyboardInterrupt:
@@ -72,7 +74,6 @@ def finetune_and_prove(
     recipe_file.write_text(json.dumps({**found.treated.source["treatment"], **told}, indent=1) + "\n", encoding="utf-8")
     stderr.print(f"Treated model: [bold]{escape(str(out))}[/]; the control lies in {escape(arms)}/control")
     folder = str(out.with_suffix("")) + "-proof"
-    classes = options.classes if maps_images(options.classes) else "auto"
     models = [before, found.control, found.treated]
     settings = run_options(options)
     session = Session(models, proving, exams, Folder(folder), settings, teller_of(proving), classes, command_line())

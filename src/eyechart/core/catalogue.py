@@ -123,7 +123,8 @@ def _each(
     """Each name once, with its settings."""
     stray = sorted(set(settings) - set(names))
     if stray:
-        raise UnknownNameError.of(stray[0], names, setting="--set", hint=f"Only {which} can be set.")
+        more = " Name the remedy in --with, too." if stray[0] in remedy_table() else ""
+        raise UnknownNameError.of(stray[0], names, setting="--set", hint=f"Only {which} can be set.{more}")
     return [(name, settings.get(name, {})) for name in dict.fromkeys(names)]
 
 

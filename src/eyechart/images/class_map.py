@@ -56,7 +56,10 @@ def match_classes(
     if not image_classes:
         return ClassMap(np.zeros(0, np.int64), "the images have no classes", ())
     if mode == "sorted":
-        indices, how = _by_position(image_classes, count), "BY SORTED NAME, that is by position: check the lines below"
+        indices, how = (
+            _by_position(image_classes, count),
+            "BY SORTED NAME, that is by position: check that they are the same",
+        )
     elif mode == "auto":
         indices, how = _by_name(image_classes, NameIndex(model_names, model_ids))
     else:
