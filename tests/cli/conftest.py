@@ -96,12 +96,20 @@ def four(archive: str, known: tuple[object, ...]) -> tuple[object, ...]:
     return ("small_nets:four", "--images", archive, *known)
 
 
+# As python -m eyechart.cli.app; a test run in the background ignores Ctrl-C, and would hand that down.
+HEARING = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+runpy.run_module("eyechart.cli.app", run_name="__main__", alter_sys=True)
+"""
+
+
 def program(*arguments: object, **environment: str) -> subprocess.Popen[str]:
     """The command line as a program of its own."""
     tests = Path(__file__).parents[1]
     path = os.pathsep.join(map(str, (tests, tests.parent / "src")))  # this checkout, not the one that is installed
     env = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path, **environment}
-    full = [sys.executable, "-m", "eyechart.cli.app", *map(str, arguments)]
+    full = [sys.executable, "-c", HEARING, *map(str, arguments)]
     return subprocess.Popen(
         full, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
