@@ -58,7 +58,7 @@ def treat_model(
     found = treatment(model, made, load_images(images) if isinstance(images, str) else images, classes)
     if out is not None:
         found.save(Path(out))
-    return model_of(model, found)
+    return model_of(model, found, out)
 
 
 def treatment(
@@ -72,9 +72,11 @@ def treatment(
     return treat(model, remedies, frames, torch.from_numpy(labels[kept]).to(frames.device))
 
 
-def model_of(model: ImageModel, found: Treatment) -> ImageModel:
-    """A treatment's net as a model, with the first one's classes."""
+def model_of(model: ImageModel, found: Treatment, out: str | Path | None = None) -> ImageModel:
+    """A treatment's net as a model, with the first one's classes; ``out``: the file that it is saved in, by which it loads."""
     done = ", ".join(found.done)
+    source = {key: value for key, value in model.source.items() if key != "spec"}  # which is the untreated net's
+    saved = {} if out is None else {"spec": str(out)}
     treated = ImageModel.of(
         found.net,
         model.preprocessing,
@@ -82,7 +84,7 @@ def model_of(model: ImageModel, found: Treatment) -> ImageModel:
         architecture=f"{found.recipe['architecture']} + {done}",
         outputs=model.outputs if model.outputs != "nothing" else "auto",
         device=model.device,
-        source={**model.source, "treatment": found.recipe},
+        source={**saved, **source, "treatment": found.recipe},
         remarks=(f"treated with {done}",),
     )
     return treated.with_classes(model.class_names, model.class_ids)

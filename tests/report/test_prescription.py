@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from types import SimpleNamespace
 
 import pytest
 
 from eyechart.core.catalogue import exam_class, remedy_table
 from eyechart.core.estimate import Estimate
 from eyechart.core.judged import judged_as, judged_measures
-from eyechart.report.prescription import as_data, names_given, prescribe, rules, told, unasked
+from eyechart.report.commands import known_words
+from eyechart.report.prescription import as_data, prescribe, rules, told, unasked
 from eyechart.train.cures import cure_names
 
 
@@ -37,24 +37,80 @@ def test_the_whole_interval_must_lie_beyond(value: float, low: float | None, hig
     assert f"{100 * value:.1f}%" in told(found)
 
 
-def test_commands_name_the_model_where_it_is_known() -> None:
-    record = {
-        "models": [
-            {"name": "net", "source": {"spec": "my net.safetensors", "arch": "timm:resnet18", "weights": "x"}},
-            {"name": "library", "source": {"spec": "torchvision:resnet50", "arch": "torchvision:resnet50"}},
-            {"name": "net + antialias", "source": {"spec": "my net.safetensors", "treatment": {}}},
-            {"name": "wrapped", "source": {}},
-        ]
+def record(command: str, **sources: dict[str, object]) -> dict[str, object]:
+    """As far as commands are filled in from it."""
+    models = [{"name": name, "source": source} for name, source in sources.items()]
+    return {"models": models, "provenance": {"command": command}}
+
+
+def test_commands_name_models_as_they_load() -> None:
+    weights = {"weights": "file", "trust": "none"}
+    treated = {**weights, "arch": "timm:resnet18", "treatment": {}}
+    found = known_words(
+        record(
+            "script.py --images photos",
+            file={**weights, "spec": "my net.pth", "arch": "timm:resnet18"},
+            library={**weights, "spec": "torchvision:resnet18", "arch": "torchvision:resnet18"},
+            tagged={**weights, "spec": "timm:resnet18.a1_in1k", "arch": "timm:resnet18"},
+            factory={"spec": "own.nets:small", "arch": "own.nets:small", "trust": "none"},
+            demo={**weights, "spec": "demo", "arch": "eyechart:cifar_resnet20"},
+            program={**weights, "spec": "net.pt2", "arch": "exported program", "trust": "code"},
+            pickled={**weights, "spec": "net.pt", "arch": "ResNet", "trust": "pickle"},
+            trained={**treated, "spec": "net/model.safetensors", "trust": "code"},
+            own={**treated, "spec": "own.safetensors", "arch": "own.nets:small"},
+            unsaved=treated,
+            wrapped={"spec": "wrapped"},
+        )
+    )
+    assert {name: words.get("MODEL") for name, words in found.items()} == {
+        "file": "'my net.pth' --arch timm:resnet18",
+        "library": "torchvision:resnet18",
+        "tagged": "timm:resnet18.a1_in1k",
+        "factory": "own.nets:small",
+        "demo": "demo",
+        "program": "net.pt2 --trust code",
+        "pickled": "net.pt --trust pickle",
+        "trained": "net/model.safetensors",
+        "own": "own.safetensors --trust code",
+        "unsaved": None,
+        "wrapped": None,
     }
-    run = SimpleNamespace(record=record)
-    called = names_given(run)  # type: ignore[arg-type]
-    assert called == {"net": "'my net.safetensors' --arch timm:resnet18", "library": "torchvision:resnet50"}
+    assert not any("IMAGES" in words for words in found.values())
+
+
+@pytest.mark.parametrize(
+    ("command", "model", "images", "training"),
+    [
+        ("exam n --images 'my own' --classes c.csv --outputs logits", " --outputs logits", "'my own' --classes c.csv", None),
+        ("exam net.pth --images=a --labels l --train-images b --train_labels m", "", "a --labels l", "b --train-labels m"),
+        ("treat net.pth --finetune --images a --out x.safetensors --with bass", "", "a", None),
+        ("treat net.pth --with low_pass --images a --test-images b --test-labels l.csv", "", "b --labels l.csv", None),
+        ("train --arch own:net --preprocess in.toml --images a --labels l --test-images b", "", "b", "a --train-labels l"),
+        ("demo --images a", "", None, None),
+        ("exam net.pth --config 'open", "", None, None),
+        ("", "", None, None),
+    ],
+)  # fmt: skip
+def test_images_and_classes_are_those_of_the_run(
+    command: str, model: str, images: str | None, training: str | None
+) -> None:
+    source: dict[str, object] = {"spec": "net.pth", "arch": "timm:resnet18"}
+    found = known_words(record(f"eyechart {command}" if command else "", net=source))["net"]
+    assert found == {
+        "MODEL": f"net.pth --arch timm:resnet18{model}",
+        **({"IMAGES": images} if images else {}),
+        **({"TRAINING": training} if training else {}),
+    }
+
+
+def test_commands_are_filled_in_where_that_is_known() -> None:
     weak = shifted(0.2, 0.15, 0.25)
-    (found,) = prescribe([weak], called)
+    (found,) = prescribe([weak], {"net": {"MODEL": "IMAGES.pth", "IMAGES": "photos"}})
     (data,) = as_data([found])
     commands = [remedy["command"] for remedy in data["remedies"]]
-    assert all("treat 'my net.safetensors' --arch timm:resnet18 --with" in command for command in commands)
-    assert all("--exams clean,shift" in command for command in commands)
+    assert all(one.startswith("eyechart treat IMAGES.pth --with ") for one in commands)
+    assert all("--images photos --exams clean,shift" in one for one in commands)
+    assert "dense_stride" in {remedy["name"] for remedy in data["remedies"]}
     (unknown,) = prescribe([weak])
     assert "treat MODEL --with" in unknown.command(unknown.rule.remedy[0])
 

@@ -26,7 +26,8 @@ def prescribe(
 
     Needs no model. A figure whose interval lies across its limit is not called weak. Example: eyechart prescribe run
     """
-    from eyechart.report.prescription import as_data, names_given, unasked
+    from eyechart.report.commands import known_words
+    from eyechart.report.prescription import as_data, patients, unasked
     from eyechart.report.prescription import prescribe as prescribed
     from eyechart.store.run_folder import Run
 
@@ -34,12 +35,16 @@ def prescribe(
         way_out = f"Its proof is one: eyechart prescribe {Path(run) / 'proof'}."
         raise SettingError("A training is no run.", setting="RUN", value=run, way_out=way_out)
     opened = Run(run)
-    found, missing = prescribed(opened.estimates, names_given(opened)), unasked(opened.estimates)
+    missing, chosen = unasked(opened.estimates), patients(opened)
+    own = [e for e in opened.estimates if e.model in chosen]
+    found = prescribed(own, known_words(opened.record))
     if json:
         print(json_.dumps({"run": opened.path, "prescribed": as_data(found), "not_examined": missing}))
         return
     if few := opened.few_images:
         stdout.print(escape(f"Careful: {few}"))
+    if len(chosen) < len({e.model for e in opened.estimates}):
+        stdout.print("This is a proof: nothing is prescribed for the models that its net is compared with.")
     for model in dict.fromkeys(one.estimate.model for one in found):
         _tell(model, [one for one in found if one.estimate.model == model])
     if not found:

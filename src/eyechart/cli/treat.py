@@ -104,7 +104,7 @@ def treat(
     if proving is not None and not all(exam.own_targets for exam in exams):
         labels_for(before, proving, classes)  # what cannot be proved is told before anything is done
     found = treatment(before, remedies, calibrating, classes)
-    after = model_of(before, found)
+    after = model_of(before, found, out)
     keep_others(out, found)
     found.save(out)
     _tell(found, out)

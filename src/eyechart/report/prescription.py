@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,6 +11,7 @@ from typing import Any, Literal
 
 from eyechart.core.chart import Table
 from eyechart.core.estimate import Estimate, same
+from eyechart.report.commands import filled_in
 from eyechart.report.contents import PageSection
 from eyechart.store.run_folder import Run
 
@@ -81,17 +81,17 @@ class Prescribed:
         rule: which.
         estimate: what it rests on.
         state: what it says.
-        called: how the model is named on the command line, where that is known.
+        words: what is known of the words in capitals of commands, see ``known_words``.
     """
 
     rule: Rule
     estimate: Estimate
     state: State
-    called: str = "MODEL"
+    words: Mapping[str, str] = field(default_factory=dict)
 
     def command(self, choice: Choice) -> str:
         """To try a remedy; words in capitals that are left are to be filled in."""
-        return choice.command.replace("EXAMS", f"clean,{self.rule.exam}").replace("MODEL", self.called)
+        return filled_in(choice.command, {"EXAMS": f"clean,{self.rule.exam}", **self.words})
 
 
 @cache
@@ -106,28 +106,24 @@ def _rule(told: Mapping[str, Any]) -> Rule:
     return Rule(**{**told, "remedy": tuple(Choice(**one) for one in told["remedy"])})
 
 
-def prescribe(estimates: Sequence[Estimate], called: Mapping[str, str] | None = None) -> list[Prescribed]:
+def prescribe(estimates: Sequence[Estimate], known: Mapping[str, Mapping[str, str]] | None = None) -> list[Prescribed]:
     """What the rules say of each model of a run; a figure that was not measured is passed over.
 
     Args:
         estimates: of the run.
-        called: see ``names_given``.
+        known: model -> words of commands, see ``known_words``.
     """
     models = dict.fromkeys(e.model for e in estimates)
     found = [one for model in models for rule in rules() for one in _applied(rule, model, estimates)]
-    return [replace(one, called=(called or {}).get(one.estimate.model, one.called)) for one in found]
+    return [replace(one, words=(known or {}).get(one.estimate.model, {})) for one in found]
 
 
-def names_given(run: Run) -> dict[str, str]:
-    """How the models of a run are named on the command line; those that it treated itself are not there to be named."""
-    sources = {model["name"]: model["source"] for model in run.record["models"]}
-    return {
-        name: shlex.join(
-            [source["spec"], *(["--arch", source["arch"]] if source.get("weights") and source.get("arch") else [])]
-        )
-        for name, source in sources.items()
-        if source.get("spec") and "treatment" not in source
-    }
+def patients(run: Run) -> list[str]:
+    """Names of the models to prescribe for: all of a run; of a proof the one that is proved, not those it is compared with."""
+    names = list(dict.fromkeys(e.model for e in run.estimates))
+    proof = run.folder.read_json("proof.json") or {}
+    proved = [model for model, _ in proof.get("pairs", [])[:1] if model in names]
+    return proved or names
 
 
 def unasked(estimates: Sequence[Estimate]) -> list[str]:
