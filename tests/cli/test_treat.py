@@ -74,7 +74,10 @@ def test_nothing_of_the_users_is_overwritten(command: Command, tmp_path: Path) -
     held = first.read_bytes()
     itself = command("treat", first, "--with", "antialias", "--out", first)
     other = command("treat", "demo", "--with", "antialias", "--out", first)
-    for said, told in ((itself, "model to be treated"), (other, "another model")):
+    trained = command(
+        "treat", "demo", "--with", "bass", "--finetune", "--recipe", "small", "--images", "demo", "--out", first
+    )
+    for said, told in ((itself, "model to be treated"), (other, "another model"), (trained, "another model")):
         assert said.code == 2
         assert told in said.err
     assert first.read_bytes() == held

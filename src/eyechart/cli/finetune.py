@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -34,8 +33,9 @@ def finetune_and_prove(
     as_json: bool,
 ) -> None:
     """Train both arms, save the treated one, and let all three models sit the exams on images without a part in it."""
-    from eyechart.cli.kept import keep_own
+    from eyechart.cli.kept import keep_untrained
     from eyechart.finetuning import finetune
+    from eyechart.remedies.treatment import write_recipe
     from eyechart.run.provenance import command_line
     from eyechart.run.session import Session
     from eyechart.store.folder import Folder
@@ -44,9 +44,9 @@ def finetune_and_prove(
     changes = {} if options.epochs is None else {"epochs": options.epochs}
     recipe = recipe_of("finetune_small" if options.recipe == "small" else options.recipe, **changes)
     training, proving = _images(options)
-    keep_own(out)
     classes = options.classes if maps_images(options.classes) else "auto"
     arms = str(out.with_suffix("")) + "-finetune"
+    keep_untrained(out, Path(arms))
     try:
         found = finetune(
             before,
@@ -65,13 +65,7 @@ def finetune_and_prove(
         stderr.print(f"Stopped. Finished epochs are kept in {escape(arms)}; give the same command again to go on.")
         sys.exit(130)
     copyfile(f"{arms}/treated/model.safetensors", out)
-    told = (
-        {}
-        if found.treatment is None
-        else {"done": dict(found.treatment.done), "refused": dict(found.treatment.refused)}
-    )
-    recipe_file = out.with_suffix(".json")
-    recipe_file.write_text(json.dumps({**found.treated.source["treatment"], **told}, indent=1) + "\n", encoding="utf-8")
+    write_recipe(out, found.treated.source["treatment"], found.treatment)
     stderr.print(f"Treated model: [bold]{escape(str(out))}[/]; the control lies in {escape(arms)}/control")
     folder = str(out.with_suffix("")) + "-proof"
     models = [before, found.control, found.treated]

@@ -40,6 +40,13 @@ def keep_own(out: Path) -> None:
         )
 
 
+def keep_untrained(out: Path, arms: Path) -> None:
+    """Raises SettingError where ``out`` holds a model that did not come from a training in ``arms``."""
+    keep_own(out)
+    if out.exists() and not arms.exists():
+        raise SettingError("The file holds another model.", setting="--out", value=out, way_out=ELSEWHERE)
+
+
 def keep_others(out: Path, found: Treatment) -> None:
     """Raises SettingError where ``out`` holds another model than this treatment's, or its recipe's file something else."""
     keep_own(out)

@@ -65,8 +65,7 @@ class Treatment:
             draft = path.with_name(f".{path.name}.part")
             save_file(state, draft, {KEY: json.dumps(self.recipe)})
             draft.replace(path)
-            told = {**self.recipe, "done": dict(self.done), "refused": dict(self.refused), "cost": self.cost}
-            path.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+            write_recipe(path, self.recipe, self)
         except OSError as error:
             raise SettingError(
                 f"The treated model cannot be written: {error}.",
@@ -86,6 +85,12 @@ class Treatment:
         own = self.net.state_dict()
         same = recipe == json.loads(json.dumps(self.recipe)) and state.keys() == own.keys()
         return same and all(torch.equal(value, own[name].cpu()) for name, value in state.items())
+
+
+def write_recipe(path: Path, recipe: Mapping[str, Any], found: Treatment | None) -> None:
+    """For people to read, FILE.json beside a model's file: its recipe, and what was done, what was left and what it costs."""
+    told = {} if found is None else {"done": dict(found.done), "refused": dict(found.refused), "cost": found.cost}
+    path.with_suffix(".json").write_text(json.dumps({**recipe, **told}, indent=1) + "\n", encoding="utf-8")
 
 
 def treat(
